@@ -1,0 +1,96 @@
+import * as z from 'zod';
+
+const port = z.coerce.number().int().min(0).max(65535);
+const flag = z.preprocess((value) => (value === 'true' ? true : value === 'false' ? false : value), z.boolean());
+const positive = z.coerce.number().int().min(1);
+const list = z.preprocess((value) => (typeof value === 'string' ? value.split(',').map((part) => part.trim()).filter(Boolean) : value), z.array(z.string()));
+/** A value that `npm run config` masks. */
+const secret = z.string().min(1).meta({ secret: true });
+
+/**
+ * The whole configuration. A leaf's environment variable is `FLEXPRICE_` and its path in upper case
+ * (`postgres.host` is `FLEXPRICE_POSTGRES_HOST`). An engine whose address is absent is the embedded one.
+ */
+export const configSchema = z.strictObject({
+  deployment: z.strictObject({
+    mode: z.enum(['api', 'consumer', 'worker', 'local']).default('local'),
+    environment: z.string().default('local'),
+  }).prefault({}),
+  server: z.strictObject({
+    host: z.string().default('127.0.0.1'),
+    /** Absent: 8080, or the next free port when it is taken. Set: exactly this one, or a clear failure. */
+    port: port.optional(),
+    /** Checks every answer against its declared schema: for tests and Local Mode, off in production. */
+    validate_responses: flag.default(false),
+  }).prefault({}),
+  local: z.strictObject({
+    data_dir: z.string().min(1).default('.flexprice'),
+    api_key: secret.default('sk_local_flexprice_test_key'),
+    demo: flag.default(true),
+  }).prefault({}),
+  postgres: z.strictObject({
+    host: z.string().min(1).optional(),
+    port: port.default(5432),
+    database: z.string().min(1).default('flexprice'),
+    user: z.string().min(1).default('flexprice_app'),
+    password: secret.optional(),
+    /** Owner of the tables: used by migrations only. */
+    migrator_user: z.string().min(1).default('flexprice_migrator'),
+    migrator_password: secret.optional(),
+    ssl: flag.default(false),
+    pool_max: positive.default(10),
+    statement_timeout_ms: positive.default(30_000),
+  }).prefault({}),
+  clickhouse: z.strictObject({
+    url: z.url().optional(),
+    database: z.string().regex(/^[a-zA-Z_][a-zA-Z0-9_]*$/).default('flexprice'),
+    user: z.string().default('default'),
+    password: secret.optional(),
+    request_timeout_ms: positive.default(60_000),
+  }).prefault({}),
+  kafka: z.strictObject({
+    brokers: list.optional(),
+    client_id: z.string().min(1).default('flexprice'),
+    auth: z.enum(['none', 'iam']).default('none'),
+    region: z.string().optional(),
+    ssl: flag.default(false),
+    replication_factor: positive.default(1),
+  }).prefault({}),
+  temporal: z.strictObject({
+    address: z.string().min(1).optional(),
+    namespace: z.string().min(1).default('default'),
+    task_queue: z.string().min(1).default('flexprice'),
+    api_key: secret.optional(),
+    tls: flag.default(false),
+  }).prefault({}),
+  overflow: z.strictObject({
+    /** SQS queue of ingest batches that the log did not take. Absent: a table in Postgres. */
+    queue_url: z.url().optional(),
+  }).prefault({}),
+  auth: z.strictObject({
+    header: z.string().min(1).default('x-api-key'),
+    /** Full rights, bound to no environment. Absent: there is no such key. */
+    root_key: secret.optional(),
+    /** The tenant that the root key acts for. */
+    root_tenant_id: z.string().min(1).optional(),
+    cache_seconds: z.coerce.number().int().min(0).default(60),
+  }).prefault({}),
+  events: z.strictObject({
+    /** Tenants whose events travel on `events_lazy`. */
+    lazy_tenants: list.default([]),
+    max_future_hours: positive.default(24),
+  }).prefault({}),
+  consumer: z.strictObject({
+    min_bytes: positive.default(262_144),
+    max_wait_ms: positive.default(250),
+  }).prefault({}),
+  billing: z.strictObject({
+    sweep_seconds: positive.default(120),
+    page_size: positive.max(1000).default(100),
+  }).prefault({}),
+  log: z.strictObject({
+    level: z.enum(['DEBUG', 'INFO', 'WARN', 'ERROR']).default('INFO'),
+  }).prefault({}),
+});
+
+export type Config = z.output<typeof configSchema>;
