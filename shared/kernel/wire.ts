@@ -1,0 +1,147 @@
+import { DateTime } from 'luxon';
+import * as z from 'zod';
+import { Decimal, isDecimalText } from './decimal.ts';
+
+/** Decimal in a request: text or number (wire-rules.md section 8). Exact: text never passes through a double. */
+export const decimalInput = z
+  .union([z.string().trim().max(128).refine(isDecimalText, 'must be a decimal number'), z.number()], { error: 'must be a decimal number' })
+  .transform((value, issues): Decimal => {
+    const result = new Decimal(value);
+    if (result.isFinite()) return result;
+    issues.addIssue({ code: 'custom', message: 'must be a finite decimal number' });
+    return z.NEVER;
+  })
+  .meta({ type: 'string', description: 'Decimal number as text' });
+
+/** Money or a rate: a decimal that is not negative. */
+export const amountInput = decimalInput.refine((value) => !value.isNegative() || value.isZero(), 'must not be negative').meta({ type: 'string' });
+
+/** RFC 3339 time in a request, with its offset; becomes UTC. */
+export const timeInput = z
+  .string()
+  .max(64)
+  .transform((value, issues): DateTime => {
+    const time = DateTime.fromISO(value, { setZone: true });
+    if (time.isValid && /(Z|z|[+-]\d\d:?\d\d)$/.test(value) && value.includes('T') && time.year >= 1 && time.year <= 9999) return time.toUTC();
+    issues.addIssue({ code: 'custom', message: 'must be an RFC 3339 time such as 2026-01-31T00:00:00Z' });
+    return z.NEVER;
+  })
+  .meta({ type: 'string', format: 'date-time' });
+
+export const metadataInput = z.record(z.string().max(255), z.string().max(4096), { error: 'must be a map of strings' });
+/** Text that must say something. Control characters that Postgres cannot store are refused. */
+export const text = z.string().max(1024).refine((value) => !value.includes('\u0000'), 'must not contain NUL');
+export const requiredText = text.refine((value) => value.trim() !== '', 'must not be empty');
+export const currencyInput = z.string().regex(/^[a-zA-Z]{3}$/, 'must be a three-letter currency code').transform((code) => code.toLowerCase());
+
+/** Decimal in an answer: JSON string in plain notation. */
+export const decimalText = z.string().meta({ description: 'Decimal number as text' });
+export const timeText = z.string().meta({ format: 'date-time' });
+export const metadataText = z.record(z.string(), z.string());
+
+/** Fields that every entity has on the wire (wire-rules.md section 8). */
+export const entityBase = z.object({
+  id: z.string(),
+  tenant_id: z.string(),
+  environment_id: z.string(),
+  status: z.string(),
+  created_at: timeText,
+  updated_at: timeText,
+  created_by: z.string().optional(),
+  updated_by: z.string().optional(),
+});
+
+/** A list answer. `pagination.offset` is the offset of the next page (wire-rules.md section 6). */
+export function listOf<T extends z.ZodType>(item: T) {
+  return z.object({ items: z.array(item), pagination: z.object({ total: z.int(), limit: z.int(), offset: z.int() }) });
+}
+
+export const successResponse = z.object({ message: z.string() });
+
+/** The columns behind `entityBase`. */
+export interface EntityColumns {
+  readonly id: string;
+  readonly tenantId: string;
+  readonly environmentId: string;
+  readonly status: RecordStatus;
+  readonly createdAt: DateTime;
+  readonly updatedAt: DateTime;
+  readonly createdBy: string | null;
+  readonly updatedBy: string | null;
+}
+
+export type RecordStatus = 'published' | 'archived' | 'deleted';
+
+type CamelKey<S extends string> = S extends `${infer Head}_${infer Tail}` ? `${Head}${Capitalize<CamelKey<Tail>>}` : S;
+type Opaque = 'metadata' | 'properties';
+/** The request as the domain names it. Keys inside `metadata` and `properties` stay as the caller wrote them. */
+export type Camelized<T> = T extends Decimal | DateTime ? T
+  : T extends readonly (infer Item)[] ? Camelized<Item>[]
+  : T extends object ? { [K in keyof T as K extends string ? CamelKey<K> : K]: K extends Opaque ? T[K] : Camelized<T[K]> }
+  : T;
+
+const OPAQUE_KEYS = new Set<string>(['metadata', 'properties', 'gateway_metadata', 'config_value']);
+
+/** Parsed request (snake_case) to domain (camelCase). */
+export function fromWire<T>(value: T): Camelized<T> {
+  return recase(value, (key) => key.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase())) as Camelized<T>;
+}
+
+function recase(value: unknown, rename: (key: string) => string): unknown {
+  if (Array.isArray(value)) return value.map((item) => recase(item, rename));
+  if (!isPlainObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [rename(key), OPAQUE_KEYS.has(key) ? inner : recase(inner, rename)]));
+}
+
+/**
+ * Domain value (camelCase) to the wire: snake_case keys, decimals as text, times as RFC 3339 in UTC, absent values left out.
+ * Keys inside `metadata` and `properties` are never re-cased.
+ */
+export function toWire(value: unknown): unknown {
+  if (value === null || value === undefined) return undefined;
+  if (Decimal.isDecimal(value)) return (value as Decimal).toFixed();
+  if (DateTime.isDateTime(value)) return wireTime(value);
+  if (Array.isArray(value)) return value.map((item) => toWire(item));
+  if (!isPlainObject(value)) return value;
+  const wire: Record<string, unknown> = {};
+  for (const [key, inner] of Object.entries(value)) {
+    const name = snakeCase(key);
+    const mapped = OPAQUE_KEYS.has(name) ? (inner ?? undefined) : toWire(inner);
+    if (mapped !== undefined) wire[name] = mapped;
+  }
+  return wire;
+}
+
+export function wireTime(time: DateTime): string {
+  return time.toUTC().toISO({ suppressMilliseconds: true }) ?? '';
+}
+
+export function snakeCase(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+/** A JSON number whose digits are kept as they are: for the few wire fields that are numbers (wire-rules.md section 8). */
+export class WireNumber {
+  readonly text: string;
+
+  constructor(value: Decimal) {
+    this.text = value.toFixed();
+  }
+}
+
+export function wireNumber(value: Decimal): WireNumber {
+  return new WireNumber(value);
+}
+
+interface RawJson { rawJSON(text: string): unknown }
+
+/** Serialises an answer; WireNumber keeps all its digits. */
+export function toJson(value: unknown): string {
+  return JSON.stringify(value, (_, inner: unknown) => (inner instanceof WireNumber ? (JSON as unknown as RawJson).rawJSON(inner.text) : inner));
+}

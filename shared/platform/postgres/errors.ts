@@ -1,0 +1,25 @@
+import { alreadyExists, DomainError, invalid, unavailable } from '#kernel/errors.ts';
+
+interface PostgresError { readonly code?: string; readonly constraint?: string; readonly message?: string }
+
+/** Classes and codes that say "the server is not there or not ready": 08 connection, 53 resources, 57P shutdown. */
+const AWAY = /^(08|53|57P)/;
+const NETWORK = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN']);
+
+/**
+ * Errors of Postgres as errors of the product: an engine that is away is `service_unavailable`, a broken uniqueness rule is
+ * `already_exists`. Unique indexes are named `uq_<table>__<field>`, so that the answer names the field.
+ */
+export function translateError(error: unknown): unknown {
+  if (error instanceof DomainError || !(error instanceof Error)) return error;
+  const { code = '', constraint = '', message = '' } = error as PostgresError;
+  if (code === '23505') {
+    const match = /^uq_(.+?)__(.+)$/.exec(constraint);
+    if (match) return alreadyExists((match[1] ?? '').replaceAll('_', ' ').replace(/s$/, ''), match[2] ?? '');
+  }
+  // Text that UTF-8 databases cannot hold (NUL, lone surrogates), and numbers beyond the column.
+  if (code === '22021' || code === '22P05') return invalid('body', 'contains a character that cannot be stored');
+  if (code === '22003') return invalid('body', 'contains a number that is too large');
+  if (AWAY.test(code) || NETWORK.has(code) || /Connection terminated|timeout exceeded when trying to connect/.test(message)) return unavailable('postgres', error);
+  return error;
+}

@@ -1,0 +1,27 @@
+import { type RawBuilder, sql } from 'kysely';
+import { DateTime } from 'luxon';
+import pg from 'pg';
+import { Decimal } from '#kernel/decimal.ts';
+
+const { builtins } = pg.types;
+
+// pg calls `toPostgres` on a parameter that has it; without it both types would be sent as quoted JSON text.
+Object.assign(Decimal.prototype, { toPostgres(this: Decimal) { return this.toFixed(); } });
+Object.assign(DateTime.prototype, { toPostgres(this: DateTime) { return this.toUTC().toISO(); } });
+
+/** Parsers of this product: numeric is exact, times are UTC, 64-bit integers are numbers (counts and positions stay far below 2^53). */
+const PARSERS: Readonly<Record<number, (text: string) => unknown>> = {
+  [builtins.NUMERIC]: (text) => new Decimal(text),
+  [builtins.TIMESTAMPTZ]: (text) => DateTime.fromSQL(text, { setZone: true }).toUTC(),
+  [builtins.INT8]: (text) => Number(text),
+};
+
+/** Per-pool type configuration, so that other users of `pg` in the process are not affected. */
+export const typeParsers: pg.CustomTypesConfig = {
+  getTypeParser: ((oid: number, format?: 'text' | 'binary') => PARSERS[oid] ?? pg.types.getTypeParser(oid, format as 'text')) as pg.CustomTypesConfig['getTypeParser'],
+};
+
+/** A value for a jsonb column. Decimals inside become text. */
+export function jsonb<T>(value: T): RawBuilder<T> {
+  return sql<T>`${JSON.stringify(value)}::jsonb`;
+}
