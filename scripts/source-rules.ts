@@ -1,0 +1,50 @@
+/** A line of a source file that breaks a rule of the house which neither Biome nor dependency-cruiser can express. */
+export interface SourceProblem { readonly file: string; readonly line: number; readonly rule: string; readonly message: string }
+
+/** Longest source file, in lines. A longer one wants splitting by concept. */
+export const MAX_LINES = 300;
+
+/** Source files that may be longer than MAX_LINES. Keep it empty. */
+const LONG_FILES: readonly string[] = [];
+
+/** Adapters that hand a driver the wall clock, or read it for one: the only files of shared/ that may. */
+const WALL_CLOCK_FILES: readonly string[] = [
+  'shared/kernel/clock.ts',
+];
+
+const WALL_CLOCK = /\bnew Date\(|\bDate\.now\(|\bDateTime\.(?:now|utc|local)\(\)/;
+const UNFINISHED = /\b(?:TODO|FIXME|XXX)\b/;
+const MACHINE_PATH = /(?:^|[\s"'`(=:,])\/(?:home|root|Users|work|tmp)\/[\w.-]/;
+const REGISTRY_HOST = /\bregistry\.[\w-]+\.\w+|\bartifactory\b|\bnpm\.pkg\.\w+/i;
+const SELF = /^scripts\/source-rules(\.test)?\.ts$/;
+
+/** Checks one file, named by its path from the root with forward slashes. Pure. */
+export function checkSource(file: string, content: string): SourceProblem[] {
+  const problems: SourceProblem[] = [];
+  const report = (line: number, rule: string, message: string): void => { problems.push({ file, line, rule, message }); };
+  const lines = content.split('\n');
+  const isCode = /\.(ts|mjs|cjs)$/.test(file);
+  const isTest = file.endsWith('.test.ts') || file.startsWith('test/');
+  const timed = isCode && file.startsWith('shared/') && !isTest && !WALL_CLOCK_FILES.includes(file);
+
+  if (isCode && lines.length > MAX_LINES + 1 && !LONG_FILES.includes(file)) {
+    report(lines.length, 'file-length', `${lines.length - 1} lines: more than ${MAX_LINES}, split it by concept`);
+  }
+  if (content.length > 0 && !content.endsWith('\n')) report(lines.length, 'final-newline', 'no newline at the end of the file');
+
+  lines.forEach((text, index) => {
+    const line = index + 1;
+    if (isCode && /[ \t]+$/.test(text)) report(line, 'trailing-space', 'white space at the end of the line');
+    if (isCode && text.includes('\t')) report(line, 'tab', 'indent with two spaces');
+    if (timed && WALL_CLOCK.test(withoutComment(text))) report(line, 'wall-clock', 'take the time from an injected Clock');
+    if (SELF.test(file)) return;
+    if (isCode && UNFINISHED.test(text)) report(line, 'unfinished', 'finish it or open an issue');
+    if (MACHINE_PATH.test(text)) report(line, 'machine-path', 'a path of one machine');
+    if (REGISTRY_HOST.test(text)) report(line, 'registry-host', 'the registry is the configuration of the machine, not of the repository');
+  });
+  return problems;
+}
+
+function withoutComment(text: string): string {
+  return /^\s*(\/\/|\*|\/\*)/.test(text) ? '' : text.replace(/\s\/\/\s.*$/, '');
+}
