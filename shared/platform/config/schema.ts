@@ -47,6 +47,8 @@ export const configSchema = z.strictObject({
     user: z.string().default('default'),
     password: secret.optional(),
     request_timeout_ms: positive.default(60_000),
+    /** Table engines of the migrations. `plain` fits one server and ClickHouse Cloud, `replicated` a cluster with Keeper. */
+    engine: z.enum(['plain', 'replicated', 'shared']).default('plain'),
   }).prefault({}),
   kafka: z.strictObject({
     brokers: list.optional(),
