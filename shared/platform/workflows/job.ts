@@ -71,6 +71,28 @@ export class JobFailedError extends Error {
 }
 
 /**
+ * What `run` sees when an activity has failed for good: its attempts are used up, or no attempt can help.
+ * A job may catch it to go on with other work; uncaught, it fails the job. The same under both drivers.
+ */
+export class ActivityFailedError extends Error {
+  readonly activity: string;
+  /** Code of the DomainError that the activity threw; `internal_error` for anything else. */
+  readonly code: string;
+
+  constructor(activity: string, code: string, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'ActivityFailedError';
+    this.activity = activity;
+    this.code = code;
+  }
+}
+
+/** The code under which an error is recorded and handed on. */
+export function failureCode(error: unknown): string {
+  return error instanceof DomainError || error instanceof ActivityFailedError ? error.code : 'internal_error';
+}
+
+/**
  * Whether another attempt can help. A 4xx DomainError says no, but for the two that ask for a later or a fresh try:
  * a rate limit, and a row that somebody else changed meanwhile.
  */

@@ -1,0 +1,59 @@
+import { DateTime } from 'luxon';
+import type { Clock } from '#kernel/clock.ts';
+import type { Database } from '#platform/postgres/database.ts';
+import { type PollLoop, startPollLoop } from '../poll-loop.ts';
+import type { Schedule } from '../schedules.ts';
+import { jobRuns } from './job-runs.ts';
+
+const TICK_MS = 250;
+
+export interface ScheduleLoopOptions {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly schedules: readonly Schedule[];
+  onStarted(): void;
+  onError(error: unknown): void;
+}
+
+/**
+ * Starts the runs of schedules as their times come; the time that has just passed counts, so that a fresh process begins at once.
+ * The id of a run is made of its schedule and its time: several processes make each start once.
+ */
+export function startSchedules({ database, clock, schedules, onStarted, onError }: ScheduleLoopOptions): PollLoop {
+  const tried = new Map<string, number>();
+  let prunedAt: DateTime | undefined;
+
+  async function startDue(schedule: Schedule, now: DateTime): Promise<void> {
+    const slot = slotOf(schedule, now);
+    if (tried.get(schedule.id) === slot) return;
+    const workflowId = runIdOf(schedule, slot);
+    const started = await database.asSystem('job schedule', (tx) =>
+      jobRuns.addScheduled(tx, { workflowId, scheduleId: schedule.id, job: schedule.job, input: schedule.input }, now));
+    tried.set(schedule.id, slot);
+    if (started) onStarted();
+  }
+
+  return startPollLoop({
+    intervalMs: TICK_MS,
+    onError,
+    async work() {
+      const now = clock.now();
+      for (const schedule of schedules) await startDue(schedule, now);
+      if (prunedAt === undefined || now.diff(prunedAt).as('hours') >= 1) {
+        prunedAt = now;
+        await database.asSystem('job prune', (tx) => jobRuns.prune(tx, { scheduledBefore: now.minus({ days: 1 }), othersBefore: now.minus({ days: 30 }) }));
+      }
+      return false;
+    },
+  });
+}
+
+/** Number of the latest start at or before `now`, counted from the epoch. */
+export function slotOf(schedule: Pick<Schedule, 'everySeconds'>, now: DateTime): number {
+  return Math.floor(now.toSeconds() / schedule.everySeconds);
+}
+
+/** E.g. `subscription-billing-2026-01-31T10:02:00Z`. */
+export function runIdOf(schedule: Pick<Schedule, 'id' | 'everySeconds'>, slot: number): string {
+  return `${schedule.id}-${DateTime.fromSeconds(slot * schedule.everySeconds, { zone: 'utc' }).toISO({ suppressMilliseconds: true })}`;
+}
