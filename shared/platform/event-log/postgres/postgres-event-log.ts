@@ -1,0 +1,92 @@
+import type pg from 'pg';
+import { unavailable } from '#kernel/errors.ts';
+import { type EventLog, partitionOf } from '../event-log.ts';
+import { type EventLogLogger, silentLogger } from '../log.ts';
+import { createStore } from './store.ts';
+import { PostgresSubscription, type SubscriptionDependencies } from './subscription.ts';
+import { createWakeups } from './wakeups.ts';
+
+export interface PostgresEventLogOptions {
+  /** Ended by `close()`. */
+  readonly pool: pg.Pool;
+  readonly logger?: EventLogLogger;
+  /** A member that has not been heard of for this long loses its partitions. */
+  readonly leaseMs?: number;
+  /** How often readers look for messages when no notification comes. */
+  readonly pollMs?: number;
+  /** How long `stop()` lets handlers work before it aborts their signal. */
+  readonly stopGraceMs?: number;
+}
+
+/** Partition counts may grow (ensureTopics), so they are asked for again after this time. */
+const COUNTS_TTL_MS = 60_000;
+
+/** The event log in Postgres: tables of schema `event_log`, see the migration for their meaning. */
+export function createPostgresEventLog({ pool, logger = silentLogger, leaseMs = 10_000, pollMs = 1000, stopGraceMs = 20_000 }: PostgresEventLogOptions): EventLog {
+  // Without a listener the loss of an idle connection would end the process; the pool opens a new one by itself.
+  pool.on('error', (error) => logger.warn('event log: an idle connection was lost', { error: error.message }));
+  const store = createStore(pool);
+  const dependencies: SubscriptionDependencies = { pool, store, wakeups: createWakeups(pool, logger), logger, leaseMs, pollMs, stopGraceMs };
+  const subscriptions = new Set<PostgresSubscription>();
+  const counts = new Map<string, { partitions: number; until: number }>();
+
+  async function partitionCount(topic: string): Promise<number> {
+    const known = counts.get(topic);
+    if (known && known.until > performance.now()) return known.partitions;
+    const partitions = (await answered(store.partitionCounts([topic]))).get(topic);
+    if (partitions === undefined) throw new Error(`the event log has no topic "${topic}"`);
+    counts.set(topic, { partitions, until: performance.now() + COUNTS_TTL_MS });
+    return partitions;
+  }
+
+  return {
+    async ensureTopics(specs) {
+      await answered(store.ensureTopics(specs));
+      counts.clear();
+    },
+
+    async missingTopics(names) {
+      const existing = await answered(store.partitionCounts(names));
+      return names.filter((name) => !existing.has(name));
+    },
+
+    partitionCount,
+
+    async append(topic, records) {
+      if (records.length === 0) return;
+      const partitions = await partitionCount(topic);
+      const placed = records.map((record) => ({ ...record, partition: record.partition ?? partitionOf(record.key, partitions) }));
+      await answered(store.append(topic, placed));
+    },
+
+    async subscribe(options) {
+      for (const topic of options.topics) await partitionCount(topic);
+      const subscription = new PostgresSubscription(options, dependencies);
+      subscriptions.add(subscription);
+      await answered(subscription.start());
+      return {
+        async stop() {
+          await subscription.stop();
+          subscriptions.delete(subscription);
+        },
+      };
+    },
+
+    lag: (group, topic) => answered(store.lag(group, topic)),
+
+    async close() {
+      await Promise.all([...subscriptions].map((subscription) => subscription.stop()));
+      subscriptions.clear();
+      await pool.end();
+    },
+  };
+}
+
+/** Whatever the database says no to, the caller learns that the log is unavailable; the cause stays attached. */
+async function answered<T>(work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    throw unavailable('event log', error);
+  }
+}
