@@ -1,7 +1,8 @@
 import type pg from 'pg';
-import { unavailable } from '#kernel/errors.ts';
+import { answered } from '../answered.ts';
 import { type EventLog, partitionOf } from '../event-log.ts';
 import { type EventLogLogger, silentLogger } from '../log.ts';
+import { createPartitionCounts } from '../partition-counts.ts';
 import { createStore } from './store.ts';
 import { PostgresSubscription, type SubscriptionDependencies } from './subscription.ts';
 import { createWakeups } from './wakeups.ts';
@@ -28,21 +29,12 @@ export function createPostgresEventLog({ pool, logger = silentLogger, leaseMs = 
   const store = createStore(pool);
   const dependencies: SubscriptionDependencies = { pool, store, wakeups: createWakeups(pool, logger), logger, leaseMs, pollMs, stopGraceMs };
   const subscriptions = new Set<PostgresSubscription>();
-  const counts = new Map<string, { partitions: number; until: number }>();
-
-  async function partitionCount(topic: string): Promise<number> {
-    const known = counts.get(topic);
-    if (known && known.until > performance.now()) return known.partitions;
-    const partitions = (await answered(store.partitionCounts([topic]))).get(topic);
-    if (partitions === undefined) throw new Error(`the event log has no topic "${topic}"`);
-    counts.set(topic, { partitions, until: performance.now() + COUNTS_TTL_MS });
-    return partitions;
-  }
+  const counts = createPartitionCounts((topics) => answered(store.partitionCounts(topics)), COUNTS_TTL_MS);
 
   return {
     async ensureTopics(specs) {
       await answered(store.ensureTopics(specs));
-      counts.clear();
+      counts.forget();
     },
 
     async missingTopics(names) {
@@ -50,20 +42,20 @@ export function createPostgresEventLog({ pool, logger = silentLogger, leaseMs = 
       return names.filter((name) => !existing.has(name));
     },
 
-    partitionCount,
+    partitionCount: (topic) => counts.of(topic),
 
     async append(topic, records) {
       if (records.length === 0) return;
-      const partitions = await partitionCount(topic);
+      const partitions = await counts.of(topic);
       const placed = records.map((record) => ({ ...record, partition: record.partition ?? partitionOf(record.key, partitions) }));
       await answered(store.append(topic, placed));
     },
 
     async subscribe(options) {
-      for (const topic of options.topics) await partitionCount(topic);
+      for (const topic of options.topics) await counts.of(topic);
       const subscription = new PostgresSubscription(options, dependencies);
-      subscriptions.add(subscription);
       await answered(subscription.start());
+      subscriptions.add(subscription);
       return {
         async stop() {
           await subscription.stop();
@@ -80,13 +72,4 @@ export function createPostgresEventLog({ pool, logger = silentLogger, leaseMs = 
       await pool.end();
     },
   };
-}
-
-/** Whatever the database says no to, the caller learns that the log is unavailable; the cause stays attached. */
-async function answered<T>(work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    throw unavailable('event log', error);
-  }
 }

@@ -1,5 +1,6 @@
 import { DateTime } from 'luxon';
 import type pg from 'pg';
+import { inChunks } from '../chunks.ts';
 import type { LogMessage, LogRecord, PartitionLag, TopicSpec } from '../event-log.ts';
 import { decodeBatch, encodeBatch, framedSize } from './framing.ts';
 
@@ -111,20 +112,4 @@ function toBatches(records: readonly (LogRecord & { readonly partition: number }
 
 function inStatements(batches: readonly EncodedBatch[]): EncodedBatch[][] {
   return inChunks(batches, ({ payload }) => payload.length, STATEMENT_MAX_BYTES);
-}
-
-/** Cuts a list into runs of at most `maxBytes` each; an item that is larger makes a run of its own. */
-export function inChunks<T>(items: readonly T[], sizeOf: (item: T) => number, maxBytes: number): T[][] {
-  const chunks: T[][] = [];
-  let bytes = Number.POSITIVE_INFINITY;
-  for (const item of items) {
-    const size = sizeOf(item);
-    if (bytes + size > maxBytes) {
-      chunks.push([]);
-      bytes = 0;
-    }
-    chunks.at(-1)?.push(item);
-    bytes += size;
-  }
-  return chunks;
 }

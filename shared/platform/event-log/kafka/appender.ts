@@ -1,0 +1,91 @@
+import { CompressionTypes, type Kafka, type Message, type Producer } from 'kafkajs';
+import { inChunks } from '../chunks.ts';
+import { type LogRecord, partitionOf } from '../event-log.ts';
+
+/** A send becomes one record batch per partition, and a batch must stay below the topic's `max.message.bytes`. */
+const SEND_MAX_BYTES = 4 * 1024 * 1024;
+const RECORD_OVERHEAD_BYTES = 100;
+
+/**
+ * Appends through one producer per process. acks -1; not idempotent: a sandbox that was frozen wakes up with a stale
+ * sequence, and an idempotent producer is dead from then on (events are deduplicated by their id anyway).
+ */
+export function createAppender(kafka: Kafka, timeoutMs: number) {
+  let connected: Promise<Producer> | undefined;
+
+  /** One connection attempt is shared by all callers; a failed one is forgotten, so that the next caller tries anew. */
+  function producer(): Promise<Producer> {
+    if (connected) return connected;
+    const connecting = connect();
+    connected = connecting;
+    connecting.catch(() => { if (connected === connecting) connected = undefined; });
+    return connecting;
+  }
+
+  async function connect(): Promise<Producer> {
+    const created = kafka.producer({
+      allowAutoTopicCreation: false,
+      idempotent: false,
+      createPartitioner: () => ({ message, partitionMetadata }) => message.partition ?? partitionOf(String(message.key), partitionMetadata.length),
+    });
+    try {
+      await created.connect();
+      return created;
+    } catch (error) {
+      void created.disconnect().catch(() => {});
+      throw error;
+    }
+  }
+
+  function reset(): void {
+    const stale = connected;
+    connected = undefined;
+    void stale?.then((each) => each.disconnect()).catch(() => {});
+  }
+
+  async function send(topic: string, records: readonly LogRecord[]): Promise<void> {
+    const current = await producer();
+    await current.send({ topic, acks: -1, compression: CompressionTypes.GZIP, messages: records.map(toMessage) });
+  }
+
+  async function sendAll(topic: string, records: readonly LogRecord[]): Promise<void> {
+    const sizeOf = ({ key, value }: LogRecord) => value.length + key.length + RECORD_OVERHEAD_BYTES;
+    for (const chunk of inChunks(records, sizeOf, SEND_MAX_BYTES)) {
+      try {
+        await send(topic, chunk);
+      } catch {
+        // The broker closes connections that were idle (a thawed Lambda finds them dead): once more on a fresh one.
+        reset();
+        await send(topic, chunk);
+      }
+    }
+  }
+
+  return {
+    /** Rejects after the time limit as well; then the records may or may not be in the log. */
+    async append(topic: string, records: readonly LogRecord[]): Promise<void> {
+      let timer: NodeJS.Timeout | undefined;
+      const late = new Promise<never>((_, reject) => {
+        timer = setTimeout(() => reject(new Error(`Kafka did not take the records within ${timeoutMs} ms`)), timeoutMs);
+      });
+      try {
+        await Promise.race([sendAll(topic, records), late]);
+      } catch (error) {
+        reset();
+        throw error;
+      } finally {
+        clearTimeout(timer);
+      }
+    },
+
+    async close(): Promise<void> {
+      const last = connected;
+      connected = undefined;
+      await last?.then((each) => each.disconnect()).catch(() => {});
+    },
+  };
+}
+
+function toMessage({ key, value, headers, partition }: LogRecord): Message {
+  return { key, value, headers: { ...headers }, ...(partition === undefined ? {} : { partition }) };
+}

@@ -1,0 +1,59 @@
+import type { Admin, Kafka } from 'kafkajs';
+import type { PartitionLag, TopicSpec } from '../event-log.ts';
+
+/** Room for the largest pack and for a single event at the request's size limit; MSK serverless allows no more. */
+const MAX_MESSAGE_BYTES = 8 * 1024 * 1024;
+const HOUR_MS = 3_600_000;
+
+/** Topic management and lag. Each call has a connection of its own: they are rare, and idle ones are dropped by brokers. */
+export function createTopicsAdmin(kafka: Kafka, replicationFactor: number) {
+  async function withAdmin<T>(work: (admin: Admin) => Promise<T>): Promise<T> {
+    const admin = kafka.admin();
+    try {
+      await admin.connect();
+      return await work(admin);
+    } finally {
+      await admin.disconnect().catch(() => {});
+    }
+  }
+
+  async function partitionCounts(admin: Admin, names: readonly string[]): Promise<Map<string, number>> {
+    const existing = new Set(await admin.listTopics());
+    const known = names.filter((name) => existing.has(name));
+    if (known.length === 0) return new Map();
+    const { topics } = await admin.fetchTopicMetadata({ topics: known });
+    return new Map(topics.map(({ name, partitions }) => [name, partitions.length]));
+  }
+
+  return {
+    /** Retention is set when a topic is created; on an existing one it is left to whoever runs the cluster. */
+    ensureTopics: (specs: readonly TopicSpec[]): Promise<void> => withAdmin(async (admin) => {
+      const counts = await partitionCounts(admin, specs.map(({ name }) => name));
+      const missing = specs.filter(({ name }) => !counts.has(name));
+      if (missing.length > 0) {
+        await admin.createTopics({ waitForLeaders: true, topics: missing.map((spec) => ({
+          topic: spec.name, numPartitions: spec.partitions, replicationFactor, configEntries: [
+            { name: 'retention.ms', value: String(spec.retentionHours * HOUR_MS) },
+            { name: 'max.message.bytes', value: String(MAX_MESSAGE_BYTES) },
+            // With three copies, acks -1 means at least two: one broker may be away without writes stopping.
+            { name: 'min.insync.replicas', value: String(Math.min(2, Math.max(1, replicationFactor - 1))) },
+          ],
+        })) });
+      }
+      const grown = specs.filter(({ name, partitions }) => partitions > (counts.get(name) ?? partitions));
+      if (grown.length > 0) await admin.createPartitions({ topicPartitions: grown.map(({ name, partitions }) => ({ topic: name, count: partitions })) });
+    }),
+
+    partitionCounts: (names: readonly string[]): Promise<Map<string, number>> => withAdmin((admin) => partitionCounts(admin, names)),
+
+    lag: (group: string, topic: string): Promise<PartitionLag[]> => withAdmin(async (admin) => {
+      const [ends, [offsets]] = await Promise.all([admin.fetchTopicOffsets(topic), admin.fetchOffsets({ groupId: group, topics: [topic] })]);
+      const committed = new Map(offsets?.partitions.map(({ partition, offset }) => [partition, BigInt(offset)]));
+      return ends.map(({ partition, high, low }) => {
+        const offset = committed.get(partition) ?? -1n;
+        // -1: the group has committed nothing yet and starts at the oldest message.
+        return { partition, end: BigInt(high), committed: offset < 0n ? BigInt(low) : offset };
+      }).sort((a, b) => a.partition - b.partition);
+    }),
+  };
+}
