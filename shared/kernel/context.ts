@@ -8,6 +8,11 @@ export interface RequestContext {
   readonly actorType: 'user' | 'api_key' | 'system';
   readonly roles: readonly Role[];
   readonly requestId: string;
+  /**
+   * A transaction that this request runs in as a whole, so that an idempotent request and the record of its answer commit together.
+   * `withTenant` joins it; nobody else looks inside.
+   */
+  readonly transaction?: unknown;
 }
 
 export type Role = 'super_admin' | 'all_writer' | 'all_reader' | 'event_ingestor' | 'event_reader';

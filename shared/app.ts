@@ -1,0 +1,66 @@
+import { createCustomerService } from '#customers/service.ts';
+import { type Clock, systemClock } from '#kernel/clock.ts';
+import { createAuthenticator } from '#platform/auth/authenticate.ts';
+import { createClickHouse } from '#platform/clickhouse/client.ts';
+import type { Config } from '#platform/config/schema.ts';
+import { createEventLog } from '#platform/event-log/create.ts';
+import type { EventLog } from '#platform/event-log/event-log.ts';
+import { topicSpecs } from '#platform/event-log/topics.ts';
+import { createDatabase } from '#platform/postgres/database.ts';
+import { createPrincipalStore } from '#tenancy/principals.ts';
+import { createTenancyService } from '#tenancy/service.ts';
+
+export type App = ReturnType<typeof createApp>;
+
+/**
+ * The composition root: every service of the product, built from the configuration when it is first asked for.
+ * Nothing is connected by building; engines connect on first use.
+ */
+export function createApp(config: Config, { clock = systemClock }: { clock?: Clock } = {}) {
+  const closers: (() => Promise<void>)[] = [];
+  const opened = <T extends { close(): Promise<void> }>(engine: T): T => {
+    closers.push(() => engine.close());
+    return engine;
+  };
+
+  const database = lazy(() => opened(createDatabase(config.postgres)));
+  const clickhouse = lazy(() => opened(createClickHouse(config)));
+  const eventLog = lazy(async (): Promise<EventLog> => opened(await createEventLog(config)));
+  const authenticator = lazy(() => createAuthenticator(config.auth, createPrincipalStore(database()), clock));
+  const tenancy = lazy(() => createTenancyService({ database: database(), clock }));
+  const customers = lazy(() => createCustomerService({ database: database(), clock }));
+
+  return {
+    config, clock,
+    get database() { return database(); },
+    get clickhouse() { return clickhouse(); },
+    /** A promise: the adapter is loaded on demand. */
+    get eventLog() { return eventLog(); },
+    get authenticator() { return authenticator(); },
+    get tenancy() { return tenancy(); },
+    get customers() { return customers(); },
+
+    /** One check per engine, for readiness. Each rejects with the reason. */
+    readiness: (): Readonly<Record<string, () => Promise<void>>> => ({
+      postgres: () => database().ping(),
+      clickhouse: () => clickhouse().ping(),
+      event_log: async () => {
+        const missing = await (await eventLog()).missingTopics(topicSpecs(config).map((topic) => topic.name));
+        if (missing.length > 0) throw new Error(`missing topics: ${missing.join(', ')}`);
+      },
+    }),
+
+    /** Closes what was opened, last first. */
+    close: async (): Promise<void> => {
+      for (const close of closers.splice(0).reverse()) await close();
+    },
+  };
+}
+
+function lazy<T>(build: () => T): () => T {
+  let value: { readonly built: T } | undefined;
+  return () => {
+    value ??= { built: build() };
+    return value.built;
+  };
+}

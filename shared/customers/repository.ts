@@ -1,0 +1,74 @@
+import { notFound } from '#kernel/errors.ts';
+import type { ListOptions, Page } from '#kernel/pagination.ts';
+import type { TenantTransaction } from '#platform/postgres/database.ts';
+import { listRows } from '#platform/postgres/list.ts';
+import type { Table } from '#platform/postgres/tables.ts';
+import type { Customer } from './domain.ts';
+
+declare module '#platform/postgres/tables.ts' {
+  interface Tables { customers: Table<Customer> }
+}
+
+type Filled = 'tenantId' | 'environmentId' | 'status' | 'createdBy' | 'updatedBy';
+export type NewCustomer = Omit<Customer, Filled>;
+export type CustomerChange = Partial<Omit<NewCustomer, 'id' | 'createdAt'>> & Pick<Customer, 'updatedAt'>;
+export interface CustomerFilter {
+  readonly customerIds?: readonly string[] | null | undefined;
+  readonly externalIds?: readonly string[] | null | undefined;
+  readonly externalId?: string | null | undefined;
+  readonly email?: string | null | undefined;
+}
+
+const LIST_FIELDS = { external_id: 'string', name: 'string', email: 'string', contact: 'string', timezone: 'string' } as const;
+
+export const customerRepository = {
+  insert(tx: TenantTransaction, customer: NewCustomer): Promise<Customer> {
+    return tx.insertInto('customers').values(customer).returningAll().executeTakeFirstOrThrow();
+  },
+
+  /** Throws NotFound when the environment has no such customer, or it is deleted. */
+  async get(tx: TenantTransaction, id: string): Promise<Customer> {
+    const customer = await published(tx).where('id', '=', id).executeTakeFirst();
+    if (!customer) throw notFound('customer', id);
+    return customer;
+  },
+
+  async getByExternalId(tx: TenantTransaction, externalId: string): Promise<Customer> {
+    const [customer] = await this.findByExternalIds(tx, [externalId]);
+    if (!customer) throw notFound('customer', externalId);
+    return customer;
+  },
+
+  findByExternalIds(tx: TenantTransaction, externalIds: readonly string[]): Promise<Customer[]> {
+    if (externalIds.length === 0) return Promise.resolve([]);
+    return published(tx).where('externalId', 'in', externalIds).execute();
+  },
+
+  /** Locks the row until the transaction ends. */
+  async lock(tx: TenantTransaction, id: string): Promise<Customer> {
+    const customer = await published(tx).where('id', '=', id).forUpdate().executeTakeFirst();
+    if (!customer) throw notFound('customer', id);
+    return customer;
+  },
+
+  update(tx: TenantTransaction, id: string, change: CustomerChange, actorId: string): Promise<Customer> {
+    return tx.updateTable('customers').set({ ...change, updatedBy: actorId }).where('id', '=', id).returningAll().executeTakeFirstOrThrow();
+  },
+
+  async delete(tx: TenantTransaction, id: string, change: Pick<Customer, 'updatedAt'>, actorId: string): Promise<void> {
+    await tx.updateTable('customers').set({ ...change, status: 'archived', updatedBy: actorId }).where('id', '=', id).execute();
+  },
+
+  list(tx: TenantTransaction, filter: CustomerFilter, options: ListOptions): Promise<Page<Customer>> {
+    let query = tx.selectFrom('customers').selectAll();
+    if (filter.customerIds?.length) query = query.where('id', 'in', filter.customerIds);
+    if (filter.externalIds?.length) query = query.where('externalId', 'in', filter.externalIds);
+    if (filter.externalId) query = query.where('externalId', '=', filter.externalId);
+    if (filter.email) query = query.where('email', '=', filter.email);
+    return listRows<Customer>(query, { ...options, status: options.status ?? 'published' }, LIST_FIELDS, 'customers');
+  },
+};
+
+function published(tx: TenantTransaction) {
+  return tx.selectFrom('customers').selectAll().where('status', '=', 'published');
+}

@@ -1,0 +1,61 @@
+import type { Clock } from '#kernel/clock.ts';
+import type { RequestContext } from '#kernel/context.ts';
+import { newId } from '#kernel/ids.ts';
+import type { ListOptions, Page } from '#kernel/pagination.ts';
+import { type Camelized, toWire } from '#kernel/wire.ts';
+import type { Database, TenantTransaction } from '#platform/postgres/database.ts';
+import { appendSystemEvent } from '#platform/postgres/outbox.ts';
+import type { CreateCustomerRequest, UpdateCustomerRequest } from './contracts.ts';
+import { type Customer, requireTimezone } from './domain.ts';
+import { type CustomerFilter, customerRepository } from './repository.ts';
+
+export interface CustomerDependencies { readonly database: Database; readonly clock: Clock }
+export type CustomerService = ReturnType<typeof createCustomerService>;
+
+/** Use cases of customers. Every change writes its system event in the same transaction. */
+export function createCustomerService({ database, clock }: CustomerDependencies) {
+  const publish = (tx: TenantTransaction, change: 'created' | 'updated' | 'deleted', customer: Customer) =>
+    appendSystemEvent(tx, clock, { eventName: `customer.${change}`, entityType: 'customer', entityId: customer.id, payload: toWire(customer) as Record<string, unknown> });
+
+  return {
+    /** Throws `already_exists` when a published customer has the external id. */
+    create: (ctx: RequestContext, request: Camelized<CreateCustomerRequest>): Promise<Customer> =>
+      database.withTenant(ctx, async (tx) => {
+        const now = clock.now();
+        const customer = await customerRepository.insert(tx, {
+          id: newId('cust', clock), externalId: request.externalId, name: request.name,
+          email: request.email ?? null, contact: request.contact ?? null,
+          addressLine1: request.addressLine1 ?? null, addressLine2: request.addressLine2 ?? null, addressCity: request.addressCity ?? null,
+          addressState: request.addressState ?? null, addressPostalCode: request.addressPostalCode ?? null, addressCountry: request.addressCountry ?? null,
+          timezone: requireTimezone(request.timezone ?? 'UTC'), metadata: request.metadata ?? {}, createdAt: now, updatedAt: now,
+        });
+        await publish(tx, 'created', customer);
+        return customer;
+      }),
+
+    get: (ctx: RequestContext, id: string): Promise<Customer> => database.withTenant(ctx, (tx) => customerRepository.get(tx, id)),
+
+    getByExternalId: (ctx: RequestContext, externalId: string): Promise<Customer> =>
+      database.withTenant(ctx, (tx) => customerRepository.getByExternalId(tx, externalId)),
+
+    update: (ctx: RequestContext, id: string, request: Camelized<UpdateCustomerRequest>): Promise<Customer> =>
+      database.withTenant(ctx, async (tx) => {
+        await customerRepository.lock(tx, id);
+        if (request.timezone !== undefined) requireTimezone(request.timezone);
+        const customer = await customerRepository.update(tx, id, { ...request, updatedAt: clock.now() }, ctx.actorId);
+        await publish(tx, 'updated', customer);
+        return customer;
+      }),
+
+    /** Archives the customer; its external id is free again. */
+    delete: (ctx: RequestContext, id: string): Promise<void> =>
+      database.withTenant(ctx, async (tx) => {
+        const customer = await customerRepository.lock(tx, id);
+        await customerRepository.delete(tx, id, { updatedAt: clock.now() }, ctx.actorId);
+        await publish(tx, 'deleted', customer);
+      }),
+
+    list: (ctx: RequestContext, filter: CustomerFilter, options: ListOptions): Promise<Page<Customer>> =>
+      database.withTenant(ctx, (tx) => customerRepository.list(tx, filter, options)),
+  };
+}

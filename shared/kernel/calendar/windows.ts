@@ -1,0 +1,105 @@
+import { DateTime } from 'luxon';
+import { invalid } from '#kernel/errors.ts';
+import { type Civil, fromCivil, monthDay, startOfLocalDay, toCivil } from './civil.ts';
+import { later, type Period } from './period.ts';
+
+/** Wire values of usage windows and meter buckets (metering.md section 4). */
+export type WindowSize = 'MINUTE' | '15MIN' | '30MIN' | 'HOUR' | '3HOUR' | '6HOUR' | '12HOUR' | 'DAY' | 'WEEK' | 'MONTH';
+
+export const WINDOW_SIZES: readonly WindowSize[] = ['MINUTE', '15MIN', '30MIN', 'HOUR', '3HOUR', '6HOUR', '12HOUR', 'DAY', 'WEEK', 'MONTH'];
+
+const MINUTE_MS = 60_000;
+const MINUTES = { '15MIN': 15, '30MIN': 30, HOUR: 60 } as const;
+const HOURS = { '3HOUR': 3, '6HOUR': 6, '12HOUR': 12 } as const;
+
+export function isWindowSize(text: string): text is WindowSize {
+  return (WINDOW_SIZES as readonly string[]).includes(text);
+}
+
+/**
+ * Start of the usage window that contains `instant`, as an instant in UTC.
+ * `anchor` matters to MONTH only: its local day of the month begins each month, clamped to short months; its time of day is
+ * ignored. Throws `validation_error` for an unknown size or zone. Source: metering.md section 4, W1-W5.
+ *
+ * On a day with a clock change, windows up to an hour keep their true length, and those of 3 to 12 hours follow the wall clock,
+ * so that one of them is longer or shorter: what ClickHouse's toStartOfInterval answers, too.
+ */
+export function windowStart(instant: DateTime, size: WindowSize, timezone: string, anchor?: DateTime | null): DateTime {
+  return windowOf(instant, size, timezone, anchor).start;
+}
+
+/** Start of the window after the one that contains `instant`, in UTC; arguments as for `windowStart`. */
+export function nextWindowStart(instant: DateTime, size: WindowSize, timezone: string, anchor?: DateTime | null): DateTime {
+  return windowOf(instant, size, timezone, anchor).end;
+}
+
+/** The windows that touch `period`, oldest first, the first and the last cut to it. */
+export function* windowsWithin(period: Period, size: WindowSize, timezone: string, anchor?: DateTime | null): Generator<Period, void, undefined> {
+  for (let start = period.start.toUTC(); start < period.end; ) {
+    const next = nextWindowStart(start, size, timezone, anchor);
+    const end = next < period.end ? next : period.end.toUTC();
+    yield { start, end };
+    start = end;
+  }
+}
+
+function windowOf(instant: DateTime, size: WindowSize, timezone: string, anchor?: DateTime | null): Period {
+  switch (size) {
+    case 'MINUTE': return elapsedWindow(instant, DateTime.fromMillis(0, { zone: 'utc' }), MINUTE_MS);
+    case '15MIN':
+    case '30MIN':
+    case 'HOUR': return subHourWindow(instant, MINUTES[size] * MINUTE_MS, timezone);
+    case '3HOUR':
+    case '6HOUR':
+    case '12HOUR': return between(hourStarts(instant, HOURS[size], timezone), instant);
+    case 'DAY': return between([0, 1].map((days) => startOfLocalDay(instant, timezone, days)), instant);
+    case 'WEEK': {
+      const monday = 1 - toCivil(instant, timezone).weekday;
+      return between([monday, monday + 7].map((days) => startOfLocalDay(instant, timezone, days)), instant);
+    }
+    case 'MONTH': return monthWindow(instant, timezone, anchor ? toCivil(anchor, timezone).day : 1);
+    default: throw invalid('window_size', `unknown window size ${String(size satisfies never)}`);
+  }
+}
+
+function subHourWindow(instant: DateTime, lengthMs: number, timezone: string): Period {
+  const window = elapsedWindow(instant, startOfLocalDay(instant, timezone), lengthMs);
+  const tomorrow = startOfLocalDay(instant, timezone, 1);
+  return { start: window.start, end: window.end < tomorrow ? window.end : tomorrow };
+}
+
+function elapsedWindow(instant: DateTime, origin: DateTime, lengthMs: number): Period {
+  const elapsed = instant.toMillis() - origin.toMillis();
+  const start = origin.toMillis() + Math.floor(elapsed / lengthMs) * lengthMs;
+  return { start: utc(start), end: utc(start + lengthMs) };
+}
+
+function hourStarts(instant: DateTime, hours: number, timezone: string): DateTime[] {
+  const midnight = toCivil(instant, timezone).startOf('day');
+  const starts: DateTime[] = [];
+  for (let hour = 0; hour <= 24; hour += hours) starts.push(fromCivil(midnight.plus({ hours: hour }), timezone));
+  return starts;
+}
+
+function monthWindow(instant: DateTime, timezone: string, day: number): Period {
+  const civil = toCivil(instant, timezone);
+  const starts = [-1, 0, 1].map((months) => fromCivil(monthStart(civil, months, day), timezone));
+  return between(starts, instant);
+}
+
+function monthStart(civil: Civil, months: number, day: number): Civil {
+  return monthDay(civil.startOf('month').plus({ months }), day);
+}
+
+/** The last start that is not after `instant`, and the first that is. `starts` ascend and enclose it. */
+function between(starts: readonly DateTime[], instant: DateTime): Period {
+  const time = instant.toMillis();
+  const start = starts.filter((candidate) => candidate.toMillis() <= time).reduce(later);
+  const end = starts.find((candidate) => candidate.toMillis() > time);
+  if (end === undefined) throw new RangeError(`no window encloses ${instant.toISO()}`);
+  return { start, end };
+}
+
+function utc(millis: number): DateTime {
+  return DateTime.fromMillis(millis, { zone: 'utc' });
+}

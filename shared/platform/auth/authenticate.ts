@@ -1,0 +1,67 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import type { Clock } from '#kernel/clock.ts';
+import type { RequestContext } from '#kernel/context.ts';
+import { ForbiddenError, UnauthorizedError } from '#kernel/errors.ts';
+import type { Config } from '../config/schema.ts';
+import type { Principal, PrincipalStore } from './principal.ts';
+
+type Found = (Principal & { readonly expiresAtMs: number | null }) | { readonly unknown: true };
+
+export interface Authenticator {
+  /** Who sent the request. Throws UnauthorizedError. */
+  authenticate(headers: Readonly<Record<string, string>>): Promise<Principal>;
+  /** The context of an authenticated request. Throws ForbiddenError when no environment can be resolved and one is needed. */
+  contextOf(principal: Principal, headers: Readonly<Record<string, string>>, requestId: string, needsEnvironment: boolean): Promise<RequestContext>;
+}
+
+/** SHA-256 of a key, hex: what is stored. */
+export function hashKey(key: string): string {
+  return createHash('sha256').update(key).digest('hex');
+}
+
+/**
+ * API keys of the header `auth.header` (wire-rules.md section 2). A key is looked up by its hash at most once in
+ * `auth.cache_seconds`, so that a deleted key works for that long at most; unknown keys are remembered for 10 s.
+ */
+export function createAuthenticator(config: Config['auth'], store: PrincipalStore, clock: Clock): Authenticator {
+  const keys = new LRUCache<string, Found>({ max: 10_000, ttl: Math.max(config.cache_seconds, 0) * 1000 || 1 });
+  const environments = new LRUCache<string, true>({ max: 10_000, ttl: 60_000 });
+  const rootHash = config.root_key === undefined ? null : Buffer.from(hashKey(config.root_key), 'hex');
+
+  const find = async (key: string): Promise<Found> => {
+    const hash = hashKey(key);
+    if (rootHash && config.root_tenant_id !== undefined && timingSafeEqual(rootHash, Buffer.from(hash, 'hex'))) {
+      return { tenantId: config.root_tenant_id, environmentId: null, actorId: 'root', actorType: 'api_key', roles: ['super_admin'], tenantSuspended: false, expiresAtMs: null };
+    }
+    const cached = keys.get(hash);
+    if (cached) return cached;
+    const found: Found = (await store.findByKeyHash(hash)) ?? { unknown: true };
+    if (config.cache_seconds > 0) keys.set(hash, found, 'unknown' in found ? { ttl: 10_000 } : {});
+    return found;
+  };
+
+  return {
+    async authenticate(headers) {
+      const key = headers[config.header.toLowerCase()]?.trim();
+      if (!key) throw new UnauthorizedError();
+      const found = await find(key);
+      if ('unknown' in found) throw new UnauthorizedError('Invalid API key');
+      if (found.expiresAtMs !== null && found.expiresAtMs <= clock.now().toMillis()) throw new UnauthorizedError('API key has expired');
+      return found;
+    },
+
+    async contextOf(principal, headers, requestId, needsEnvironment) {
+      const context = { tenantId: principal.tenantId, actorId: principal.actorId, actorType: principal.actorType, roles: principal.roles, requestId };
+      if (principal.environmentId !== null) return { ...context, environmentId: principal.environmentId };
+      const wanted = headers['x-environment-id']?.trim() ?? '';
+      const cacheKey = `${principal.tenantId} ${wanted}`;
+      if (wanted !== '' && (environments.has(cacheKey) || (await store.environmentExists(principal.tenantId, wanted)))) {
+        environments.set(cacheKey, true);
+        return { ...context, environmentId: wanted };
+      }
+      if (needsEnvironment) throw new ForbiddenError({ error: 'Access denied', message: 'Invalid or inaccessible environment' });
+      return { ...context, environmentId: '' };
+    },
+  };
+}

@@ -1,0 +1,39 @@
+import * as z from 'zod';
+import { DomainError, ForbiddenError, UnauthorizedError } from '#kernel/errors.ts';
+import type { Reply } from './route.ts';
+
+/** Flat error body of every handler error (wire-rules.md section 4). */
+export const ErrorResponse = z.object({
+  code: z.string(),
+  message: z.string(),
+  http_status_code: z.int(),
+  details: z.record(z.string(), z.unknown()).optional(),
+});
+
+/** The answer to an error. What the caller is not meant to see becomes a plain 500. */
+export function errorReply(error: unknown): Reply {
+  if (error instanceof UnauthorizedError) return { status: 401, body: { error: error.message } };
+  if (error instanceof ForbiddenError) return { status: 403, body: error.body };
+  if (error instanceof z.ZodError) return errorReply(validationError(error));
+  if (error instanceof DomainError) {
+    return { status: error.httpStatus, body: { code: error.code, message: error.message, http_status_code: error.httpStatus, ...(error.details ? { details: error.details } : {}) } };
+  }
+  return { status: 500, body: { code: 'internal_error', message: 'something went wrong on our side', http_status_code: 500 } };
+}
+
+/** All issues of a schema as one validation error; the message names the first field. */
+export function validationError(error: z.ZodError, prefix: string = ''): DomainError {
+  const issues = error.issues.slice(0, 100).map((issue) => ({ field: fieldOf(prefix, issue.path), reason: reasonOf(issue) }));
+  const first = issues[0] ?? { field: 'body', reason: 'is not valid' };
+  return new DomainError('validation_error', `${first.field}: ${first.reason}`, { ...first, errors: issues });
+}
+
+function fieldOf(prefix: string, path: readonly PropertyKey[]): string {
+  const field = path.reduce<string>((text, part) => (typeof part === 'number' ? `${text}[${part}]` : text === '' ? String(part) : `${text}.${String(part)}`), prefix);
+  return field === '' ? 'body' : field;
+}
+
+function reasonOf(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'invalid_type' && issue.input === undefined) return 'is required';
+  return issue.message.replace(/^Invalid input: /, '').replace(/^./, (letter) => letter.toLowerCase());
+}

@@ -1,0 +1,108 @@
+import middy from '@middy/core';
+import httpCors from '@middy/http-cors';
+import httpRouter from '@middy/http-router';
+import type { Clock } from '#kernel/clock.ts';
+import { newId } from '#kernel/ids.ts';
+import { toJson } from '#kernel/wire.ts';
+import { errorFields, type Logger } from '../observability/logger.ts';
+import { errorReply } from './error-body.ts';
+import { handleRoute, type RouteDependencies } from './handle.ts';
+import { type GatewayEvent, type GatewayResult, readRequest } from './request.ts';
+import type { Route } from './route.ts';
+
+/** A resource's routes, loaded on its first request: building schemas is most of a cold start. */
+export interface RouteModule { readonly prefix: string; readonly load: () => Promise<readonly Route[]> }
+
+export interface GatewayDependencies extends RouteDependencies { readonly logger: Logger; readonly clock: Clock }
+type Handler = (event: GatewayEvent, context?: unknown) => Promise<GatewayResult>;
+type RoutedEvent = GatewayEvent & { pathParameters?: Record<string, string> };
+
+/** The Lambda handler of a set of route modules. `dependencies` is called once, on the first request. */
+export function createGatewayHandler(modules: readonly RouteModule[], dependencies: () => Promise<GatewayDependencies>): Handler {
+  let ready: Promise<GatewayDependencies> | undefined;
+  // A failed start must not stay: the next request tries again.
+  const dependenciesOnce = () => (ready ??= dependencies().catch((error: unknown) => { ready = undefined; throw error; }));
+  const router = httpRouter({
+    routes: modules.flatMap((module) => {
+      const handler = lazyModule(module, dependenciesOnce);
+      return [module.prefix, `${module.prefix}/{proxy+}`].map((path) => ({ method: 'ANY' as const, path: path as `/${string}`, handler: handler as never }));
+    }),
+    notFoundResponse: pageNotFound,
+  });
+  return middy()
+    .use(httpCors({ origin: '*', headers: '*', methods: 'GET,POST,PUT,DELETE,OPTIONS', exposeHeaders: 'X-Request-ID,X-Usage-Watermark' }))
+    .handler(((event: GatewayEvent, context: unknown) => isPreflight(event)
+      ? { statusCode: 204, headers: {}, body: '' }
+      : (router as unknown as Handler)(event, context)) as never) as unknown as Handler;
+}
+
+function isPreflight(event: GatewayEvent): boolean {
+  return ('httpMethod' in event ? event.httpMethod : event.requestContext.http.method) === 'OPTIONS';
+}
+
+function lazyModule(module: RouteModule, dependenciesOnce: () => Promise<GatewayDependencies>): Handler {
+  let loaded: Promise<Handler> | undefined;
+  const load = async (): Promise<Handler> => {
+    const [routes, dependencies] = await Promise.all([module.load(), dependenciesOnce()]);
+    return httpRouter({
+      routes: routes.map((route) => ({ method: route.method, path: route.path as `/${string}`, handler: routeHandler(route, dependencies) as never })),
+      notFoundResponse: pageNotFound,
+    }) as unknown as Handler;
+  };
+  return async (event, context) => {
+    loaded ??= load().catch((error: unknown) => { loaded = undefined; throw error; });
+    const requestId = requestIdOf(event);
+    try {
+      return await (await loaded)(event, context);
+    } catch (error) {
+      return respond(requestId, errorReply(error));
+    }
+  };
+}
+
+function routeHandler(route: Route, dependencies: GatewayDependencies): Handler {
+  return async (event) => {
+    const request = readRequest(event);
+    const started = performance.now();
+    const requestId = request.headers['x-request-id']?.slice(0, 128) || newId('req', dependencies.clock);
+    const log = { operation: route.operationId, request_id: requestId };
+    try {
+      const params = Object.fromEntries(Object.entries((event as RoutedEvent).pathParameters ?? {}).map(([name, value]) => [name, decode(value)]));
+      const answer = await handleRoute(route, request, params, requestId, dependencies);
+      dependencies.logger.info('request', { ...log, status: answer.status, duration_ms: Math.round(performance.now() - started), tenant_id: answer.ctx?.tenantId, environment_id: answer.ctx?.environmentId });
+      return { statusCode: answer.status, headers: headersOf(requestId, answer.body, answer.headers), body: answer.body };
+    } catch (error) {
+      const reply = errorReply(error);
+      const fields = { ...log, status: reply.status, duration_ms: Math.round(performance.now() - started) };
+      if (reply.status >= 500) dependencies.logger.error('request failed', { ...fields, ...errorFields(error) });
+      else dependencies.logger.info('request', fields);
+      return respond(requestId, reply);
+    }
+  };
+}
+
+function requestIdOf(event: GatewayEvent): string {
+  return readRequest(event).headers['x-request-id'] ?? event.requestContext.requestId ?? '';
+}
+
+function respond(requestId: string, reply: { status: number; body?: unknown }): GatewayResult {
+  const body = toJson(reply.body);
+  return { statusCode: reply.status, headers: { ...headersOf(requestId, body, {}), ...(reply.status === 503 ? { 'Retry-After': '1' } : {}) }, body };
+}
+
+function headersOf(requestId: string, body: string, extra: Readonly<Record<string, string>>): Record<string, string> {
+  return { 'X-Request-ID': requestId, ...(body === '' ? {} : { 'Content-Type': 'application/json' }), ...extra };
+}
+
+function pageNotFound(): never {
+  // The router's contract allows any answer here; its type only knows "throws".
+  return { statusCode: 404, headers: { 'Content-Type': 'text/plain' }, body: '404 page not found' } as never;
+}
+
+function decode(value: string): string {
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return value;
+  }
+}

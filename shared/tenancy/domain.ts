@@ -1,0 +1,72 @@
+import { randomBytes } from 'node:crypto';
+import type { DateTime } from 'luxon';
+import type { Role } from '#kernel/context.ts';
+import type { RecordStatus } from '#kernel/wire.ts';
+
+/** A company that sells usage: the top boundary of isolation. */
+export interface Tenant {
+  readonly id: string;
+  readonly name: string;
+  readonly internalStatus: 'trialing' | 'active' | 'suspended';
+  readonly billingDetails: Readonly<Record<string, unknown>>;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly status: RecordStatus;
+  readonly createdAt: DateTime;
+  readonly updatedAt: DateTime;
+}
+
+interface TenantColumns {
+  readonly id: string; readonly tenantId: string; readonly status: RecordStatus;
+  readonly createdAt: DateTime; readonly updatedAt: DateTime; readonly createdBy: string | null; readonly updatedBy: string | null;
+}
+
+/** A tenant's data apart from its other data: `development`, `production`. */
+export interface Environment extends TenantColumns {
+  readonly name: string;
+  readonly type: 'development' | 'production';
+}
+
+export interface User extends TenantColumns {
+  readonly email: string | null;
+  readonly name: string | null;
+  readonly type: 'user' | 'service_account';
+  readonly roles: readonly Role[];
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/** An API key: only its hash is kept. Bound to tenant, environment, user and that user's roles. */
+export interface ApiKey extends TenantColumns {
+  readonly environmentId: string;
+  readonly name: string;
+  readonly type: 'private_key' | 'publishable_key';
+  readonly keyHash: string;
+  readonly displayId: string;
+  readonly userId: string | null;
+  readonly roles: readonly Role[];
+  readonly expiresAt: DateTime | null;
+  readonly lastUsedAt: DateTime | null;
+}
+
+const ALPHABET = '0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz';
+
+/** A fresh key: `sk_` or `pk_` and 32 random bytes in base 62 (wire-rules.md section 2). */
+export function generateKey(type: ApiKey['type']): string {
+  let number = BigInt(`0x${randomBytes(32).toString('hex')}`);
+  let digits = '';
+  for (let i = 0; i < 43; i++) {
+    digits += ALPHABET[Number(number % 62n)];
+    number /= 62n;
+  }
+  return `${type === 'private_key' ? 'sk' : 'pk'}_${digits}`;
+}
+
+/** First five characters, `***`, last two. */
+export function maskKey(key: string): string {
+  return `${key.slice(0, 5)}***${key.slice(-2)}`;
+}
+
+/** Rights of a key: a publishable key may only send events, a private key has its user's roles (full rights without one). */
+export function rolesOfKey(type: ApiKey['type'], userRoles: readonly Role[] | null): readonly Role[] {
+  if (type === 'publishable_key') return ['event_ingestor'];
+  return userRoles === null || userRoles.length === 0 ? ['super_admin'] : userRoles;
+}
