@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { type ClickHouseClient, ClickHouseError, ClickHouseLogLevel, createClient } from '@clickhouse/client';
+import { type ClickHouseClient, ClickHouseError, ClickHouseLogLevel, type ClickHouseSettings, createClient } from '@clickhouse/client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type RunningClickHouse, startClickHouse } from './clickhouse.ts';
 
@@ -133,7 +133,7 @@ describe('settings', () => {
   });
 
   test('an unknown one is refused, and the connection stays usable', async () => {
-    const asking = Array.from({ length: 8 }, () => client.query({ query: 'SELECT 1', clickhouse_settings: { no_such_setting: 1 } as object }).catch((error: unknown) => error));
+    const asking = Array.from({ length: 8 }, () => client.query({ query: 'SELECT 1', clickhouse_settings: { no_such_setting: 1 } as ClickHouseSettings }).catch((error: unknown) => error));
     for (const answer of await Promise.all(asking)) expect(answer).toMatchObject({ code: '115' });
     for (const answer of await Promise.all(Array.from({ length: 8 }, () => rows('SELECT 1 AS one')))) expect(answer).toEqual([{ one: 1 }]);
   });

@@ -1,0 +1,55 @@
+/** What a process does once it runs. */
+export interface RunningChild {
+  /** Goes to the supervisor with the ready message, e.g. the port that is listened on. */
+  readonly ready?: Readonly<Record<string, unknown>>;
+  /** Finishes what is under way and lets go of everything. */
+  stop(): Promise<void>;
+}
+
+/** A process that is asked to stop gets this long before it ends in any case. */
+const STOP_MS = 8_000;
+
+/**
+ * Runs a long-lived process, alone (containers) or below the supervisor of Local Mode: starts it, reports `{type: 'ready'}`
+ * to a parent that listens, and stops it once, on SIGTERM, a `{type: 'stop'}` message, or the parent's death.
+ * An error of the start ends the process with code 1 and its text on stderr.
+ */
+export function runChild(start: () => Promise<RunningChild>): void {
+  const supervised = process.send !== undefined;
+  const running = start();
+  let stopping = false;
+
+  const stop = async (): Promise<void> => {
+    if (stopping) return;
+    stopping = true;
+    setTimeout(() => process.exit(1), STOP_MS).unref();
+    try {
+      await (await running).stop();
+      process.exit(0);
+    } catch (error) {
+      report(error);
+      process.exit(1);
+    }
+  };
+
+  process.on('SIGTERM', () => void stop());
+  // Ctrl-C reaches the whole process group; below a supervisor it is the one that decides the order of stopping.
+  process.on('SIGINT', supervised ? () => {} : () => void stop());
+  process.on('message', (message: { type?: string }) => {
+    if (message?.type === 'stop') void stop();
+  });
+  // The supervisor is gone: nobody would ever stop this process.
+  process.on('disconnect', () => void stop());
+
+  running.then(
+    ({ ready }) => process.send?.({ type: 'ready', ...ready }),
+    (error: unknown) => {
+      report(error);
+      process.exit(1);
+    },
+  );
+}
+
+function report(error: unknown): void {
+  process.stderr.write(`${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+}
