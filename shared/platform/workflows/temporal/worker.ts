@@ -1,0 +1,77 @@
+import type { WorkerOptions } from '@temporalio/worker';
+import type { EventLogLogger } from '#platform/event-log/log.ts';
+import type { RegisteredJob } from '../registry.ts';
+import { temporalActivities } from './activities.ts';
+import { connectionOptions, type TemporalConfig } from './client.ts';
+
+export interface TemporalWorkerOptions<App> {
+  readonly config: TemporalConfig;
+  readonly jobs: readonly RegisteredJob<App>[];
+  readonly app: App;
+  readonly logger: EventLogLogger;
+  /** The module whose default export is `jobWorkflow(jobs)`, or the bundle that the build made of it. */
+  readonly workflows: { readonly path: string } | { readonly bundle: string };
+  /** Time for activities in hand when the worker stops. Default 8 s, within Local Mode's 10. */
+  readonly shutdownGraceMs?: number;
+  readonly concurrency?: number;
+}
+
+export interface TemporalWorker {
+  /** Rejects when the worker broke; resolves after `stop`. */
+  readonly ended: Promise<void>;
+  stop(): Promise<void>;
+}
+
+/** Connects, bundles the workflows unless they are given as a bundle, and polls the task queue. Resolves once it polls. */
+export async function startTemporalWorker<App>({ config, jobs, app, logger, workflows, shutdownGraceMs = 8_000, concurrency = 20 }: TemporalWorkerOptions<App>): Promise<TemporalWorker> {
+  const { bundleWorkflowCode, NativeConnection, Worker } = await import('@temporalio/worker');
+  await installRuntime(logger);
+  const connection = await NativeConnection.connect(connectionOptions(config));
+  try {
+    const workflowBundle: WorkerOptions['workflowBundle'] = 'bundle' in workflows
+      ? { codePath: workflows.bundle }
+      : await bundleWorkflowCode({ workflowsPath: workflows.path, logger: quiet(logger) });
+    const worker = await Worker.create({
+      connection, workflowBundle, namespace: config.namespace, taskQueue: config.task_queue, activities: temporalActivities(jobs, app),
+      shutdownGraceTime: shutdownGraceMs, maxConcurrentActivityTaskExecutions: concurrency,
+    });
+    const ended = worker.run().finally(() => connection.close());
+    // Whoever awaits `ended` or `stop` sees the error; without either it must not end the process as unhandled.
+    ended.catch(() => undefined);
+    return {
+      ended,
+      async stop() {
+        if (worker.getState() === 'RUNNING') worker.shutdown();
+        await ended;
+      },
+    };
+  } catch (error) {
+    await connection.close();
+    throw error;
+  }
+}
+
+let runtime: Promise<void> | undefined;
+
+/** Once per process: sends the SDK's log lines to ours, and leaves signals to the entry point. */
+function installRuntime(logger: EventLogLogger): Promise<void> {
+  runtime ??= import('@temporalio/worker').then(({ Runtime }) => {
+    Runtime.install({ logger: quiet(logger), shutdownSignals: [] });
+  });
+  return runtime;
+}
+
+/** The SDK tells much at info level that only interests its developers. */
+function quiet(logger: EventLogLogger) {
+  type Meta = Record<string, unknown>;
+  const write = {
+    TRACE: () => undefined, DEBUG: () => undefined,
+    INFO: (message: string, meta?: Meta) => logger.debug(message, meta),
+    WARN: (message: string, meta?: Meta) => logger.warn(message, meta),
+    ERROR: (message: string, meta?: Meta) => logger.error(message, meta),
+  };
+  return {
+    log: (level: keyof typeof write, message: string, meta?: Meta) => write[level](message, meta),
+    trace: write.TRACE, debug: write.DEBUG, info: write.INFO, warn: write.WARN, error: write.ERROR,
+  };
+}

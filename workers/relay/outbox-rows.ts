@@ -1,0 +1,58 @@
+import { sql } from 'kysely';
+import type { DateTime } from 'luxon';
+import type { SystemTransaction } from '#platform/postgres/database.ts';
+import type { OutboxRow } from '#platform/postgres/outbox.ts';
+import { JOB_START } from '#platform/workflows/enqueue.ts';
+
+/** Any two relays that publish events exclude each other with this, so that one entity's events cannot overtake each other. */
+const PUBLISHING_LOCK = 7_203_462;
+
+const FIRST_BACKOFF_SECONDS = 2;
+const MAXIMUM_BACKOFF_SECONDS = 300;
+
+/** The relay's side of the outbox table. */
+export const outboxRows = {
+  /** Held until the transaction ends. Answers false while another relay publishes. */
+  async tryPublishingLock(tx: SystemTransaction): Promise<boolean> {
+    const { rows } = await sql<{ locked: boolean }>`select pg_try_advisory_xact_lock(${PUBLISHING_LOCK}) as locked`.execute(tx);
+    return rows[0]?.locked === true;
+  },
+
+  /** System events that are due, in order, locked. Behind a failing row, only those of the same entity wait for it. */
+  async dueEvents(tx: SystemTransaction, limit: number, now: DateTime): Promise<OutboxRow[]> {
+    return tx.selectFrom('outbox').selectAll('outbox')
+      .where('eventName', '!=', JOB_START)
+      .where('publishedAt', 'is', null)
+      .where((eb) => eb.or([eb('nextAttemptAt', 'is', null), eb('nextAttemptAt', '<=', now)]))
+      .where(({ not, exists, selectFrom }) => not(exists(selectFrom('outbox as earlier').select(sql`1`.as('one'))
+        .where('earlier.publishedAt', 'is', null).where('earlier.nextAttemptAt', '>', now)
+        .whereRef('earlier.tenantId', '=', 'outbox.tenantId').whereRef('earlier.environmentId', '=', 'outbox.environmentId')
+        .whereRef('earlier.entityId', '=', 'outbox.entityId').whereRef('earlier.position', '<', 'outbox.position'))))
+      .orderBy('position').limit(limit).forUpdate('outbox').skipLocked().execute();
+  },
+
+  /** Job starts that are due, locked. Their order does not matter: a job's id decides. */
+  async dueJobStarts(tx: SystemTransaction, limit: number, now: DateTime): Promise<OutboxRow[]> {
+    return tx.selectFrom('outbox').selectAll()
+      .where('eventName', '=', JOB_START)
+      .where('publishedAt', 'is', null)
+      .where((eb) => eb.or([eb('nextAttemptAt', 'is', null), eb('nextAttemptAt', '<=', now)]))
+      .orderBy('position').limit(limit).forUpdate().skipLocked().execute();
+  },
+
+  async markPublished(tx: SystemTransaction, ids: readonly string[], now: DateTime): Promise<void> {
+    if (ids.length > 0) await tx.updateTable('outbox').set({ publishedAt: now, nextAttemptAt: null }).where('id', 'in', ids).execute();
+  },
+
+  /** Keeps why a row failed and when it is tried again: 2 s, doubling, at most 5 min. */
+  async markFailed(tx: SystemTransaction, row: Pick<OutboxRow, 'id' | 'failureCount'>, reason: string, now: DateTime): Promise<void> {
+    const seconds = Math.min(MAXIMUM_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** Math.min(row.failureCount, 20));
+    await tx.updateTable('outbox').set({ failureCount: row.failureCount + 1, failureReason: reason.slice(0, 1000), nextAttemptAt: now.plus({ seconds }) }).where('id', '=', row.id).execute();
+  },
+
+  /** Deletes rows published before a time, a bounded number per call. Answers how many. */
+  async deletePublished(tx: SystemTransaction, before: DateTime, limit: number): Promise<number> {
+    const result = await sql`delete from outbox where id in (select id from outbox where published_at < ${before} order by published_at limit ${limit})`.execute(tx);
+    return Number(result.numAffectedRows ?? 0);
+  },
+};

@@ -1,0 +1,46 @@
+import { type PollLoop, startPollLoop } from '#platform/workflows/poll-loop.ts';
+import { messageOf, type RelayDependencies } from './dependencies.ts';
+import { outboxRows } from './outbox-rows.ts';
+import { publishEvents } from './publish-events.ts';
+import { startJobs } from './start-jobs.ts';
+
+/** Published rows are kept so long for whoever asks what happened. */
+const RETENTION = { days: 7 };
+const DELETED_PER_ROUND = 5_000;
+const DELETE_INTERVAL_MS = 600_000;
+
+export interface RelayOptions {
+  /** Rows per round and kind. Default 500. */
+  readonly batchSize?: number;
+  /** How soon rows are noticed without a wake-up. Default 1 s. */
+  readonly pollMs?: number;
+}
+
+export interface Relay {
+  /** There may be new rows. */
+  wake(): void;
+  /** Finishes the rounds in hand. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Takes committed outbox rows to where they belong, system events to their topic and job starts to the job driver, in two
+ * independent loops: an outage of the one engine does not hold up the other.
+ */
+export function startRelay(dependencies: RelayDependencies, { batchSize = 500, pollMs = 1_000 }: RelayOptions = {}): Relay {
+  const { database, clock, logger } = dependencies;
+  const loop = (what: string, intervalMs: number, work: () => Promise<boolean>) =>
+    startPollLoop({ intervalMs, work, onError: (error) => logger.warn(`${what} failed, trying again`, { reason: messageOf(error) }) });
+
+  const loops: PollLoop[] = [
+    loop('publishing system events', pollMs, async () => await publishEvents(dependencies, batchSize) === batchSize),
+    loop('starting jobs', pollMs, async () => await startJobs(dependencies, batchSize) === batchSize),
+  ];
+  const deleting = loop('deleting published outbox rows', DELETE_INTERVAL_MS, () => database.asSystem('relay retention', async (tx) =>
+    await outboxRows.deletePublished(tx, clock.now().minus(RETENTION), DELETED_PER_ROUND) === DELETED_PER_ROUND));
+
+  return {
+    wake: () => { for (const each of loops) each.wake(); },
+    stop: async () => { await Promise.all([...loops, deleting].map((each) => each.stop())); },
+  };
+}
