@@ -1,0 +1,21 @@
+import { createApp } from '#app';
+import { createIngestHandler } from '#functions/ingest/create-handler.ts';
+import { createManagementHandler } from '#functions/management/create-handler.ts';
+import { loadRuntimeConfig } from '#platform/config/runtime.ts';
+import { runChild } from './child.ts';
+import { startGateway } from './gateway.ts';
+import { referencePages } from './reference-pages.ts';
+
+// The process of FLEXPRICE_DEPLOYMENT_MODE=api: the Lambda handlers over plain HTTP, with the API reference.
+runChild(async () => {
+  const app = createApp(await loadRuntimeConfig());
+  const { host, port = 8080 } = app.config.server;
+  const gateway = await startGateway({ ingest: createIngestHandler(app), management: createManagementHandler(app), pages: referencePages }, { host, port });
+  return {
+    ready: { port: gateway.port },
+    stop: async () => {
+      await gateway.close();
+      await app.close();
+    },
+  };
+});

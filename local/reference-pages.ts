@@ -1,0 +1,59 @@
+import { createReadStream, existsSync } from 'node:fs';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+
+/** Swagger UI, served from the installed package: no content delivery network. */
+const SWAGGER_UI = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
+const OPENAPI = join(import.meta.dirname, '../openapi.json');
+
+const PAGE = `<!doctype html>
+<html lang="en">
+<head>
+  <meta charset="utf-8">
+  <meta name="viewport" content="width=device-width, initial-scale=1">
+  <title>FlexPrice API</title>
+  <link rel="stylesheet" href="/docs/swagger-ui.css">
+  <link rel="icon" type="image/png" href="/docs/favicon-32x32.png">
+  <style>body { margin: 0 } .swagger-ui .topbar { display: none } .swagger-ui .info { margin: 32px 0 8px }</style>
+</head>
+<body>
+  <div id="reference"></div>
+  <script src="/docs/swagger-ui-bundle.js"></script>
+  <script src="/docs/start.js"></script>
+</body>
+</html>
+`;
+
+const START = `SwaggerUIBundle({ url: '/openapi.json', dom_id: '#reference', deepLinking: true, docExpansion: 'none', filter: true, persistAuthorization: true, displayRequestDuration: true, tagsSorter: 'alpha', defaultModelsExpandDepth: 0, validatorUrl: null });
+`;
+
+const FILES: Readonly<Record<string, { readonly type: string; readonly path: string }>> = {
+  '/openapi.json': { type: 'application/json', path: OPENAPI },
+  '/docs/swagger-ui.css': { type: 'text/css', path: join(SWAGGER_UI, 'swagger-ui.css') },
+  '/docs/swagger-ui-bundle.js': { type: 'text/javascript', path: join(SWAGGER_UI, 'swagger-ui-bundle.js') },
+  '/docs/favicon-32x32.png': { type: 'image/png', path: join(SWAGGER_UI, 'favicon-32x32.png') },
+};
+
+const TEXTS: Readonly<Record<string, { readonly type: string; readonly text: string }>> = {
+  '/docs': { type: 'text/html; charset=utf-8', text: PAGE },
+  '/docs/': { type: 'text/html; charset=utf-8', text: PAGE },
+  '/docs/start.js': { type: 'text/javascript', text: START },
+};
+
+/** Serves the interactive API reference at `/docs` and its document; false for any other request. */
+export async function referencePages(request: IncomingMessage, response: ServerResponse): Promise<boolean> {
+  if (request.method !== 'GET') return false;
+  const path = (request.url ?? '').split('?', 1)[0] ?? '';
+  const text = TEXTS[path];
+  if (text) {
+    response.writeHead(200, { 'Content-Type': text.type }).end(text.text);
+    return true;
+  }
+  const file = FILES[path];
+  if (!file || !existsSync(file.path)) return false;
+  response.writeHead(200, { 'Content-Type': file.type });
+  await pipeline(createReadStream(file.path), response);
+  return true;
+}
