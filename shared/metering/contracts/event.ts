@@ -1,0 +1,104 @@
+import * as z from 'zod';
+import { queryFlag } from '#kernel/pagination.ts';
+import { requiredText, text, timeInput, timeText } from '#kernel/wire.ts';
+import { EVENT_LIMITS } from '../domain/event.ts';
+import { type Properties, propertiesProblem } from '../domain/properties.ts';
+import { parseRfc3339 } from '../domain/rfc3339.ts';
+import { MeterResponse } from './meter.ts';
+
+const name = requiredText.max(EVENT_LIMITS.nameLength);
+const label = text.max(EVENT_LIMITS.idLength).nullish();
+
+/** Any JSON object within the bounds of D11. Not copied: its keys and values stay as they came. */
+const properties = z.custom<Properties>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), 'must be an object')
+  .superRefine((value, issues) => {
+    const problem = propertiesProblem(value);
+    if (problem !== null) issues.addIssue({ code: 'custom', message: problem });
+  })
+  .meta({ type: 'object', additionalProperties: true });
+
+/** RFC 3339, as milliseconds since 1970. Absent, empty and zero times mean "now" (metering.md 1.2). */
+const timestamp = z.string().max(64).nullish()
+  .transform((value, issues): number | null => {
+    if (value === null || value === undefined || value === '' || value.startsWith('0001-01-01T00:00:00')) return null;
+    const millis = parseRfc3339(value);
+    if (millis !== null) return millis;
+    issues.addIssue({ code: 'custom', message: 'must be an RFC 3339 time such as 2026-01-31T00:00:00Z' });
+    return z.NEVER;
+  })
+  .meta({ type: 'string', format: 'date-time' });
+
+export const IngestEventRequest = z.object({
+  event_name: name.transform((value) => value.trim()),
+  external_customer_id: requiredText.max(EVENT_LIMITS.idLength),
+  event_id: label, customer_id: label, source: label, timestamp,
+  properties: properties.nullish(),
+});
+export type IngestEventRequest = z.output<typeof IngestEventRequest>;
+
+export const BulkIngestEventRequest = z.object({ events: z.array(IngestEventRequest).min(1).max(EVENT_LIMITS.batch) });
+
+/** A flat map of strings: clients rely on it (metering.md D2). */
+export const IngestEventResponse = z.object({ message: z.string(), event_id: z.string() });
+export const BulkIngestEventResponse = z.object({ message: z.string(), accepted: z.string(), event_ids: z.string() });
+
+export const EventResponse = z.object({
+  id: z.string(), external_customer_id: z.string(), customer_id: z.string(), event_name: z.string(),
+  timestamp: timeText, properties: z.record(z.string(), z.unknown()), source: z.string(), environment_id: z.string(),
+});
+
+const pageSize = z.coerce.number().int().min(1).max(50);
+const offset = z.coerce.number().int().min(0).max(100_000);
+const cursor = z.string().max(600).nullish();
+const listKeys = {
+  external_customer_id: label, event_name: label, event_id: label, source: label,
+  start_time: timeInput.nullish(), end_time: timeInput.nullish(),
+  page_size: pageSize.nullish(), offset: offset.nullish(), iter_first_key: cursor, iter_last_key: cursor,
+  sort: z.enum(['timestamp', 'event_name']).or(z.literal('')).nullish(), order: z.enum(['asc', 'desc', 'ASC', 'DESC']).or(z.literal('')).nullish(),
+};
+
+export const GetEventsRequest = z.object({ ...listKeys, property_filters: z.record(z.string(), z.array(z.string()).min(1).max(100)).nullish() });
+export type GetEventsRequest = z.output<typeof GetEventsRequest>;
+
+/** `k:v1,v2;k2:v3` of `GET /v1/events` (metering.md 5.3). */
+const filterText = z.string().max(4096).transform((value, issues): Record<string, string[]> => {
+  const filters: [string, string[]][] = [];
+  for (const part of value.split(';').filter((piece) => piece.trim() !== '')) {
+    const colon = part.indexOf(':');
+    if (colon < 1) {
+      issues.addIssue({ code: 'custom', message: 'must look like key:value1,value2;key2:value3' });
+      return z.NEVER;
+    }
+    filters.push([part.slice(0, colon).trim(), part.slice(colon + 1).split(',')]);
+  }
+  return Object.fromEntries(filters);
+});
+export const EventListQuery = z.object({ ...listKeys, property_filters: filterText.optional(), count_total: queryFlag });
+
+export const GetEventsResponse = z.object({
+  events: z.array(EventResponse), has_more: z.boolean(), iter_first_key: z.string().optional(), iter_last_key: z.string().optional(),
+  total_count: z.int(), offset: z.int(),
+});
+
+const stageStatus = z.enum(['unprocessed', 'not_found', 'found', 'error', 'processing', 'attributed']);
+const anyObject = z.record(z.string(), z.unknown());
+
+/** `GET /v1/events/lookup`: the event, what it was counted for, and where the search ended (metering.md 5.4). */
+export const GetEventByIDResponse = z.object({
+  event: EventResponse.optional(),
+  status: z.enum(['processed', 'processing', 'failed']),
+  processed_events: z.array(z.object({
+    customer_id: z.string().optional(), subscription_id: z.string().optional(), sub_line_item_id: z.string().optional(), price_id: z.string().optional(),
+    meter_id: z.string().optional(), feature_id: z.string().optional(), qty_total: z.string().optional(), processed_at: timeText.optional(),
+  })),
+  debug_tracker: z.object({
+    customer_lookup: z.object({ status: stageStatus, customer: anyObject.optional() }),
+    meter_matching: z.object({ status: stageStatus, matched_meters: z.array(z.object({ meter_id: z.string(), event_name: z.string(), meter: MeterResponse })).optional() }),
+    price_lookup: z.object({ status: stageStatus }).optional(),
+    subscription_line_item_lookup: z.object({ status: stageStatus }).optional(),
+    attributed_to_customer: z.object({
+      status: stageStatus, meter_usage: z.object({ meter_id: z.string(), external_customer_id: z.string(), qty_total: z.string() }).optional(),
+    }).optional(),
+    failure_point: z.object({ failure_point_type: z.string(), error: anyObject }).optional(),
+  }),
+});

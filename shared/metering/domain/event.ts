@@ -1,0 +1,32 @@
+/** A usage event as accepted: validated, with its id and times. One line of a pack in the log. */
+export interface UsageEvent {
+  readonly id: string;
+  readonly eventName: string;
+  readonly externalCustomerId: string;
+  /** Internal id, as the sender claims; neither resolved nor checked. Empty when absent. */
+  readonly customerId: string;
+  readonly source: string;
+  /** Milliseconds since 1970, UTC. */
+  readonly timestamp: number;
+  /** JSON text of an object, in the stored form (properties.ts). */
+  readonly properties: string;
+}
+
+/** Where an event stands in the log: unique, and the same whenever it is read. */
+export interface LogPosition {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: bigint;
+  /** From 0 within the pack. */
+  readonly line: number;
+}
+
+/** The oldest timestamp that is accepted. Older ones are mistakes (a zero epoch, seconds read as milliseconds). */
+export const EARLIEST_TIMESTAMP = 946_684_800_000;
+
+/** Bounds of what an event may carry (metering.md D11). */
+export const EVENT_LIMITS = { nameLength: 512, idLength: 512, propertyDepth: 10, propertyKeys: 256, propertyBytes: 64 * 1024, batch: 1000 } as const;
+
+export function samePosition(a: LogPosition, b: LogPosition): boolean {
+  return a.offset === b.offset && a.line === b.line && a.partition === b.partition && a.topic === b.topic;
+}

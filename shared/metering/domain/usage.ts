@@ -1,0 +1,102 @@
+import type { DateTime } from 'luxon';
+import type { WindowSize } from '#kernel/calendar/windows.ts';
+import { type Decimal, divide, ZERO } from '#kernel/decimal.ts';
+import type { AggregationType, Meter, PropertyFilter } from './meter.ts';
+
+/** Half-open range of event time. A null start is the beginning of history (reset NEVER). */
+export interface UsageRange { readonly start: DateTime | null; readonly end: DateTime }
+
+/** How usage is cut into points (metering.md 4). `anchor` matters to MONTH only. */
+export interface UsageWindow { readonly size: WindowSize; readonly timezone: string; readonly anchor: DateTime | null }
+
+/** One usage question, in the words of the domain. All filters must match. */
+export interface UsageQuery {
+  readonly eventName: string;
+  readonly type: AggregationType;
+  readonly field: string | null;
+  readonly multiplier: Decimal | null;
+  readonly bucketSize: WindowSize | null;
+  /** Time zone of the buckets where no window names one. */
+  readonly timezone: string;
+  /** One figure per text of this property besides the total. With a bucketed MAX: one maximum per bucket and text, all added up. */
+  readonly groupBy: string | null;
+  readonly filters: readonly PropertyFilter[];
+  /** Null: all customers of the environment. */
+  readonly externalCustomerIds: readonly string[] | null;
+  readonly customerId: string | null;
+  readonly sources: readonly string[] | null;
+  readonly range: UsageRange;
+  readonly window: UsageWindow | null;
+}
+
+export interface UsageFigure {
+  readonly value: Decimal;
+  /** Events that took part; those without a usable value did not (N5). */
+  readonly eventCount: number;
+}
+
+export interface UsagePoint extends UsageFigure {
+  readonly windowStart: DateTime | null;
+  /** The group's text; null where events lack the property, or nothing is grouped. */
+  readonly group: string | null;
+}
+
+export interface Usage extends UsageFigure {
+  /** Windows, groups, or groups in windows, in this order; empty when neither was asked for. */
+  readonly points: readonly UsagePoint[];
+  /** All events of these customers that were accepted up to here are in the numbers. Null while none is stored. */
+  readonly watermark: DateTime | null;
+}
+
+/** Exact sums of one range, window or group, as the store gives them. */
+export interface UsageSums { readonly amount: Decimal | null; readonly eventCount: number }
+
+const QUOTIENT_DIGITS = 15;
+
+/** The figure that an aggregation makes of exact sums: quotients have 15 fraction digits, half away from zero (N8). */
+export function figureOf(query: Pick<UsageQuery, 'type' | 'multiplier' | 'range'>, { amount, eventCount }: UsageSums): UsageFigure {
+  const sum = amount ?? ZERO;
+  switch (query.type) {
+    case 'AVG': return { value: eventCount === 0 ? ZERO : divide(sum, ZERO.plus(eventCount), QUOTIENT_DIGITS), eventCount };
+    case 'SUM_WITH_MULTIPLIER': return { value: sum.times(query.multiplier ?? 1), eventCount };
+    case 'WEIGHTED_SUM': return { value: divide(sum, ZERO.plus(rangeMillis(query.range)), QUOTIENT_DIGITS), eventCount };
+    default: return { value: sum, eventCount };
+  }
+}
+
+/** Only the final number of a query is floored at 0; rows and points keep their sign (N6). */
+export function floorTotal(figure: UsageFigure): UsageFigure {
+  return figure.value.isNegative() ? { ...figure, value: ZERO } : figure;
+}
+
+function rangeMillis({ start, end }: UsageRange): number {
+  return Math.max(1, end.toMillis() - (start?.toMillis() ?? 0));
+}
+
+export type MeterScope = Pick<UsageQuery, 'externalCustomerIds' | 'range'> & Partial<Pick<UsageQuery, 'window' | 'filters' | 'sources' | 'customerId' | 'timezone' | 'bucketSize'>>;
+
+/**
+ * The question that a meter asks of a range: its own filters always apply and the caller's narrow further (N10); events after
+ * the meter was disabled do not count; NEVER ignores the start of the range and looks at all history (N14).
+ */
+export function meterQuery(meter: Meter, scope: MeterScope): UsageQuery {
+  const { aggregation, disabledAt } = meter;
+  return {
+    eventName: meter.eventName,
+    type: aggregation.type,
+    field: aggregation.field,
+    multiplier: aggregation.multiplier === null ? null : ZERO.plus(aggregation.multiplier),
+    bucketSize: aggregation.bucketSize ?? scope.bucketSize ?? null,
+    groupBy: aggregation.groupBy,
+    timezone: scope.timezone ?? scope.window?.timezone ?? 'UTC',
+    filters: [...meter.filters, ...(scope.filters ?? [])],
+    externalCustomerIds: scope.externalCustomerIds,
+    customerId: scope.customerId ?? null,
+    sources: scope.sources ?? null,
+    range: {
+      start: meter.resetUsage === 'NEVER' ? null : scope.range.start,
+      end: disabledAt !== null && disabledAt < scope.range.end ? disabledAt : scope.range.end,
+    },
+    window: scope.window ?? null,
+  };
+}

@@ -1,0 +1,53 @@
+import type { RequestContext } from '#kernel/context.ts';
+import type { QueryParameters } from '#platform/clickhouse/client.ts';
+import type { PropertyFilter } from '../domain/meter.ts';
+import { QUANTITY_DIGITS } from '../domain/properties.ts';
+
+/**
+ * SQL with its parameters. Values of callers, property names included, become `{name:Type}` placeholders: no text from outside
+ * is ever part of a statement.
+ */
+export class Bindings {
+  readonly values: Record<string, unknown> = {};
+  #count = 0;
+
+  /** A placeholder for the value, such as `{p3:String}`. */
+  bind(type: 'String' | 'Array(String)' | 'Int64' | 'UInt32' | 'UInt64', value: unknown): string {
+    const name = `p${this.#count++}`;
+    this.values[name] = value;
+    return `{${name}:${type}}`;
+  }
+
+  get parameters(): QueryParameters {
+    return this.values;
+  }
+}
+
+/** Milliseconds since 1970 as a point in time of the table's type. */
+export function instant(bindings: Bindings, millis: number): string {
+  return `fromUnixTimestamp64Milli(${bindings.bind('Int64', millis)}, 'UTC')`;
+}
+
+/** Rows of the context's environment. */
+export function tenantCondition(bindings: Bindings, ctx: Pick<RequestContext, 'tenantId' | 'environmentId'>): string {
+  return `tenant_id = ${bindings.bind('String', ctx.tenantId)} AND environment_id = ${bindings.bind('String', ctx.environmentId)}`;
+}
+
+/** Text of a first-level property as `propertyText` defines it: NULL when it is missing or null. */
+export function propertyTextSql(bindings: Bindings, key: string): string {
+  return `JSONExtract(properties, ${bindings.bind('String', key)}, 'Nullable(String)')`;
+}
+
+/**
+ * Exact number of a text as `quantityOf` defines it, else NULL. The pattern is needed because the conversion alone takes
+ * "-", "1.2.3" and "e5" for numbers.
+ */
+export function quantitySql(text: string): string {
+  const value = `toDecimal256OrNull(${text}, ${QUANTITY_DIGITS})`;
+  return `if(match(${text}, '^[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)([eE][+-]?[0-9]{1,4})?$') AND abs(${value}) < toDecimal256('1e30', ${QUANTITY_DIGITS}), ${value}, NULL)`;
+}
+
+/** All filters match, each by any of its values; a missing key never does (metering.md 3.3). */
+export function filterConditions(bindings: Bindings, filters: readonly PropertyFilter[]): string[] {
+  return filters.map(({ key, values }) => `ifNull(has(${bindings.bind('Array(String)', values)}, ${propertyTextSql(bindings, key)}), 0)`);
+}

@@ -1,0 +1,84 @@
+import { DateTime } from 'luxon';
+import type { RequestContext } from '#kernel/context.ts';
+import { Decimal, ZERO } from '#kernel/decimal.ts';
+import type { ClickHouse } from '#platform/clickhouse/client.ts';
+import { figureOf, floorTotal, type Usage, type UsagePoint, type UsageQuery, type UsageSums } from '../domain/usage.ts';
+import { Bindings, tenantCondition } from './sql.ts';
+import { type UsageRow, usageSql } from './usage-sql.ts';
+import { checkWindowCount } from './windows-sql.ts';
+
+/** Questions that travel in one statement: more make it slow to plan, fewer cost round trips. */
+const PER_STATEMENT = 25;
+/** Every event lies in one monthly partition, so copies of it meet without looking across partitions. */
+const FINAL_SETTINGS = { do_not_merge_across_partitions_select_final: 1 } as const;
+
+export type UsageRepository = ReturnType<typeof createUsageRepository>;
+
+/** Usage numbers from stored events. Throws `service_unavailable` when ClickHouse does not answer. */
+export function createUsageRepository(clickhouse: ClickHouse) {
+  /**
+   * The time up to which the answer is complete: all events of the customers that were accepted until then are stored, because
+   * one customer's events are in one partition and are stored in their order.
+   */
+  const watermark = async (ctx: RequestContext, externalCustomerIds: readonly string[] | null): Promise<DateTime | null> => {
+    const bindings = new Bindings();
+    const customers = externalCustomerIds === null ? '' : ` AND external_customer_id IN ${bindings.bind('Array(String)', externalCustomerIds)}`;
+    const [row] = await clickhouse.query<{ millis: string; events: string }>(
+      `SELECT toUnixTimestamp64Milli(max(ingested_at)) AS millis, count() AS events FROM events WHERE ${tenantCondition(bindings, ctx)}${customers}`, bindings.parameters);
+    return row === undefined || row.events === '0' ? null : DateTime.fromMillis(Number(row.millis), { zone: 'utc' });
+  };
+
+  return {
+    watermark,
+
+    /** Answers in the order of the questions. The watermark is read before the numbers, so they hold at least what it promises. */
+    async usages(ctx: RequestContext, queries: readonly UsageQuery[]): Promise<Usage[]> {
+      for (const { window, range } of queries) if (window !== null) checkWindowCount(range, window);
+      const marks = await watermarks(ctx, queries, watermark);
+      const answers: Usage[] = [];
+      for (let from = 0; from < queries.length; from += PER_STATEMENT) {
+        const chunk = queries.slice(from, from + PER_STATEMENT);
+        const { sql, bindings } = usageSql(ctx, chunk);
+        const rows = await clickhouse.query<UsageRow>(sql, bindings.parameters, FINAL_SETTINGS);
+        const byQuestion = Map.groupBy(rows, (row) => Number(row.question));
+        answers.push(...chunk.map((query, at) => usageOf(query, byQuestion.get(at) ?? [], marks[from + at] ?? null)));
+      }
+      return answers;
+    },
+  };
+}
+
+/** One look-up per set of customers: a billing run asks many meters of the same one. */
+async function watermarks(ctx: RequestContext, queries: readonly UsageQuery[], look: (ctx: RequestContext, ids: readonly string[] | null) => Promise<DateTime | null>): Promise<(DateTime | null)[]> {
+  const known = new Map<string, Promise<DateTime | null>>();
+  return Promise.all(queries.map(({ externalCustomerIds }) => {
+    const key = JSON.stringify(externalCustomerIds);
+    const mark = known.get(key) ?? look(ctx, externalCustomerIds);
+    known.set(key, mark);
+    return mark;
+  }));
+}
+
+function usageOf(query: UsageQuery, rows: readonly UsageRow[], mark: DateTime | null): Usage {
+  const total = rows.find((row) => Number(row.total) === 1);
+  const points = rows.filter((row) => Number(row.total) === 0).map((row) => pointOf(query, row)).sort(inOrder);
+  return { ...floorTotal(figureOf(query, total === undefined ? { amount: ZERO, eventCount: 0 } : sumsOf(total))), points, watermark: mark };
+}
+
+function pointOf(query: UsageQuery, row: UsageRow): UsagePoint {
+  return {
+    ...figureOf(query, sumsOf(row)),
+    windowStart: Number(row.windowed) === 1 ? DateTime.fromMillis(Number(row.window_start), { zone: 'utc' }) : null,
+    group: Number(row.grouped) === 1 ? row.group_text : null,
+  };
+}
+
+function sumsOf(row: UsageRow): UsageSums {
+  return { amount: row.amount === null ? null : new Decimal(row.amount), eventCount: Number(row.events) };
+}
+
+function inOrder(a: UsagePoint, b: UsagePoint): number {
+  const time = (a.windowStart?.toMillis() ?? 0) - (b.windowStart?.toMillis() ?? 0);
+  if (time !== 0) return time;
+  return (a.group ?? '') < (b.group ?? '') ? -1 : (a.group ?? '') > (b.group ?? '') ? 1 : 0;
+}

@@ -1,0 +1,46 @@
+import { DateTime } from 'luxon';
+import { nextWindowStart, type WindowSize, windowStart } from '#kernel/calendar/windows.ts';
+import { invalid } from '#kernel/errors.ts';
+import { EARLIEST_TIMESTAMP } from '../domain/event.ts';
+import type { UsageRange, UsageWindow } from '../domain/usage.ts';
+import type { Bindings } from './sql.ts';
+
+/** More windows than this are a mistake of the caller, and an answer nobody can read. */
+const MAX_WINDOWS = 100_000;
+const APPROXIMATE_MINUTES: Readonly<Record<WindowSize, number>> = {
+  MINUTE: 1, '15MIN': 15, '30MIN': 30, HOUR: 60, '3HOUR': 180, '6HOUR': 360, '12HOUR': 720, DAY: 1440, WEEK: 10_080, MONTH: 43_200,
+};
+const INTERVALS = { MINUTE: '1 MINUTE', '15MIN': '15 MINUTE', '30MIN': '30 MINUTE', HOUR: '1 HOUR', '3HOUR': '3 HOUR', '6HOUR': '6 HOUR', '12HOUR': '12 HOUR' } as const;
+
+/** The longer of two window sizes: points of a bucketed meter roll up to it (metering.md 6.2). */
+export function longerWindow(a: WindowSize, b: WindowSize): WindowSize {
+  return APPROXIMATE_MINUTES[a] >= APPROXIMATE_MINUTES[b] ? a : b;
+}
+
+/** Throws a validation error when the range would make too many points. */
+export function checkWindowCount({ start, end }: UsageRange, { size }: UsageWindow): void {
+  const minutes = (end.toMillis() - (start?.toMillis() ?? EARLIEST_TIMESTAMP)) / 60_000;
+  if (minutes / APPROXIMATE_MINUTES[size] > MAX_WINDOWS) throw invalid('window_size', `the range holds more than ${MAX_WINDOWS} windows of ${size}`);
+}
+
+/**
+ * Start of the window that holds `time` (an SQL expression of milliseconds since 1970), in milliseconds.
+ * Windows of days and more are looked up among starts that the kernel's calendar computed, so that both agree to the instant (W5),
+ * anchors and clock changes included. Shorter ones are many, and ClickHouse's own intervals agree with the calendar (test).
+ */
+export function windowSql(bindings: Bindings, time: string, window: UsageWindow, range: UsageRange): string {
+  const { size } = window;
+  if (size === 'DAY' || size === 'WEEK' || size === 'MONTH') return `roundDown(${time}, [${windowStarts(window, range).join(', ')}]::Array(Int64))`;
+  if (size === 'MINUTE') return `intDiv(${time}, 60000) * 60000`;
+  return `toUnixTimestamp(toStartOfInterval(fromUnixTimestamp64Milli(${time}, 'UTC'), INTERVAL ${INTERVALS[size]}, ${bindings.bind('String', window.timezone)})) * 1000`;
+}
+
+function windowStarts({ size, timezone, anchor }: UsageWindow, { start, end }: UsageRange): number[] {
+  const starts: number[] = [];
+  let next = windowStart(start ?? DateTime.fromMillis(EARLIEST_TIMESTAMP, { zone: 'utc' }), size, timezone, anchor);
+  do {
+    starts.push(next.toMillis());
+    next = nextWindowStart(next, size, timezone, anchor);
+  } while (next < end);
+  return starts;
+}
