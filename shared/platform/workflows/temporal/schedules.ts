@@ -13,7 +13,9 @@ export async function upsertSchedules(client: Client, schedules: readonly Schedu
   for (const schedule of schedules) {
     const options = scheduleOptions(schedule, taskQueue);
     try {
-      await client.schedule.create(options);
+      const created = await client.schedule.create(options);
+      // As in process, a fresh deployment does not wait for the first interval. (The option of `create` would ignore the overlap policy.)
+      await created.trigger('SKIP');
     } catch (error) {
       if (!(error instanceof ScheduleAlreadyRunning)) throw error;
       await update(client.schedule.getHandle(schedule.id), options);
@@ -31,8 +33,6 @@ function scheduleOptions({ id, job, everySeconds, input }: Schedule, taskQueue: 
     spec: { intervals: [{ every: everySeconds * 1000 }] },
     action: { type: 'startWorkflow', workflowType: job, workflowId: id, taskQueue, args: [input] },
     policies: { overlap: 'SKIP', catchupWindow: '1 minute' },
-    // As in process: a fresh deployment does not wait for the first full interval.
-    state: { triggerImmediately: true },
     memo: { [OWNER_MEMO]: taskQueue },
   };
 }

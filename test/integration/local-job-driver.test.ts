@@ -1,0 +1,152 @@
+import { fork } from 'node:child_process';
+import { join } from 'node:path';
+import { DateTime } from 'luxon';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { fixedClock, systemClock } from '#kernel/clock.ts';
+import { silentLogger } from '#platform/event-log/log.ts';
+import { createDatabase, type Database } from '#platform/postgres/database.ts';
+import { createLocalJobDriver, type LocalJobDriverOptions } from '#platform/workflows/local/driver.ts';
+import { jobRuns } from '#platform/workflows/local/job-runs.ts';
+import { createTestPostgres, type TestPostgres } from '#test/support/engines.ts';
+import { type RecordedActivities, recordedActivities } from '#test/support/jobs/recorded-activities.ts';
+import { SAMPLE_JOBS, type SampleActivities } from '#test/support/jobs/sample-jobs.ts';
+
+const WAIT = { timeout: 20_000, interval: 20 };
+let postgres: TestPostgres;
+let database: Database;
+let activities: RecordedActivities;
+beforeAll(async () => {
+  postgres = await createTestPostgres();
+  database = createDatabase(postgres.config);
+});
+beforeEach(() => { activities = recordedActivities(); });
+afterAll(async () => {
+  await database.close();
+  await postgres.drop();
+});
+
+const start = (options: Partial<LocalJobDriverOptions<SampleActivities>> = {}) =>
+  createLocalJobDriver({ app: activities, database, clock: systemClock, logger: silentLogger, jobs: SAMPLE_JOBS, pollMs: 50, ...options });
+const runOf = (id: string) => database.asSystem('test', (tx) => jobRuns.find(tx, id));
+
+test('a run whose process was killed is resumed by another', async () => {
+  const child = fork(join(import.meta.dirname, '../support/jobs/hanging-worker.ts'));
+  const hung = Promise.withResolvers<void>();
+  child.on('message', (step) => { if (step === 'second') hung.resolve(); });
+  child.send({ postgres: postgres.config, run: 'killed', leaseMs: 600 });
+  await hung.promise;
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  child.kill('SIGKILL');
+  await ended;
+  expect(await runOf('killed')).toMatchObject({ state: 'running', starts: 1 });
+
+  const driver = start();
+  try {
+    expect(await driver.start('sample-two-steps', 'killed', { run: 'killed' })).toEqual({ started: false });
+    expect(await driver.result('killed')).toEqual({ steps: ['first', 'second'] });
+    expect(await runOf('killed')).toMatchObject({ state: 'completed', starts: 2 });
+  } finally {
+    await driver.close();
+  }
+});
+
+test('a run that ends every process that takes it up is given up', async () => {
+  const clock = fixedClock(DateTime.utc(2026, 1, 1));
+  await database.asSystem('test', async (tx) => {
+    await jobRuns.add(tx, { workflowId: 'deadly', job: 'sample-two-steps', input: { run: 'deadly' } }, clock.now());
+    for (let process = 1; process <= 10; process += 1) {
+      await jobRuns.claim(tx, 1, { owner: `process ${process}`, until: clock.now() }, clock.now());
+    }
+  });
+  const driver = start({ clock });
+  try {
+    await expect(driver.result('deadly')).rejects.toThrow('given up');
+    expect(activities.calls).toEqual([]);
+  } finally {
+    await driver.close();
+  }
+});
+
+test('a lease that is renewed is not taken over, one that has run out is', async () => {
+  const now = DateTime.utc(2026, 1, 1);
+  await database.asSystem('test', async (tx) => {
+    await jobRuns.add(tx, { workflowId: 'leased', job: 'sample-two-steps', input: {} }, now);
+    expect(await jobRuns.claim(tx, 10, { owner: 'a', until: now.plus({ seconds: 15 }) }, now)).toMatchObject([{ workflowId: 'leased' }]);
+    await jobRuns.renew(tx, { owner: 'a', until: now.plus({ seconds: 25 }) });
+    const at = (seconds: number) => jobRuns.claim(tx, 10, { owner: 'b', until: now.plus({ minutes: 5 }) }, now.plus({ seconds }));
+    expect(await at(20)).toEqual([]);
+    expect(await at(25)).toMatchObject([{ workflowId: 'leased', leaseOwner: 'b' }]);
+    // What the former owner still says about it no longer counts.
+    await jobRuns.finish(tx, 'a', 'leased', { result: 'late' }, now);
+    expect(await jobRuns.find(tx, 'leased')).toMatchObject({ state: 'running', leaseOwner: 'b' });
+    await jobRuns.finish(tx, 'b', 'leased', { result: 'in time' }, now);
+    expect(await jobRuns.find(tx, 'leased')).toMatchObject({ state: 'completed', result: 'in time' });
+  });
+});
+
+test('closing finishes the activity in hand and leaves the rest to the next process', async () => {
+  const release = activities.hold('handed/first');
+  const first = start();
+  await first.start('sample-two-steps', 'handed', { run: 'handed' });
+  await expect.poll(() => activities.calls, WAIT).toEqual(['handed/first']);
+  const closed = first.close();
+  release();
+  await closed;
+  expect(activities.calls).toEqual(['handed/first']);
+  expect(await runOf('handed')).toMatchObject({ state: 'pending', starts: 0, leaseOwner: null });
+
+  const second = start();
+  try {
+    expect(await second.result('handed')).toEqual({ steps: ['first', 'second'] });
+    expect(activities.calls).toEqual(['handed/first', 'handed/first', 'handed/second']);
+  } finally {
+    await second.close();
+  }
+});
+
+test('no more runs are under way than allowed, and all come to their turn', async () => {
+  const runs = ['a', 'b', 'c', 'd', 'e'].map((name) => `bounded-${name}`);
+  const releases = runs.map((run) => activities.hold(`${run}/first`));
+  const driver = start({ concurrency: 2 });
+  try {
+    for (const run of runs) await driver.start('sample-two-steps', run, { run });
+    await expect.poll(() => activities.calls.length, WAIT).toBe(2);
+    const states = await Promise.all(runs.map(async (run) => (await runOf(run))?.state));
+    expect(states.filter((state) => state === 'running')).toHaveLength(2);
+    expect(states.filter((state) => state === 'pending')).toHaveLength(3);
+    for (const release of releases) release();
+    expect(await Promise.all(runs.map((run) => driver.result(run)))).toHaveLength(5);
+  } finally {
+    await driver.close();
+  }
+});
+
+test('two processes make each start of a schedule once, also after the clock has moved on', async () => {
+  const clock = fixedClock(DateTime.fromISO('2026-01-01T00:00:30Z', { zone: 'utc' }));
+  const schedules = [{ id: 'minutely', job: 'sample-two-steps', everySeconds: 60, input: { run: 'minutely' } }];
+  const drivers = [start({ clock, schedules }), start({ clock, schedules })];
+  try {
+    const [driver] = drivers;
+    await expect.poll(() => driver?.result('minutely-2026-01-01T00:00:00Z').catch(() => undefined), WAIT).toEqual({ steps: ['first', 'second'] });
+    clock.set(clock.now().plus({ minutes: 3 }));
+    await expect.poll(() => driver?.result('minutely-2026-01-01T00:03:00Z').catch(() => undefined), WAIT).toEqual({ steps: ['first', 'second'] });
+    expect(activities.calls).toHaveLength(4);
+  } finally {
+    await Promise.all(drivers.map((driver) => driver.close()));
+  }
+});
+
+test('old runs are forgotten: those of schedules after a day, the others after a month', async () => {
+  const now = DateTime.utc(2026, 3, 1);
+  await database.asSystem('test', async (tx) => {
+    for (const [workflowId, scheduleId, days] of [['old-schedule', 's1', 2], ['new-schedule', 's2', 0], ['old', null, 31], ['new', null, 29]] as const) {
+      const run = { workflowId, job: 'sample-two-steps', input: {} };
+      await (scheduleId === null ? jobRuns.add(tx, run, now) : jobRuns.addScheduled(tx, { ...run, scheduleId }, now));
+      await jobRuns.claim(tx, 1, { owner: 'test', until: now }, now);
+      await jobRuns.finish(tx, 'test', workflowId, { result: null }, now.minus({ days }));
+    }
+    await jobRuns.prune(tx, { scheduledBefore: now.minus({ days: 1 }), othersBefore: now.minus({ days: 30 }) });
+    const left = await tx.selectFrom('jobRuns').select('workflowId').where('workflowId', 'in', ['old-schedule', 'new-schedule', 'old', 'new']).orderBy('workflowId').execute();
+    expect(left.map((row) => row.workflowId)).toEqual(['new', 'new-schedule']);
+  });
+});

@@ -1,0 +1,65 @@
+import pRetry from 'p-retry';
+import type { App } from '#app';
+import type { EventLogLogger } from '#platform/event-log/log.ts';
+import type { JobDriver } from '#platform/workflows/job.ts';
+import type { RegisteredJob } from '#platform/workflows/registry.ts';
+import type { Schedule } from '#platform/workflows/schedules.ts';
+import type { TemporalConfig } from '#platform/workflows/temporal/client.ts';
+import type { TemporalWorkerOptions } from '#platform/workflows/temporal/worker.ts';
+
+/** What runs the jobs of a worker process. */
+export interface JobEngine {
+  readonly driver: JobDriver;
+  /** Rejects when the engine broke for good; never resolves otherwise. */
+  readonly broken: Promise<never>;
+  stop(): Promise<void>;
+}
+
+export interface JobEngineOptions {
+  readonly app: App;
+  readonly jobs: readonly RegisteredJob<App>[];
+  readonly schedules: readonly Schedule[];
+  readonly workflows: TemporalWorkerOptions<App>['workflows'];
+  readonly logger: EventLogLogger;
+}
+
+const NEVER = new Promise<never>(() => undefined);
+
+/** Temporal where `temporal.address` is set, else the driver of this process. Either runs the same jobs on the same schedules. */
+export async function startJobEngine(options: JobEngineOptions): Promise<JobEngine> {
+  const { temporal } = options.app.config;
+  return temporal.address === undefined ? startLocal(options) : startTemporal(options, { ...temporal, address: temporal.address });
+}
+
+async function startLocal({ app, jobs, schedules, logger }: JobEngineOptions): Promise<JobEngine> {
+  const { createLocalJobDriver } = await import('#platform/workflows/local/driver.ts');
+  const driver = createLocalJobDriver({ app, jobs, schedules, logger, database: app.database, clock: app.clock });
+  return { driver, broken: NEVER, stop: () => driver.close() };
+}
+
+async function startTemporal({ app, jobs, schedules, workflows, logger }: JobEngineOptions, config: TemporalConfig): Promise<JobEngine> {
+  const [{ startTemporalWorker }, { createTemporalJobDriver }, { createTemporalClient }, { upsertSchedules }] = await Promise.all([
+    import('#platform/workflows/temporal/worker.ts'), import('#platform/workflows/temporal/driver.ts'),
+    import('#platform/workflows/temporal/client.ts'), import('#platform/workflows/temporal/schedules.ts'),
+  ]);
+  // The server may come up after this process, as in docker-compose.
+  const worker = await pRetry(() => startTemporalWorker({ config, app, jobs, workflows, logger }), {
+    retries: 12, minTimeout: 500, maxTimeout: 5_000,
+    onFailedAttempt: ({ error }) => logger.warn('Temporal is not reachable yet', { reason: error.message }),
+  });
+  const client = await createTemporalClient(config);
+  try {
+    await upsertSchedules(client, schedules, config.task_queue);
+  } finally {
+    await client.connection.close();
+  }
+  const driver = createTemporalJobDriver(config, jobs);
+  return {
+    driver,
+    broken: worker.ended.then(() => NEVER),
+    stop: async () => {
+      await worker.stop();
+      await driver.close();
+    },
+  };
+}
