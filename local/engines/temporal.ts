@@ -19,8 +19,9 @@ export interface TemporalOptions {
 }
 
 export interface RunningTemporal {
-  /** `host:port`, for `temporal.address`. The namespace is `default`. */
+  /** `host:port`, for `temporal.address`. */
   readonly address: string;
+  readonly namespace: string;
   readonly uiUrl: string | undefined;
   readonly pid: number;
   stop(): Promise<void>;
@@ -65,6 +66,7 @@ export async function startTemporal({ dataDir, port, uiPort, logFile }: Temporal
 
   return {
     address,
+    namespace: NAMESPACE,
     uiUrl: uiPort === undefined ? undefined : `http://${HOST}:${uiPort}`,
     pid: child.pid as number,
     exited,

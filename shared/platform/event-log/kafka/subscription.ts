@@ -1,4 +1,4 @@
-import { type Consumer, type EachBatchPayload, type IHeaders, type Kafka, KafkaJSError, type KafkaMessage } from 'kafkajs';
+import type { Consumer, EachBatchPayload, IHeaders, Kafka, KafkaMessage } from 'kafkajs';
 import { DateTime } from 'luxon';
 import { backoffMs } from '../backoff.ts';
 import type { LogMessage, SubscribeOptions, Subscription } from '../event-log.ts';
@@ -152,7 +152,7 @@ export class KafkaSubscription implements Subscription {
         await heartbeat();
       } catch (error) {
         if (lost === undefined) giveUp = setTimeout(() => abort.abort(error), this.#deps.rebalanceTimeoutMs / 2);
-        lost ??= error instanceof Error ? error : new KafkaJSError(String(error));
+        lost ??= error instanceof Error ? error : new Error(String(error));
       }
     };
     const timer = setInterval(() => void beat(), this.#deps.sessionTimeoutMs / 10);

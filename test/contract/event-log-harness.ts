@@ -1,0 +1,59 @@
+import { randomBytes } from 'node:crypto';
+import type { EventLog, LogBatch, LogMessage, LogRecord, SubscribeOptions, Subscription } from '#platform/event-log/event-log.ts';
+import { createKafkaEventLog } from '#platform/event-log/kafka/kafka-event-log.ts';
+import { eventLogPool } from '#platform/event-log/postgres/pool.ts';
+import { createPostgresEventLog } from '#platform/event-log/postgres/postgres-event-log.ts';
+import type { Config } from '#platform/config/schema.ts';
+import { until } from '#local/engines/process.ts';
+
+/** Where a log is; plain data, so that a test can hand it to another process. */
+export type LogAddress =
+  | { readonly kind: 'postgres'; readonly postgres: Config['postgres'] }
+  | { readonly kind: 'kafka'; readonly brokers: readonly string[] };
+
+/** Opens a log with the short leases of a test: members that died are missed within seconds. */
+export function openEventLog(address: LogAddress): EventLog {
+  if (address.kind === 'postgres') {
+    return createPostgresEventLog({ pool: eventLogPool(address.postgres), leaseMs: 3000, pollMs: 200, stopGraceMs: 500 });
+  }
+  return createKafkaEventLog({
+    brokers: address.brokers, client_id: 'test', auth: 'none', ssl: false, replication_factor: 1,
+    logger: { debug() {}, info() {}, warn() {}, error() {} },
+    sessionTimeoutMs: 3000, rebalanceTimeoutMs: 10_000, stopGraceMs: 500,
+  });
+}
+
+export const WAIT_MS = 25_000;
+
+/** Waits for a condition; the error says which one did not come true. */
+export async function eventually(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
+  if (!(await until(condition, WAIT_MS, 25))) throw new Error(`did not happen within ${WAIT_MS / 1000} s: ${what}`);
+}
+
+/** A name that no other test uses. */
+export function unique(prefix: string): string {
+  return `${prefix}_${randomBytes(5).toString('hex')}`;
+}
+
+export function record(key: string, value: string | Buffer, more: Partial<LogRecord> = {}): LogRecord {
+  return { key, value: Buffer.from(value), headers: {}, ...more };
+}
+
+export interface Reader extends Subscription {
+  readonly messages: LogMessage[];
+  readonly batches: LogBatch[];
+  /** Values as text, in the order in which their handlers ended well. */
+  texts(): string[];
+}
+
+/** A subscription that keeps what it handled. `before` runs first in the handler and may throw. */
+export async function read(log: EventLog, options: Omit<SubscribeOptions, 'handler'>, before: SubscribeOptions['handler'] = async () => {}): Promise<Reader> {
+  const messages: LogMessage[] = [];
+  const batches: LogBatch[] = [];
+  const { stop } = await log.subscribe({ maxWaitMs: 50, ...options, async handler(batch, signal) {
+    await before(batch, signal);
+    batches.push(batch);
+    messages.push(...batch.messages);
+  } });
+  return { stop, messages, batches, texts: () => messages.map(({ value }) => value.toString('utf8')) };
+}
