@@ -1,13 +1,14 @@
 import { migrateClickHouse } from '#platform/clickhouse/migrate.ts';
-import { loadConfig } from '#platform/config/load.ts';
+import { loadRuntimeConfig } from '#platform/config/runtime.ts';
+import { grantAppLogin } from '#platform/postgres/app-login.ts';
 import { migratePostgres } from '#platform/postgres/migrate.ts';
-import { resolveSecretReferences } from '#platform/secrets/references.ts';
 import { customResource } from '../custom-resource.ts';
 
 /** Custom resource: brings both databases up to date before anything that needs the new tables is deployed. Answers how many files each took. */
 export const handler = customResource('database-migrations', async () => {
-  const config = loadConfig({ env: await resolveSecretReferences(process.env) });
+  const config = await loadRuntimeConfig();
   const postgres = await migratePostgres(config);
+  await grantAppLogin(config);
   const clickhouse = await migrateClickHouse(config);
   return { Postgres: String(postgres.length), ClickHouse: String(clickhouse.length) };
 });
