@@ -29,6 +29,8 @@ export interface PostgresServer {
 export interface RunningPostgres extends PostgresServer {
   readonly pid: number;
   stop(): Promise<void>;
+  /** Ends it at once; the next start recovers from its log. */
+  kill(): void;
   /** Settles with the exit code, however the process ended. */
   readonly exited: Promise<number>;
 }
@@ -82,6 +84,7 @@ export async function startPostgres({ dataDir, port, logFile, settings = {} }: P
       await exited;
       clearTimeout(forced);
     },
+    kill: () => { child.kill('SIGQUIT'); },
   };
 }
 

@@ -17,6 +17,8 @@ export interface RunningClickHouse {
   readonly port: number;
   readonly pid: number;
   stop(): Promise<void>;
+  /** Ends it at once: what is acknowledged is kept. */
+  kill(): void;
   /** Settles with the exit code (128 + signal number when killed), however the process ended. */
   readonly exited: Promise<number>;
 }
@@ -48,6 +50,7 @@ export async function startClickHouse({ dataDir, port = 0, logFile }: ClickHouse
       await exited;
       clearTimeout(forced);
     },
+    kill: () => { child.kill('SIGKILL'); },
   };
 }
 

@@ -11,6 +11,8 @@ export interface ConfigSources {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Path of the YAML file; one that does not exist counts as empty. Default: `flexprice.yaml` in the working directory. */
   readonly file?: string;
+  /** Variables that hold where neither file nor environment names the value: a deployment mode's own defaults. */
+  readonly defaults?: Readonly<Record<string, string>>;
 }
 
 /** All problems of a configuration at once, each with the path of its value and the place it came from. */
@@ -31,11 +33,15 @@ export interface ConfigLeaf { readonly path: readonly string[]; readonly variabl
  * Reads the effective configuration. Later wins: defaults, the YAML file, environment variables.
  * Throws ConfigError with the list of all unknown and bad values.
  */
-export function loadConfig({ env, file = env.FLEXPRICE_CONFIG_FILE ?? 'flexprice.yaml' }: ConfigSources): Config {
+export function loadConfig({ env, file = env.FLEXPRICE_CONFIG_FILE ?? 'flexprice.yaml', defaults = {} }: ConfigSources): Config {
   const problems: string[] = [];
   const leaves = new Map(configLeaves().map((leaf) => [leaf.variable, leaf]));
   const values = readYaml(file, problems);
 
+  for (const [name, value] of Object.entries(defaults)) {
+    const leaf = leaves.get(name);
+    if (leaf && !hasValue(values, leaf.path)) setAt(values, leaf.path, value);
+  }
   for (const [name, value] of Object.entries(env)) {
     if (!name.startsWith(PREFIX) || NOT_CONFIGURATION.test(name) || value === undefined) continue;
     const leaf = leaves.get(name);
@@ -99,6 +105,11 @@ function setAt(target: Record<string, unknown>, path: readonly string[], value: 
   // A section that is not a map is left for the schema to report.
   if (existing === undefined || existing === null) target[section] = { [key]: value };
   else if (typeof existing === 'object') (existing as Record<string, unknown>)[key] = value;
+}
+
+function hasValue(values: Record<string, unknown>, [section, key]: readonly string[]): boolean {
+  const existing = values[section ?? ''];
+  return typeof existing === 'object' && existing !== null && (existing as Record<string, unknown>)[key ?? ''] !== undefined;
 }
 
 function describe(issue: z.core.$ZodIssue): string[] {

@@ -1,0 +1,11 @@
+import { loadConfig } from '#platform/config/load.ts';
+import type { Config } from '#platform/config/schema.ts';
+
+/** What Local Mode says where the user says nothing: answers that break their own schema should be seen here first. */
+const LOCAL_DEFAULTS = { FLEXPRICE_SERVER_VALIDATE_RESPONSES: 'true' };
+
+/** The configuration that a start from this environment has. Throws ConfigError. */
+export function effectiveConfig(env: NodeJS.ProcessEnv): Config {
+  const config = loadConfig({ env });
+  return config.deployment.mode === 'local' ? loadConfig({ env, defaults: LOCAL_DEFAULTS }) : config;
+}

@@ -1,0 +1,132 @@
+import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { alive, commandLine, until } from '../engines/process.ts';
+
+/** Says that a folder is a data directory of ours, so that nothing else is ever written into or deleted. */
+const MARKER = '.flexprice-data';
+const LOCK = 'supervisor.lock';
+const PROCESSES = 'processes.json';
+const SUPERVISOR_SCRIPT = 'local/start.ts';
+const MAX_LOG_BYTES = 20 * 1024 * 1024;
+
+/** A failure that its message explains completely: it is shown without a stack. */
+export class StartError extends Error {}
+
+export interface DataDir {
+  readonly path: string;
+  folder(name: string): string;
+  logFile(name: string): string;
+  /** Remembers a child for the case that this supervisor is killed and cannot stop it. */
+  remember(name: string, pid: number): void;
+  release(): void;
+}
+
+/**
+ * Opens a data directory for this process alone: makes it, takes its lock (also that of a supervisor which is dead) and waits
+ * until processes that a killed supervisor left have ended. Throws StartError when another supervisor runs on it.
+ */
+export async function openDataDir(path: string): Promise<DataDir> {
+  const root = resolve(path);
+  try {
+    mkdirSync(root, { recursive: true, mode: 0o755 });
+    if (!isDataDir(root) && readdirSync(root).length > 0) throw new StartError(`${root} holds something else: choose another folder (FLEXPRICE_LOCAL_DATA_DIR)`);
+    writeFileSync(join(root, MARKER), 'Data of a FlexPrice Local Mode. `npm run reset` deletes it.\n');
+    mkdirSync(join(root, 'logs'), { recursive: true });
+  } catch (error) {
+    if (error instanceof StartError) throw error;
+    throw new StartError(`The data directory ${root} cannot be used: ${(error as Error).message}`);
+  }
+  takeLock(root);
+  await endLeftovers(root);
+  const children = new Map<string, number>();
+  return {
+    path: root,
+    folder: (name) => join(root, name),
+    logFile: (name) => rotated(join(root, 'logs', `${name}.log`)),
+    remember(name, pid) {
+      children.set(name, pid);
+      writeFileSync(join(root, PROCESSES), JSON.stringify(Object.fromEntries([...children].map(([child, id]) => [child, { pid: id, command: commandLine(id) }]))));
+    },
+    release() {
+      rmSync(join(root, PROCESSES), { force: true });
+      rmSync(join(root, LOCK), { force: true });
+    },
+  };
+}
+
+/** True for a folder that `openDataDir` has made. */
+export function isDataDir(path: string): boolean {
+  return existsSync(join(path, MARKER));
+}
+
+/** Id of the supervisor that runs on a data directory; undefined when none does. */
+export function runningSupervisor(path: string): number | undefined {
+  const pid = Number(readIfThere(join(path, LOCK)));
+  return Number.isInteger(pid) && pid > 0 && pid !== process.pid && alive(pid) && (commandLine(pid) ?? '').includes(SUPERVISOR_SCRIPT) ? pid : undefined;
+}
+
+function takeLock(root: string): void {
+  const lock = join(root, LOCK);
+  for (;;) {
+    try {
+      writeFileSync(lock, String(process.pid), { flag: 'wx' });
+      return;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
+    }
+    const holder = runningSupervisor(root);
+    if (holder !== undefined) throw new StartError(`Local Mode runs already on ${root} (process ${holder}). Stop it first, or give this one another folder (FLEXPRICE_LOCAL_DATA_DIR).`);
+    removeStale(lock);
+  }
+}
+
+/** Moves a dead supervisor's lock away. If another start has put its own there in between, that one is put back. */
+function removeStale(lock: string): void {
+  const stale = readIfThere(lock);
+  const aside = `${lock}.${process.pid}`;
+  try {
+    renameSync(lock, aside);
+  } catch {
+    return; // somebody else has moved it
+  }
+  if (readIfThere(aside) !== stale) {
+    try {
+      linkSync(aside, lock);
+    } catch {
+      // a third one holds it: it decides
+    }
+  }
+  rmSync(aside, { force: true });
+}
+
+/** Children end by themselves when their supervisor dies; until they have, they hold ports and the ClickHouse directory. */
+async function endLeftovers(root: string): Promise<void> {
+  const text = readIfThere(join(root, PROCESSES));
+  if (text === undefined) return;
+  let left: { pid: number; command?: string }[] = [];
+  try {
+    left = Object.values(JSON.parse(text) as Record<string, { pid: number; command?: string }>);
+  } catch {
+    // cut off by a crash: the children end by themselves all the same
+  }
+  await Promise.all(left.map(async ({ pid, command }) => {
+    // The number may belong to another process by now.
+    const there = (): boolean => command !== undefined && alive(pid) && commandLine(pid) === command;
+    if (!(await until(() => !there(), 4_000)) && there()) process.kill(pid, 'SIGKILL');
+    await until(() => !there(), 2_000);
+  }));
+  rmSync(join(root, PROCESSES), { force: true });
+}
+
+function rotated(file: string): string {
+  if (existsSync(file) && statSync(file).size > MAX_LOG_BYTES) renameSync(file, `${file}.1`);
+  return file;
+}
+
+function readIfThere(file: string): string | undefined {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return undefined;
+  }
+}

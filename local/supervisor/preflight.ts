@@ -1,0 +1,28 @@
+import { statfs } from 'node:fs/promises';
+import type { Config } from '#platform/config/schema.ts';
+import { writable } from '../engines/account.ts';
+import { freePort, isFree, portFrom } from '../ports.ts';
+import { StartError } from './data-dir.ts';
+
+const DEFAULT_PORT = 8080;
+const NEEDED_BYTES = 1.5 * 1024 ** 3;
+
+/** Throws StartError when the folder cannot be written to or its disk is nearly full. */
+export async function checkDisk(folder: string): Promise<void> {
+  if (!writable(folder)) throw new StartError(`The data directory ${folder} cannot be written to.`);
+  const { bavail, bsize } = await statfs(folder);
+  if (bavail * bsize < NEEDED_BYTES) {
+    throw new StartError(`The disk of ${folder} has ${Math.floor((bavail * bsize) / 1024 ** 2)} MiB left, Local Mode needs 1.5 GiB.`);
+  }
+}
+
+/**
+ * The port of the API: the configured one, else 8080, else the next free one.
+ * Throws StartError when a configured port is taken: somebody relies on it.
+ */
+export async function serverPort({ port, host }: Config['server']): Promise<number> {
+  if (port === undefined) return portFrom(DEFAULT_PORT, host);
+  if (port === 0) return freePort();
+  if (await isFree(port, host)) return port;
+  throw new StartError(`Port ${port} is taken. Stop what listens on it, set FLEXPRICE_SERVER_PORT to another one, or unset it to get the next free one.`);
+}
