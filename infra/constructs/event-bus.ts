@@ -1,0 +1,107 @@
+import { Fn, Stack } from 'aws-cdk-lib';
+import { type ISecurityGroup, type IVpc, Port, SecurityGroup, SubnetType } from 'aws-cdk-lib/aws-ec2';
+import { type IGrantable, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { LogGroup } from 'aws-cdk-lib/aws-logs';
+import { CfnCluster, CfnConfiguration, CfnTopic } from 'aws-cdk-lib/aws-msk';
+import { Construct } from 'constructs';
+import type { EnvironmentConfig } from '../config/schema.ts';
+
+/** Newest line that the Kafka client is tested with; its protocol versions end before Kafka 4. */
+const KAFKA_VERSION = '3.9.x.kraft';
+const IAM_PORT = 9098;
+const DAY_MS = 24 * 60 * 60 * 1000;
+const EVENT_RETENTION_MS = 7 * DAY_MS;
+const DEAD_LETTER_RETENTION_MS = 14 * DAY_MS;
+
+export interface EventBusProps {
+  readonly vpc: IVpc;
+  readonly client: ISecurityGroup;
+  readonly config: EnvironmentConfig['kafka'];
+  readonly name: string;
+  readonly logs: LogGroup;
+}
+
+/** MSK with IAM authentication, and the topics. L1 on purpose: there is no stable L2, and the alpha one has no topics. */
+export class EventBus extends Construct {
+  readonly clusterArn: string;
+  readonly replicationFactor: number;
+
+  constructor(scope: Construct, id: string, { vpc, client, config, name, logs }: EventBusProps) {
+    super(scope, id);
+    const express = config.brokerType === 'express';
+    this.replicationFactor = Math.min(3, config.brokers);
+
+    const securityGroup = new SecurityGroup(this, 'SecurityGroup', { vpc, description: 'Kafka brokers', allowAllOutbound: false });
+    securityGroup.addIngressRule(client, Port.tcp(IAM_PORT), 'Kafka with IAM');
+
+    const cluster = new CfnCluster(this, 'Cluster', {
+      clusterName: name,
+      kafkaVersion: KAFKA_VERSION,
+      numberOfBrokerNodes: config.brokers,
+      brokerNodeGroupInfo: {
+        instanceType: config.instanceType,
+        clientSubnets: vpc.selectSubnets({ subnetType: SubnetType.PRIVATE_ISOLATED }).subnetIds,
+        securityGroups: [securityGroup.securityGroupId],
+        // Express brokers bring their storage.
+        ...(express ? {} : { storageInfo: { ebsStorageInfo: { volumeSize: config.volumeGiB } } }),
+      },
+      clientAuthentication: { sasl: { iam: { enabled: true } }, unauthenticated: { enabled: false } },
+      encryptionInfo: { encryptionInTransit: { clientBroker: 'TLS', inCluster: true } },
+      enhancedMonitoring: 'PER_TOPIC_PER_BROKER',
+      loggingInfo: { brokerLogs: { cloudWatchLogs: { enabled: true, logGroup: logs.logGroupName } } },
+      // Express sets these itself and refuses others.
+      ...(express ? {} : { configurationInfo: { arn: this.configuration(name).attrArn, revision: 1 } }),
+    });
+    this.clusterArn = cluster.attrArn;
+
+    const { deadLetters } = config.partitions;
+    const topics = { events: config.partitions.events, events_lazy: config.partitions.eventsLazy, events_post_processing: config.partitions.eventsPostProcessing, system_events: config.partitions.systemEvents };
+    for (const [topic, partitions] of Object.entries(topics)) {
+      this.topic(topic, partitions, EVENT_RETENTION_MS);
+      this.topic(`${topic}.dlq`, deadLetters, DEAD_LETTER_RETENTION_MS);
+    }
+  }
+
+  /** Lets a role write to these topics and read nothing. */
+  grantProduce(grantee: IGrantable, topics: readonly string[]): void {
+    this.allow(grantee, ['kafka-cluster:Connect', 'kafka-cluster:DescribeCluster'], [this.clusterArn]);
+    this.allow(grantee, ['kafka-cluster:DescribeTopic', 'kafka-cluster:WriteData'], topics.map((topic) => this.arnOf('topic', topic)));
+  }
+
+  /** Lets a role read these topics as a member of a consumer group. */
+  grantConsume(grantee: IGrantable, topics: readonly string[], group: string): void {
+    this.allow(grantee, ['kafka-cluster:Connect', 'kafka-cluster:DescribeCluster'], [this.clusterArn]);
+    this.allow(grantee, ['kafka-cluster:DescribeTopic', 'kafka-cluster:ReadData'], topics.map((topic) => this.arnOf('topic', topic)));
+    this.allow(grantee, ['kafka-cluster:AlterGroup', 'kafka-cluster:DescribeGroup'], [this.arnOf('group', group)]);
+  }
+
+  private allow(grantee: IGrantable, actions: string[], resources: string[]): void {
+    grantee.grantPrincipal.addToPrincipalPolicy(new PolicyStatement({ actions, resources }));
+  }
+
+  /** arn:...:cluster/name/uuid becomes arn:...:topic/name/uuid/topic. */
+  private arnOf(kind: 'topic' | 'group', name: string): string {
+    const path = Fn.select(1, Fn.split(':cluster/', this.clusterArn));
+    return Stack.of(this).formatArn({ service: 'kafka', resource: kind, resourceName: Fn.join('/', [path, name]) });
+  }
+
+  private configuration(name: string): CfnConfiguration {
+    const properties = {
+      'auto.create.topics.enable': 'false',
+      'default.replication.factor': String(this.replicationFactor),
+      // With two brokers an insist on two would stop the stream at every broker restart.
+      'min.insync.replicas': this.replicationFactor >= 3 ? '2' : '1',
+    };
+    return new CfnConfiguration(this, 'Configuration', {
+      name,
+      kafkaVersionsList: [KAFKA_VERSION],
+      serverProperties: Object.entries(properties).map(([key, value]) => `${key}=${value}`).join('\n'),
+    });
+  }
+
+  private topic(name: string, partitionCount: number, retentionMs: number): void {
+    // Properties text in base64, like the server properties of a cluster.
+    const configs = Buffer.from(`retention.ms=${retentionMs}`).toString('base64');
+    new CfnTopic(this, `Topic-${name}`, { clusterArn: this.clusterArn, topicName: name, partitionCount, replicationFactor: this.replicationFactor, configs });
+  }
+}
