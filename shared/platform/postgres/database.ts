@@ -15,7 +15,7 @@ export type TenantTransaction = Transaction<Tables> & { readonly [tenantMark]: t
 export type SystemTransaction = Transaction<Tables> & { readonly [systemMark]: true };
 
 export interface Database {
-  /** Runs `work` in one transaction for the context's tenant and environment. Rolls back when it throws. */
+  /** Runs `work` in one transaction for the context's tenant and environment, or in the one that the context already carries. Rolls back when it throws. */
   withTenant<T>(ctx: RequestContext, work: (tx: TenantTransaction) => Promise<T>): Promise<T>;
   /** Runs `work` as the system role. `reason` names the sweep or relay, for whoever reads pg_stat_activity. */
   asSystem<T>(reason: string, work: (tx: SystemTransaction) => Promise<T>): Promise<T>;
@@ -60,7 +60,7 @@ export function createDatabase(config: Config['postgres']): Database {
   };
 
   return {
-    withTenant: (ctx, work) => transaction(async (tx) => {
+    withTenant: (ctx, work) => ctx.transaction !== undefined ? work(ctx.transaction as TenantTransaction) : transaction(async (tx) => {
       await sql`select set_config('app.tenant_id', ${ctx.tenantId}, true), set_config('app.environment_id', ${ctx.environmentId}, true),
         set_config('app.actor_id', ${ctx.actorId}, true), set_config('app.actor_type', ${ctx.actorType}, true), set_config('app.request_id', ${ctx.requestId}, true)`.execute(tx);
       return work(tx as TenantTransaction);
