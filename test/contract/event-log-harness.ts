@@ -26,8 +26,8 @@ export function openEventLog(address: LogAddress): EventLog {
 export const WAIT_MS = 25_000;
 
 /** Waits for a condition; the error says which one did not come true. */
-export async function eventually(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {
-  if (!(await until(condition, WAIT_MS, 25))) throw new Error(`did not happen within ${WAIT_MS / 1000} s: ${what}`);
+export async function eventually(what: string, condition: () => boolean | Promise<boolean>, waitMs = WAIT_MS): Promise<void> {
+  if (!(await until(condition, waitMs, 25))) throw new Error(`did not happen within ${waitMs / 1000} s: ${what}`);
 }
 
 /** A name that no other test uses. */

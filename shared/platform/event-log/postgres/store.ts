@@ -2,7 +2,7 @@ import { DateTime } from 'luxon';
 import type pg from 'pg';
 import { inChunks } from '../chunks.ts';
 import type { LogMessage, LogRecord, PartitionLag, TopicSpec } from '../event-log.ts';
-import { decodeBatch, encodeBatch, framedSize } from './framing.ts';
+import { decodeBatch, encodeBatch, framedSize } from '../framing.ts';
 
 /** One stored batch without its payload. */
 export interface StoredBatch { readonly baseOffset: bigint; readonly count: number; readonly bytes: number }

@@ -1,4 +1,4 @@
-import type { LogRecord } from '../event-log.ts';
+import type { LogRecord } from './event-log.ts';
 
 /**
  * A stored batch: one version byte, then per record three length-prefixed parts (unsigned 32 bit, big endian): key in
