@@ -79,6 +79,12 @@ test.each([['UTC', true], ['Asia/Kolkata', true], ['America/Port-au-Prince', tru
     expect(isTimezone(name)).toBe(known);
   });
 
+test('a day that is not whole hours long ends with a short window', () => {
+  const late = at('2018-10-07T23:45', 'Australia/Lord_Howe'); // the clocks went forward by 30 minutes
+  expectInstant(windowStart(late, 'HOUR', 'Australia/Lord_Howe'), at('2018-10-07T23:30', 'Australia/Lord_Howe'));
+  expectInstant(nextWindowStart(late, 'HOUR', 'Australia/Lord_Howe'), at('2018-10-08', 'Australia/Lord_Howe'));
+});
+
 test('unknown sizes are refused', () => {
   expect(isWindowSize('HOUR')).toBe(true);
   expect(isWindowSize('2HOUR')).toBe(false);
