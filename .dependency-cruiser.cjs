@@ -109,10 +109,10 @@ module.exports = {
     },
     {
       name: 'entry-points-import-shared',
-      comment: 'Entry points are thin and independent of each other, of Local Mode and of the tests.',
+      comment: 'Entry points are thin and independent of each other, of Local Mode and of the tests. The frame of a long-lived process is one for all.',
       severity: 'error',
       from: { path: '^(functions|workers)/', pathNot: TESTS },
-      to: { path: '^(local|infra|test|scripts)/' },
+      to: { path: '^(local|infra|test|scripts)/', pathNot: '^local/child\\.ts$' },
     },
     {
       name: 'functions-know-no-workers',

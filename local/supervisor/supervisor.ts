@@ -18,7 +18,7 @@ import { checkDisk, serverPort } from './preflight.ts';
 const CHILDREN = [
   { name: 'api', script: 'local/api.ts', stopMilliseconds: 2_500 },
   { name: 'consumer', script: 'workers/consumer/main.ts', stopMilliseconds: 2_500 },
-  { name: 'worker', script: 'workers/worker.ts', stopMilliseconds: 2_500 },
+  { name: 'worker', script: 'workers/worker/main.ts', stopMilliseconds: 2_500 },
 ] as const;
 const READY_MS = 60_000;
 

@@ -1,0 +1,33 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { createApp } from '#app';
+import { runChild } from '#local/child.ts';
+import { loadRuntimeConfig } from '#platform/config/runtime.ts';
+import { fieldLogger } from '#platform/observability/field-logger.ts';
+import { createLogger, errorFields } from '#platform/observability/logger.ts';
+import { startWorker } from './run.ts';
+
+// The process of FLEXPRICE_DEPLOYMENT_MODE=worker.
+runChild(async () => {
+  const config = await loadRuntimeConfig();
+  const logger = createLogger(config, 'worker');
+  const app = createApp(config);
+  const worker = await startWorker({ app, logger: fieldLogger(logger), workflows: workflows() });
+  worker.broken.catch((error: unknown) => {
+    logger.critical('the worker cannot go on', errorFields(error));
+    process.exit(1);
+  });
+  logger.info('worker ready', { jobs: config.temporal.address === undefined ? 'in process' : 'temporal' });
+  return {
+    stop: async () => {
+      await worker.stop();
+      await app.close();
+    },
+  };
+});
+
+/** The build lays the bundled workflows beside this file; from the sources they are bundled at the start. */
+function workflows(): { readonly path: string } | { readonly bundle: string } {
+  const bundle = join(import.meta.dirname, 'workflow-bundle.js');
+  return existsSync(bundle) ? { bundle } : { path: join(import.meta.dirname, '../temporal/workflows.ts') };
+}
