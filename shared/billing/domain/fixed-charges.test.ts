@@ -32,7 +32,7 @@ describe('worked examples', () => {
         // The first invoice opens the subscription, every later one closes a period and charges the next in advance.
         case 'advance': return index === 0 ? opened() : closed(before);
         case 'closing': return closed(period);
-        case 'service window': return [...opened(), ...fixedChargesFor({ items, subscription, invoicePeriod: period, referencePoint: 'cancel' })];
+        default: return [...opened(), ...fixedChargesFor({ items, subscription, invoicePeriod: period, referencePoint: 'cancel' })];
       }
     }).map((charges) => sum(charges.map((charge) => charge.amount)).toFixed());
     expect(totals).toEqual(expected);

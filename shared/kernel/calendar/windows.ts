@@ -1,7 +1,7 @@
 import { DateTime } from 'luxon';
 import { invalid } from '#kernel/errors.ts';
 import { type Civil, fromCivil, monthDay, startOfLocalDay, toCivil } from './civil.ts';
-import { later, type Period } from './period.ts';
+import { earlier, later, type Period } from './period.ts';
 
 /** Wire values of usage windows and meter buckets (metering.md section 4). */
 export type WindowSize = 'MINUTE' | '15MIN' | '30MIN' | 'HOUR' | '3HOUR' | '6HOUR' | '12HOUR' | 'DAY' | 'WEEK' | 'MONTH';
@@ -37,7 +37,7 @@ export function nextWindowStart(instant: DateTime, size: WindowSize, timezone: s
 export function* windowsWithin(period: Period, size: WindowSize, timezone: string, anchor?: DateTime | null): Generator<Period, void, undefined> {
   for (let start = period.start.toUTC(); start < period.end; ) {
     const next = nextWindowStart(start, size, timezone, anchor);
-    const end = next < period.end ? next : period.end.toUTC();
+    const end = earlier(next, period.end.toUTC());
     yield { start, end };
     start = end;
   }
@@ -65,7 +65,7 @@ function windowOf(instant: DateTime, size: WindowSize, timezone: string, anchor?
 function subHourWindow(instant: DateTime, lengthMs: number, timezone: string): Period {
   const window = elapsedWindow(instant, startOfLocalDay(instant, timezone), lengthMs);
   const tomorrow = startOfLocalDay(instant, timezone, 1);
-  return { start: window.start, end: window.end < tomorrow ? window.end : tomorrow };
+  return { start: window.start, end: earlier(window.end, tomorrow) };
 }
 
 function elapsedWindow(instant: DateTime, origin: DateTime, lengthMs: number): Period {

@@ -1,0 +1,111 @@
+import type { DateTime } from 'luxon';
+import { type PricedStep, priceBuckets, priceQuantity } from '#catalog/domain/pricing.ts';
+import { billableQuantity, type EntitlementWindows, entitlementWindows } from '#entitlements/domain.ts';
+import { periodsFrom } from '#kernel/calendar/billing-dates.ts';
+import { clampPeriod, comparePeriods, earlier, type Period } from '#kernel/calendar/period.ts';
+import { type Decimal, ZERO } from '#kernel/decimal.ts';
+import { knownEnd } from '#subscriptions/domain/periods.ts';
+import type { Subscription } from '#subscriptions/domain/subscription.ts';
+import type { BilledItem, InvoiceBasis, UsageAnswer, UsageQuestion } from './inputs.ts';
+
+/** A usage charge before rounding. */
+export interface UsageCharge {
+  readonly quantityBeforeEntitlement: Decimal;
+  readonly quantity: Decimal;
+  readonly unroundedAmount: Decimal;
+  readonly steps: readonly PricedStep[];
+  /** How the allowance was applied; null without an entitlement. */
+  readonly rule: EntitlementWindows['rule'] | null;
+}
+
+/** Aggregations whose totals can be subtracted from each other (billing.md 3.7). */
+const ADDITIVE: readonly string[] = ['COUNT', 'SUM', 'SUM_WITH_MULTIPLIER'];
+
+/**
+ * What has to be read from the usage store for an invoice: nothing for an opening one, because usage is billed in arrear only
+ * and when its period has closed (billing.md 3.6). A line with longer periods than the subscription's is billed where one ends.
+ */
+export function usageQuestions(basis: Omit<InvoiceBasis, 'invoiced'>): UsageQuestion[] {
+  if (basis.referencePoint === 'period_start') return [];
+  return basis.items.filter(isUsage).flatMap((billed) =>
+    servicePeriods(billed, basis).map((period) => questionOf(billed, period, basis.subscription)));
+}
+
+function isUsage({ item, price }: BilledItem): boolean {
+  return price.type === 'USAGE' && item.invoiceCadence === 'ARREAR';
+}
+
+function questionOf(billed: BilledItem, period: Period, subscription: Subscription): UsageQuestion {
+  const { item, meter } = billed;
+  const { windows } = windowsOf(billed, period, subscription);
+  const reset = applies(billed) && windows.length > 1 ? billed.entitlement?.usageResetPeriod : null;
+  return {
+    lineItemId: item.id, meterId: item.meterId ?? '', period, windows,
+    cut: reset === 'DAILY' ? 'DAY' : reset === 'MONTHLY' ? 'MONTH' : null,
+    buckets: meter?.aggregation.bucketSize != null && !applies(billed),
+  };
+}
+
+/** An entitlement counts while it is enabled; the limit is then taken from the sum of buckets (billing.md 3.7). */
+function applies({ entitlement }: BilledItem): boolean {
+  return entitlement !== null && entitlement.isEnabled;
+}
+
+function windowsOf(billed: BilledItem, period: Period, subscription: Subscription): EntitlementWindows {
+  const { entitlement, item, meter } = billed;
+  if (entitlement === null || !entitlement.isEnabled || item.billingPeriod === 'ONETIME') return { rule: 'whole_period', windows: [period] };
+  return entitlementWindows({
+    reset: entitlement.usageResetPeriod, period, timezone: subscription.timezone, anchor: subscription.billingAnchor,
+    billingPeriod: item.billingPeriod, billingPeriodCount: item.billingPeriodCount, additive: ADDITIVE.includes(meter?.aggregation.type ?? ''),
+    subscriptionStart: subscription.startDate, entitlementStart: entitlementStart(entitlement.sources),
+  });
+}
+
+/** A lifetime allowance counts from when the first of its sources began; an open start is the subscription's. */
+function entitlementStart(sources: readonly { readonly startDate: DateTime | null }[]): DateTime | null {
+  const starts = sources.map((source) => source.startDate).filter((start) => start !== null);
+  return starts.length === 0 || starts.length < sources.length ? null : starts.reduce(earlier);
+}
+
+/** Prices the usage of one service period, exactly (billing.md 3.3 and 3.7). */
+export function usageCharge(billed: BilledItem, answer: UsageAnswer, subscription: Subscription): UsageCharge {
+  const before = answer.whole.value;
+  if (!applies(billed)) {
+    if (answer.buckets !== null) {
+      const { amount, quantity, buckets } = priceBuckets(billed.price, answer.buckets);
+      return { quantityBeforeEntitlement: before, quantity, unroundedAmount: amount, steps: buckets.flatMap((bucket) => bucket.steps), rule: null };
+    }
+    return { quantityBeforeEntitlement: before, quantity: before, ...priced(billed, before), rule: null };
+  }
+  const { rule } = windowsOf(billed, answer.period, subscription);
+  const quantity = billableQuantity({ entitlement: billed.entitlement, rule, usages: answer.readings.map((reading) => reading.value) });
+  return { quantityBeforeEntitlement: before, quantity, ...priced(billed, quantity), rule };
+}
+
+function priced(billed: BilledItem, quantity: Decimal): Pick<UsageCharge, 'unroundedAmount' | 'steps'> {
+  const { amount, steps } = priceQuantity(billed.price, quantity.isNegative() ? ZERO : quantity);
+  return { unroundedAmount: amount, steps };
+}
+
+/** The spans whose usage the invoice bills for a line: its share of the invoice's period, or its own longer periods that end in it. */
+function servicePeriods({ item }: BilledItem, { subscription, period, referencePoint }: Omit<InvoiceBasis, 'invoiced'>): Period[] {
+  if (item.billingPeriod === 'ONETIME' || !isLonger(item, subscription)) {
+    const part = clampPeriod(item, period);
+    return part === null ? [] : [part];
+  }
+  const over = knownEnd(subscription);
+  const end = item.endDate !== null && over !== null ? earlier(item.endDate, over) : (item.endDate ?? over);
+  const cap = referencePoint === 'cancel' ? earlier(end ?? period.end, period.end) : end;
+  const own: Period[] = [];
+  for (const whole of periodsFrom({ start: item.startDate, anchor: item.startDate, count: item.billingPeriodCount, period: item.billingPeriod, timezone: subscription.timezone, cap })) {
+    if (whole.end > period.end) break;
+    if (whole.end > period.start) own.push(whole);
+  }
+  return own;
+}
+
+function isLonger(item: BilledItem['item'], subscription: Subscription): boolean {
+  if (item.billingPeriod === 'ONETIME') return false;
+  const byUnit = comparePeriods(item.billingPeriod, subscription.billingPeriod);
+  return byUnit === 0 ? item.billingPeriodCount > subscription.billingPeriodCount : byUnit > 0;
+}
