@@ -1,0 +1,41 @@
+import type { DateTime } from 'luxon';
+import type { BillingCycle, RecurringPeriod } from '#kernel/calendar/period.ts';
+import type { EntityColumns } from '#kernel/wire.ts';
+
+export type SubscriptionStatus = 'active' | 'paused' | 'cancelled' | 'incomplete' | 'trialing' | 'draft';
+export type CollectionMethod = 'charge_automatically' | 'send_invoice';
+export type PaymentBehavior = 'allow_incomplete' | 'default_incomplete' | 'error_if_incomplete' | 'default_active';
+export type ProrationBehavior = 'create_prorations' | 'none';
+
+/** A customer's running contract on a plan (billing.md 2.2). Periods are half-open; `currency` is lower case. */
+export interface Subscription extends EntityColumns {
+  readonly lookupKey: string | null;
+  readonly customerId: string;
+  readonly planId: string;
+  readonly subscriptionStatus: SubscriptionStatus;
+  readonly subscriptionType: 'standalone';
+  readonly currency: string;
+  readonly billingCadence: 'RECURRING';
+  readonly billingCycle: BillingCycle;
+  readonly billingPeriod: RecurringPeriod;
+  readonly billingPeriodCount: number;
+  readonly billingAnchor: DateTime;
+  /** IANA name, copied from the customer at creation: all boundaries are computed in it. */
+  readonly timezone: string;
+  readonly startDate: DateTime;
+  readonly endDate: DateTime | null;
+  readonly currentPeriodStart: DateTime;
+  readonly currentPeriodEnd: DateTime;
+  readonly cancelAt: DateTime | null;
+  readonly cancelAtPeriodEnd: boolean;
+  readonly cancelledAt: DateTime | null;
+  readonly cancellationReason: string | null;
+  readonly collectionMethod: CollectionMethod;
+  readonly paymentBehavior: PaymentBehavior;
+  readonly prorationBehavior: ProrationBehavior;
+  readonly paymentTerms: string | null;
+  readonly gatewayPaymentMethodId: string | null;
+  /** Rises with every change; a writer that read another version gives up. */
+  readonly version: number;
+  readonly metadata: Readonly<Record<string, string>>;
+}
