@@ -112,7 +112,12 @@ function run(target, args) {
     process.exit(1);
   }
   const options = (process.env.NODE_OPTIONS ?? '').split(' ').filter((option) => option && !WARNINGS_OFF.includes(option));
-  const env = { ...process.env, NODE_OPTIONS: [...options, ...WARNINGS_OFF].join(' ') };
+  const env = {
+    // Compiled sources of all our processes: later starts take half the time.
+    NODE_COMPILE_CACHE: join(modules, '.cache', 'node'),
+    ...process.env,
+    NODE_OPTIONS: [...options, ...WARNINGS_OFF].join(' '),
+  };
   // A few packages put a native program into .bin: those run as they are.
   const native = !isFile && !readFileSync(bin).subarray(0, 2).equals(Buffer.from('#!'));
   const child = native

@@ -1,0 +1,106 @@
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { alive, until } from '#local/engines/process.ts';
+import { freePort } from '#local/ports.ts';
+import { LocalModeProcess, processesOn } from '#test/support/local-mode.ts';
+
+const API_KEY = 'sk_local_reliability_test_key';
+
+let parent: string;
+let dataDir: string;
+let port: number;
+let local: LocalModeProcess;
+
+const start = (options: { dataDir?: string; port?: number; env?: Record<string, string> } = {}) =>
+  new LocalModeProcess({ dataDir, port, env: { FLEXPRICE_LOCAL_API_KEY: API_KEY }, ...options });
+
+beforeAll(async () => {
+  parent = mkdtempSync(join(tmpdir(), 'flexprice-local-mode-'));
+  chmodSync(parent, 0o711);
+  dataDir = join(parent, 'data');
+  port = await freePort();
+  local = await start().ready();
+});
+
+afterAll(async () => {
+  await local?.killEverything();
+  rmSync(parent, { recursive: true, force: true });
+});
+
+async function environments(): Promise<string[]> {
+  const answer = await fetch(`${local.url}/v1/environments`, { headers: { 'x-api-key': API_KEY } });
+  expect(answer.status).toBe(200);
+  return ((await answer.json()) as { environments: { id: string }[] }).environments.map(({ id }) => id).sort();
+}
+
+describe.sequential('Local Mode', () => {
+  test('becomes ready and says where it is', async () => {
+    expect(await local.isServing()).toBe(true);
+    for (const text of [`:${port}/v1`, `:${port}/docs`, API_KEY]) expect(local.output).toContain(text);
+    expect([...local.processes().keys()].sort()).toEqual(['api', 'clickhouse', 'consumer', 'postgres', 'supervisor', 'worker']);
+  });
+
+  test('refuses a second one on the same folder', async () => {
+    const second = start({ port: await freePort() });
+    expect(await second.exited).toBe(1);
+    expect(second.output).toContain('runs already');
+    expect(await local.isServing()).toBe(true);
+  });
+
+  test('refuses a configured port that is taken, and a folder with other things in it', async () => {
+    const taken = createServer();
+    await new Promise<void>((listening) => taken.listen(0, '127.0.0.1', listening));
+    const second = start({ dataDir: join(parent, 'second'), port: (taken.address() as { port: number }).port });
+    expect(await second.exited).toBe(1);
+    expect(second.output).toContain('is taken');
+    await new Promise((closed) => taken.close(closed));
+
+    writeFileSync(join(parent, 'note.txt'), 'mine');
+    const third = start({ dataDir: parent, port: await freePort() });
+    expect(await third.exited).toBe(1);
+    expect(third.output).toContain('holds something else');
+  });
+
+  test.each(['api', 'consumer', 'worker', 'clickhouse', 'postgres'])('starts a killed %s again', async (name) => {
+    const killed = local.processes().get(name) as number;
+    process.kill(killed, 'SIGKILL');
+    const again = await until(() => {
+      const pid = local.processes().get(name);
+      return pid !== undefined && pid !== killed && alive(pid);
+    }, 20_000);
+    expect(again).toBe(true);
+    expect(await until(() => local.isServing(), 20_000)).toBe(true);
+    expect(await until(() => local.output.includes(`${name === 'postgres' ? 'Postgres' : name === 'clickhouse' ? 'ClickHouse' : name} is back`), 20_000)).toBe(true);
+  });
+
+  test('goes on with its data after kill -9 of everything', async () => {
+    const before = await environments();
+    await local.killEverything();
+    local = await start().ready();
+    expect(await environments()).toEqual(before);
+    expect(before).toHaveLength(2);
+  });
+
+  test('goes on after kill -9 of the supervisor alone, which leaves a Postgres behind', async () => {
+    const before = await environments();
+    const left = local.processes();
+    local.kill('SIGKILL');
+    await local.exited;
+    local = await start().ready();
+    expect(await environments()).toEqual(before);
+    for (const pid of left.values()) expect(alive(pid)).toBe(false);
+  });
+
+  test('SIGTERM stops everything within 10 s and leaves no process', async () => {
+    const pids = [...local.processes().values()];
+    local.kill('SIGTERM');
+    // The limit is the promise that is made to whoever stops a container.
+    const stopped = await until(() => !pids.some(alive), 10_000);
+    expect(stopped).toBe(true);
+    expect(await local.exited).toBe(0);
+    expect(processesOn(dataDir)).toEqual([]);
+  });
+});
