@@ -1,4 +1,4 @@
-import { type App, createApp } from '#app';
+import type { App } from '#app';
 import type { Config } from '#platform/config/schema.ts';
 import { createGatewayHandler } from '#platform/http/gateway-handler.ts';
 import { createLogger } from '#platform/observability/logger.ts';
@@ -8,7 +8,8 @@ import { ingestModules } from './modules.ts';
 export function createIngestHandler(source: (() => Promise<Config>) | App) {
   let app: App | undefined = typeof source === 'function' ? undefined : source;
   return createGatewayHandler(ingestModules(() => app as App), async () => {
-    app ??= createApp(await (source as () => Promise<Config>)());
+    // Loaded here: what a request does not reach before its first use is no part of the cold start (test/infra/build.test.ts).
+    app ??= (await import('#app')).createApp(await (source as () => Promise<Config>)());
     const { config, authenticator, database, clock } = app;
     return { authenticator, database, clock, validateResponses: config.server.validate_responses, logger: createLogger(config, 'ingest') };
   });

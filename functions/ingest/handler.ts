@@ -1,5 +1,4 @@
-import { loadRuntimeConfig } from '#platform/config/runtime.ts';
 import { createIngestHandler } from './create-handler.ts';
 
 /** Lambda entry: events in. */
-export const handler = createIngestHandler(loadRuntimeConfig);
+export const handler = createIngestHandler(async () => (await import('#platform/config/runtime.ts')).loadRuntimeConfig());

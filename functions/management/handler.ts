@@ -1,5 +1,4 @@
 import { createManagementHandler } from './create-handler.ts';
-import { loadRuntimeConfig } from '#platform/config/runtime.ts';
 
 /** Lambda entry: everything but the ingest of events. */
-export const handler = createManagementHandler(loadRuntimeConfig);
+export const handler = createManagementHandler(async () => (await import('#platform/config/runtime.ts')).loadRuntimeConfig());
