@@ -21,6 +21,14 @@ export interface LogPosition {
   readonly line: number;
 }
 
+/** An event as read from the log: whose it is, when it was accepted (milliseconds since 1970), and where it stands. */
+export interface LoggedEvent extends UsageEvent {
+  readonly tenantId: string;
+  readonly environmentId: string;
+  readonly ingestedAt: number;
+  readonly position: LogPosition;
+}
+
 /** The oldest timestamp that is accepted. Older ones are mistakes (a zero epoch, seconds read as milliseconds). */
 export const EARLIEST_TIMESTAMP = 946_684_800_000;
 

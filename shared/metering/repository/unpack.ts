@@ -1,0 +1,95 @@
+import { DateTime } from 'luxon';
+import * as z from 'zod';
+import type { LogBatch, LogMessage } from '#platform/event-log/event-log.ts';
+import { CONTENT, HEADERS } from '#platform/event-log/topics.ts';
+import { EARLIEST_TIMESTAMP, type LoggedEvent } from '../domain/event.ts';
+import { packedLines } from './pack.ts';
+
+/** Why a message, or a line of it, can never be stored. */
+export type PoisonReason = 'missing_tenant' | 'missing_environment' | 'unknown_content' | 'empty' | 'bad_json' | 'invalid_event';
+
+/** What goes to the dead letters. `line` is null when the whole message is unusable; `value` are the bytes that it stood for. */
+export interface Poison { readonly message: LogMessage; readonly line: number | null; readonly value: Buffer; readonly reason: PoisonReason; readonly detail: string }
+
+/** The last instant that ClickHouse's DateTime64 holds. */
+const LATEST_TIMESTAMP = 10_413_791_999_999;
+
+const text = z.string().transform((value) => value.toWellFormed());
+const line = z.object({
+  id: text.pipe(z.string().min(1)),
+  event_name: text.pipe(z.string().min(1)),
+  external_customer_id: text.pipe(z.string().min(1)),
+  customer_id: text.default(''),
+  source: text.default(''),
+  timestamp: z.int().min(EARLIEST_TIMESTAMP).max(LATEST_TIMESTAMP),
+  properties: z.string().refine(isJsonObject, 'is not the JSON text of an object'),
+});
+
+/** The events of a batch in log order, and what in it is none. Nothing throws: a bad line must not hold up its neighbours. */
+export function unpackBatch({ topic, partition, messages }: Pick<LogBatch, 'topic' | 'partition' | 'messages'>): { events: LoggedEvent[]; poison: Poison[] } {
+  const events: LoggedEvent[] = [];
+  const poison: Poison[] = [];
+  for (const message of messages) {
+    const problem = envelopeProblem(message);
+    if (problem !== null) {
+      poison.push({ message, line: null, value: message.value, ...problem });
+      continue;
+    }
+    const origin = {
+      tenantId: message.headers[HEADERS.tenantId] as string,
+      environmentId: message.headers[HEADERS.environmentId] as string,
+      ingestedAt: ingestedAt(message),
+    };
+    let number = 0;
+    for (const bytes of packedLines(message.value)) {
+      const result = unpackLine(bytes);
+      if ('reason' in result) poison.push({ message, line: number, value: bytes, ...result });
+      else events.push({ ...result, ...origin, position: { topic, partition, offset: message.offset, line: number } });
+      number += 1;
+    }
+  }
+  return { events, poison };
+}
+
+function envelopeProblem({ headers, value }: LogMessage): { reason: PoisonReason; detail: string } | null {
+  if (!headers[HEADERS.tenantId]) return { reason: 'missing_tenant', detail: `the header ${HEADERS.tenantId} is missing` };
+  if (!headers[HEADERS.environmentId]) return { reason: 'missing_environment', detail: `the header ${HEADERS.environmentId} is missing` };
+  const content = headers[HEADERS.content];
+  if (content !== undefined && content !== CONTENT.eventPack) return { reason: 'unknown_content', detail: `holds ${content}, not ${CONTENT.eventPack}` };
+  return value.length === 0 ? { reason: 'empty', detail: 'holds no event' } : null;
+}
+
+function ingestedAt({ headers, timestamp }: LogMessage): number {
+  const accepted = DateTime.fromISO(headers[HEADERS.ingestedAt] ?? '', { zone: 'utc' });
+  return (accepted.isValid ? accepted : timestamp).toMillis();
+}
+
+type Unpacked = Pick<LoggedEvent, 'id' | 'eventName' | 'externalCustomerId' | 'customerId' | 'source' | 'timestamp' | 'properties'>;
+
+function unpackLine(bytes: Buffer): Unpacked | { reason: PoisonReason; detail: string } {
+  let value: unknown;
+  try {
+    value = JSON.parse(bytes.toString('utf8'));
+  } catch (error) {
+    return { reason: 'bad_json', detail: (error as Error).message.slice(0, 200) };
+  }
+  const result = line.safeParse(value);
+  if (!result.success) {
+    const [issue] = result.error.issues;
+    return { reason: 'invalid_event', detail: `${issue?.path.join('.') || 'event'}: ${issue?.message ?? 'is not valid'}` };
+  }
+  const { data } = result;
+  return {
+    id: data.id, eventName: data.event_name, externalCustomerId: data.external_customer_id, customerId: data.customer_id,
+    source: data.source, timestamp: data.timestamp, properties: data.properties,
+  };
+}
+
+function isJsonObject(value: string): boolean {
+  try {
+    const parsed: unknown = JSON.parse(value);
+    return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed);
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,97 @@
+import type { Clock } from '#kernel/clock.ts';
+import type { ClickHouse } from '#platform/clickhouse/client.ts';
+import type { EventLog, LogBatch, LogRecord } from '#platform/event-log/event-log.ts';
+import { dlqOf, HEADERS, TOPICS, type TopicName } from '#platform/event-log/topics.ts';
+import { decide, type Decision } from '../domain/decide.ts';
+import type { LoggedEvent } from '../domain/event.ts';
+import { createEventStore } from '../repository/event-store.ts';
+import { identityKey } from '../repository/identity.ts';
+import { createEventRegistry } from '../repository/registry.ts';
+import { type Poison, unpackBatch } from '../repository/unpack.ts';
+import { stageSummaries } from './post-processing.ts';
+
+/** Fills in internal customer ids where they are known. */
+export type Enrich = (events: readonly LoggedEvent[]) => Promise<LoggedEvent[]>;
+
+export interface ConsumeDependencies {
+  readonly clickhouse: ClickHouse;
+  readonly eventLog: Pick<EventLog, 'append'>;
+  readonly enrich: Enrich;
+  readonly clock: Clock;
+}
+
+/** What became of a batch: every event of it is in exactly one of the three. */
+export interface ConsumedBatch { readonly stored: number; readonly duplicates: number; readonly rejected: number }
+
+/**
+ * Takes batches from the log to the aggregate, each event exactly once.
+ *
+ * The order of the writes is what makes it so. The id is claimed in the registry before the event is written, and the offsets
+ * are committed by the log after both. A crash in between leaves a claim under the very position that is read again, so the
+ * event is written then, or written again over itself; and a copy in another partition meanwhile sees the claim and loses.
+ * (Written the other way round, a crash would leave a counted event without an owner, and such a copy would count a second time.)
+ *
+ * Decisions of one process come one after the other, so two of its partitions never claim one id at the same time. What remains:
+ * two processes that, within the milliseconds between look-up and claim, meet the same id under two different customers
+ * (one customer's events are in one partition, which has one owner). Then both copies count, each for its customer;
+ * the registry keeps both claims, so that they can be found.
+ */
+export function createEventConsumer({ clickhouse, eventLog, enrich, clock }: ConsumeDependencies) {
+  const registry = createEventRegistry(clickhouse);
+  const store = createEventStore(clickhouse);
+  const oneByOne = serialised();
+
+  const claim = (events: readonly LoggedEvent[], token: string): Promise<Decision> => oneByOne(async () => {
+    const decision = decide(events, await registry.owners(events), identityKey);
+    await registry.claim(decision.fresh, token);
+    return decision;
+  });
+
+  return {
+    /**
+     * Stores a batch of `events` or `events_lazy`; resolves when its offsets may be committed. Throws `service_unavailable` when an engine is away:
+     * the batch comes again. What can never be stored goes to the dead letters and holds nothing up (metering.md D6, D7).
+     */
+    async consume(batch: LogBatch): Promise<ConsumedBatch> {
+      const { events, poison } = unpackBatch(batch);
+      const token = `${batch.topic}:${batch.partition}:${batch.messages[0]?.offset}-${batch.messages.at(-1)?.offset}`;
+      const { counting, duplicates } = await claim(events, token);
+      await store.insert(await enrich(counting), token);
+      await registry.recordDuplicates(duplicates, token);
+      await batch.heartbeat();
+      if (poison.length > 0) await eventLog.append(dlqOf(batch.topic as TopicName), poison.map((item) => deadLetter(batch, item, clock)));
+      const summaries = stageSummaries(batch, counting);
+      if (summaries.length > 0) await eventLog.append(TOPICS.eventsPostProcessing, summaries);
+      return { stored: counting.length, duplicates: duplicates.length, rejected: poison.length };
+    },
+  };
+}
+
+/** A dead letter keeps the bytes and headers of what failed, with the reason and the place it stood at, so that it can be driven again. */
+function deadLetter(batch: LogBatch, { message, line, value, reason, detail }: Poison, clock: Clock): LogRecord {
+  return {
+    key: message.key,
+    value,
+    headers: {
+      ...message.headers,
+      [HEADERS.errorReason]: reason,
+      [HEADERS.errorMessage]: detail,
+      [HEADERS.originTopic]: batch.topic,
+      [HEADERS.originPartition]: String(batch.partition),
+      [HEADERS.originOffset]: message.offset.toString(),
+      ...(line === null ? {} : { [HEADERS.originLine]: String(line) }),
+      [HEADERS.failedAt]: clock.now().toISO() ?? '',
+    },
+  };
+}
+
+
+/** Runs tasks one after the other, whatever becomes of the ones before. */
+function serialised(): <T>(task: () => Promise<T>) => Promise<T> {
+  let last: Promise<unknown> = Promise.resolve();
+  return (task) => {
+    const run = last.then(task, task);
+    last = run.catch(() => undefined);
+    return run;
+  };
+}

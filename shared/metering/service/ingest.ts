@@ -1,0 +1,81 @@
+import type { Clock } from '#kernel/clock.ts';
+import type { RequestContext } from '#kernel/context.ts';
+import { DomainError, unavailable } from '#kernel/errors.ts';
+import { newId } from '#kernel/ids.ts';
+import type { Config } from '#platform/config/schema.ts';
+import type { EventLog, LogRecord } from '#platform/event-log/event-log.ts';
+import { TOPICS, type TopicName } from '#platform/event-log/topics.ts';
+import type { IngestEventRequest } from '../contracts/event.ts';
+import { EARLIEST_TIMESTAMP, EVENT_LIMITS, type UsageEvent } from '../domain/event.ts';
+import { storedProperties } from '../domain/properties.ts';
+import { packEvents } from '../repository/pack.ts';
+
+/** Where records go that the log did not take; something replays them. */
+export interface OverflowStore { put(topic: string, records: readonly LogRecord[]): Promise<void> }
+
+export interface IngestDependencies {
+  readonly eventLog: Pick<EventLog, 'append' | 'partitionCount'>;
+  readonly overflow: OverflowStore;
+  readonly clock: Clock;
+  readonly config: Pick<Config, 'events'>;
+}
+export type IngestService = ReturnType<typeof createIngestService>;
+
+interface Refusal { readonly field: string; readonly reason: string }
+
+/** The way of events into the log. Nothing is accepted unless all of a request is valid and durable (metering.md D1, D2). */
+export function createIngestService({ eventLog, overflow, clock, config }: IngestDependencies) {
+  const lazyTenants = new Set(config.events.lazy_tenants);
+  const maxFutureMs = config.events.max_future_hours * 3_600_000;
+
+  const store = async (topic: TopicName, records: (partitions: number | null) => LogRecord[]): Promise<void> => {
+    try {
+      await eventLog.append(topic, records(await eventLog.partitionCount(topic)));
+    } catch (cause) {
+      // Some of the records may be in the log already; the registry of ids drops the second copy.
+      await overflow.put(topic, records(null)).catch((overflowCause: unknown) => {
+        throw unavailable('event log', new AggregateError([cause, overflowCause], 'neither the event log nor the overflow took the events'));
+      });
+    }
+  };
+
+  const accept = async (ctx: RequestContext, requests: readonly IngestEventRequest[], fieldOf: (index: number, field: string) => string): Promise<string[]> => {
+    const ingestedAt = clock.now();
+    const now = ingestedAt.toMillis();
+    const refused: Refusal[] = [];
+    const events = requests.map((request, index): UsageEvent => {
+      const event = eventOf(request, now, clock);
+      const refuse = (field: string, reason: string): unknown => refused.push({ field: fieldOf(index, field), reason });
+      if (event.timestamp > now + maxFutureMs) refuse('timestamp', `must not be more than ${config.events.max_future_hours} hours in the future`);
+      if (event.timestamp < EARLIEST_TIMESTAMP) refuse('timestamp', 'must not be before the year 2000');
+      if (Buffer.byteLength(event.properties) > EVENT_LIMITS.propertyBytes) refuse('properties', `must not be larger than ${EVENT_LIMITS.propertyBytes} bytes`);
+      return event;
+    });
+    const [first] = refused;
+    if (first !== undefined) throw new DomainError('validation_error', `${first.field}: ${first.reason}`, { ...first, errors: refused });
+
+    const topic = lazyTenants.has(ctx.tenantId) ? TOPICS.eventsLazy : TOPICS.events;
+    await store(topic, (partitions) => packEvents({ tenantId: ctx.tenantId, environmentId: ctx.environmentId, ingestedAt }, events, partitions));
+    return events.map((event) => event.id);
+  };
+
+  return {
+    /** Resolves with the event's id once it is durable. Errors: `validation_error` (the field), `service_unavailable` (nothing was accepted, try again). */
+    ingest: async (ctx: RequestContext, request: IngestEventRequest): Promise<string> => (await accept(ctx, [request], (_, field) => field))[0] as string,
+
+    /** All of a batch or nothing; every refused item is listed as `events[index].field`. Resolves with the ids in the order of the items. */
+    ingestBatch: (ctx: RequestContext, requests: readonly IngestEventRequest[]): Promise<string[]> => accept(ctx, requests, (index, field) => `events[${index}].${field}`),
+  };
+}
+
+function eventOf(request: IngestEventRequest, now: number, clock: Clock): UsageEvent {
+  return {
+    id: request.event_id?.toWellFormed() || newId('event', clock),
+    eventName: request.event_name.toWellFormed(),
+    externalCustomerId: request.external_customer_id.toWellFormed(),
+    customerId: request.customer_id?.toWellFormed() ?? '',
+    source: request.source?.toWellFormed() ?? '',
+    timestamp: request.timestamp ?? now,
+    properties: storedProperties(request.properties ?? {}),
+  };
+}
