@@ -75,7 +75,7 @@ describe('environments', () => {
     const { tenant, environments } = await api.app.tenancy.createTenant({ ...api.ctx, tenantId: 'tenant_root', environmentId: '' }, { name: 'Root' });
     const root = { 'x-api-key': 'root-secret' };
     expect((await api.send('GET', '/v1/customers', undefined, { ...root, 'x-environment-id': environments[1]?.id ?? '' })).status).toBe(200);
-    for (const header of [{}, { 'x-environment-id': 'env_none' }, { 'x-environment-id': api.environments[0]?.id ?? '' }]) {
+    for (const header of [{} as Record<string, string>, { 'x-environment-id': 'env_none' }, { 'x-environment-id': api.environments[0]?.id ?? '' }]) {
       const answer = await api.send('GET', '/v1/customers', undefined, { ...root, ...header });
       expect([answer.status, answer.body]).toEqual([403, { error: 'Access denied', message: 'Invalid or inaccessible environment' }]);
     }
