@@ -1,9 +1,7 @@
 import type { Reporter, SerializedError, TestModule } from 'vitest/node';
 
-/**
- * Prints, after everything else of the run, one line that a machine can read: `Tests: N passed, N failed, N skipped`.
- * A default export, because vitest loads reporters by it.
- */
+/** Prints, after everything else of the run, one line that a machine can read: `Tests: N passed, N failed, N skipped`. */
+// biome-ignore lint/style/noDefaultExport: vitest loads reporters by it
 export default class CountReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[], errors: readonly SerializedError[]): void {
     printLast(countLine(modules, errors));
