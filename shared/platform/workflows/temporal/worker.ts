@@ -55,8 +55,9 @@ let runtime: Promise<void> | undefined;
 
 /** Once per process: sends the SDK's log lines to ours, and leaves signals to the entry point. */
 function installRuntime(logger: EventLogLogger): Promise<void> {
-  runtime ??= import('@temporalio/worker').then(({ Runtime }) => {
-    Runtime.install({ logger: quiet(logger), shutdownSignals: [] });
+  runtime ??= import('@temporalio/worker').then(({ makeTelemetryFilterString, Runtime }) => {
+    const filter = makeTelemetryFilterString({ core: 'WARN', other: 'ERROR' });
+    Runtime.install({ logger: quiet(logger), shutdownSignals: [], telemetryOptions: { logging: { forward: {}, filter } } });
   });
   return runtime;
 }
