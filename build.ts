@@ -79,11 +79,20 @@ export async function buildAll(): Promise<void> {
   copyMigrations(join(dist, 'functions/migrate/migrations'));
   copyMigrations(join(dist, 'workers/migrations'));
   cpSync(join(ROOT, 'workers/Dockerfile'), join(dist, 'workers/Dockerfile'));
+  apiExtras(join(dist, 'workers'));
   await workerExtras(join(dist, 'workers/worker'));
 }
 
 function copyMigrations(target: string): void {
   cpSync(join(ROOT, 'migrations'), target, { recursive: true });
+}
+
+/** The reference pages of the api process: the OpenAPI document, and the parts of Swagger UI that they serve. */
+function apiExtras(folder: string): void {
+  cpSync(join(ROOT, 'openapi.json'), join(folder, 'openapi.json'));
+  for (const file of ['package.json', 'swagger-ui.css', 'swagger-ui-bundle.js', 'favicon-32x32.png', 'LICENSE']) {
+    cpSync(join(ROOT, 'node_modules/swagger-ui-dist', file), join(folder, 'api/node_modules/swagger-ui-dist', file));
+  }
 }
 
 /** The worker's image needs Temporal's packages beside the bundle, and the workflows as a bundle of their own. */

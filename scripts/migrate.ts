@@ -1,7 +1,10 @@
-// `npm run migrate`: brings the configured databases and topics up to date. Local Mode does the same by itself at every start.
+// `npm run migrate`: brings the configured databases and topics up to date, and makes the tenant that the root key acts for.
+// Local Mode does the same by itself at every start.
+import { createApp } from '#app';
+import { systemContext } from '#kernel/context.ts';
+import { DomainError } from '#kernel/errors.ts';
 import { migrateClickHouse } from '#platform/clickhouse/migrate.ts';
 import { loadRuntimeConfig } from '#platform/config/runtime.ts';
-import { createEventLog } from '#platform/event-log/create.ts';
 import { topicSpecs } from '#platform/event-log/topics.ts';
 import { grantAppLogin } from '#platform/postgres/app-login.ts';
 import { migratePostgres } from '#platform/postgres/migrate.ts';
@@ -15,13 +18,25 @@ tell('Postgres', await migratePostgres(config));
 if (await grantAppLogin(config)) console.log(`Postgres: ${config.postgres.user} can log in now`);
 tell('ClickHouse', await migrateClickHouse(config));
 
-const log = await createEventLog(config);
+const app = createApp(config);
 try {
   const specs = topicSpecs(config);
-  await log.ensureTopics(specs);
+  await (await app.eventLog).ensureTopics(specs);
   console.log(`Event log: ${specs.length} topics are there`);
+  if (config.auth.root_tenant_id !== undefined) await ensureTenant(config.auth.root_tenant_id);
 } finally {
-  await log.close();
+  await app.close();
+}
+
+async function ensureTenant(id: string): Promise<void> {
+  const ctx = systemContext(id, '', 'migrate');
+  try {
+    await app.tenancy.getTenant(ctx, id);
+  } catch (error) {
+    if (!(error instanceof DomainError && error.code === 'not_found')) throw error;
+    await app.tenancy.createTenant(ctx, { name: 'Root' });
+    console.log(`Tenant ${id}: made with a development and a production environment`);
+  }
 }
 
 function tell(engine: string, applied: readonly string[]): void {

@@ -21,6 +21,6 @@ export interface Customer extends EntityColumns {
 
 /** Throws a validation error unless the name is an IANA time zone. */
 export function requireTimezone(name: string): string {
-  if (name === '' || !DateTime.utc().setZone(name).isValid) throw invalid('timezone', `unknown time zone ${JSON.stringify(name)}`);
+  if (name === '' || !DateTime.utc(2000).setZone(name).isValid) throw invalid('timezone', `unknown time zone ${JSON.stringify(name)}`);
   return name;
 }
