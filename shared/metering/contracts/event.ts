@@ -47,7 +47,8 @@ export const EventResponse = z.object({
   timestamp: timeText, properties: z.record(z.string(), z.unknown()), source: z.string(), environment_id: z.string(),
 });
 
-const pageSize = z.coerce.number().int().min(1).max(50);
+/** More than a page holds is a full page. */
+const pageSize = z.coerce.number().int().min(1).max(1000).transform((size) => Math.min(size, 50)).meta({ type: 'integer', minimum: 1, maximum: 50 });
 const offset = z.coerce.number().int().min(0).max(100_000);
 const cursor = z.string().max(600).nullish();
 const listKeys = {

@@ -1,3 +1,5 @@
+import type { DateTime } from 'luxon';
+
 /** A usage event as accepted: validated, with its id and times. One line of a pack in the log. */
 export interface UsageEvent {
   readonly id: string;
@@ -27,6 +29,19 @@ export interface LoggedEvent extends UsageEvent {
   readonly environmentId: string;
   readonly ingestedAt: number;
   readonly position: LogPosition;
+}
+
+/** An event as the store gives it back. */
+export interface StoredEvent {
+  readonly id: string;
+  readonly environmentId: string;
+  readonly externalCustomerId: string;
+  readonly customerId: string;
+  readonly eventName: string;
+  readonly source: string;
+  readonly timestamp: DateTime;
+  readonly ingestedAt: DateTime;
+  readonly properties: Readonly<Record<string, unknown>>;
 }
 
 /** The oldest timestamp that is accepted. Older ones are mistakes (a zero epoch, seconds read as milliseconds). */
