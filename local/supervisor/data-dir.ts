@@ -45,7 +45,10 @@ export async function openDataDir(path: string): Promise<DataDir> {
     logFile: (name) => rotated(join(root, 'logs', `${name}.log`)),
     remember(name, pid) {
       children.set(name, pid);
-      writeFileSync(join(root, PROCESSES), JSON.stringify(Object.fromEntries([...children].map(([child, id]) => [child, { pid: id, command: commandLine(id) }]))));
+      const text = JSON.stringify(Object.fromEntries([...children].map(([child, id]) => [child, { pid: id, command: commandLine(id) }])));
+      // Whoever reads it sees a whole list, the old one or the new one.
+      writeFileSync(join(root, `${PROCESSES}.new`), text);
+      renameSync(join(root, `${PROCESSES}.new`), join(root, PROCESSES));
     },
     release() {
       rmSync(join(root, PROCESSES), { force: true });
