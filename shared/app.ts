@@ -1,10 +1,19 @@
+import { createFeatureService } from '#catalog/service/feature.ts';
+import { createPlanService, type PlanService } from '#catalog/service/plan.ts';
+import { createPriceService } from '#catalog/service/price.ts';
 import { createCustomerService } from '#customers/service.ts';
+import { createEntitlementService, isFeatureInUse } from '#entitlements/service.ts';
 import { type Clock, systemClock } from '#kernel/clock.ts';
+import { createEventService } from '#metering/service/events.ts';
+import { createIngestService, type IngestService } from '#metering/service/ingest.ts';
+import { createMeterService } from '#metering/service/meters.ts';
+import { createUsageService } from '#metering/service/usage.ts';
 import { createAuthenticator } from '#platform/auth/authenticate.ts';
 import { createClickHouse } from '#platform/clickhouse/client.ts';
 import type { Config } from '#platform/config/schema.ts';
 import { createEventLog } from '#platform/event-log/create.ts';
 import type { EventLog } from '#platform/event-log/event-log.ts';
+import { createOverflow } from '#platform/event-log/overflow.ts';
 import { topicSpecs } from '#platform/event-log/topics.ts';
 import { createDatabase } from '#platform/postgres/database.ts';
 import { createPrincipalStore } from '#tenancy/principals.ts';
@@ -29,6 +38,17 @@ export function createApp(config: Config, { clock = systemClock }: { clock?: Clo
   const authenticator = lazy(() => createAuthenticator(config.auth, createPrincipalStore(database()), clock));
   const tenancy = lazy(() => createTenancyService({ database: database(), clock }));
   const customers = lazy(() => createCustomerService({ database: database(), clock }));
+  const meters = lazy(() => createMeterService({ database: database(), clock }));
+  const usage = lazy(() => createUsageService({ clickhouse: clickhouse(), meters: meters(), customers: customers(), clock }));
+  const events = lazy(() => createEventService({ clickhouse: clickhouse(), meters: meters(), customers: customers() }));
+  const ingest = lazy(async (): Promise<IngestService> =>
+    createIngestService({ eventLog: await eventLog(), overflow: opened(await createOverflow(config)), clock, config }));
+  const features = lazy(() => createFeatureService({ database: database(), clock, meters: meters(), isInUse: isFeatureInUse }));
+  const prices = lazy(() => createPriceService({ database: database(), clock, meters: meters() }));
+  const entitlements = lazy(() => createEntitlementService({ database: database(), clock, features, plans }));
+  const plans: () => PlanService = lazy(() => createPlanService({
+    database: database(), clock, prices: prices(), features: features(), entitlementsOf: (ctx, planIds) => entitlements().forPlans(ctx, planIds),
+  }));
 
   return {
     config, clock,
@@ -39,6 +59,15 @@ export function createApp(config: Config, { clock = systemClock }: { clock?: Clo
     get authenticator() { return authenticator(); },
     get tenancy() { return tenancy(); },
     get customers() { return customers(); },
+    get meters() { return meters(); },
+    get usage() { return usage(); },
+    get events() { return events(); },
+    /** A promise, as the event log is one. */
+    get ingest() { return ingest(); },
+    get features() { return features(); },
+    get prices() { return prices(); },
+    get plans() { return plans(); },
+    get entitlements() { return entitlements(); },
 
     /** One check per engine, for readiness. Each rejects with the reason. */
     readiness: (): Readonly<Record<string, () => Promise<void>>> => ({

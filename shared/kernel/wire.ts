@@ -16,6 +16,13 @@ export const decimalInput = z
 /** Money or a rate: a decimal that is not negative. */
 export const amountInput = decimalInput.refine((value) => !value.isNegative() || value.isZero(), 'must not be negative').meta({ type: 'string' });
 
+/** Whole number of a request that may be larger than a double holds: 0 or more, up to `maximum`. */
+export function wholeInput(maximum: string) {
+  return decimalInput.refine((value) => value.isInteger() && !value.isNegative() && value.lte(maximum), `must be a whole number from 0 to ${maximum}`).meta({ type: 'integer' });
+}
+export const MAX_INT64 = '9223372036854775807';
+export const MAX_UINT64 = '18446744073709551615';
+
 /** RFC 3339 time in a request, with its offset; becomes UTC. */
 export const timeInput = z
   .string()
@@ -36,6 +43,8 @@ export const currencyInput = z.string().regex(/^[a-zA-Z]{3}$/, 'must be a three-
 
 /** Decimal in an answer: JSON string in plain notation. */
 export const decimalText = z.string().meta({ description: 'Decimal number as text' });
+/** Whole number in an answer that may be larger than a double holds (WireNumber). */
+export const wholeNumber = z.number().meta({ type: 'integer' });
 export const timeText = z.string().meta({ format: 'date-time' });
 export const metadataText = z.record(z.string(), z.string());
 

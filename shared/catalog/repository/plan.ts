@@ -45,6 +45,11 @@ export const planRepository = {
     return plan;
   },
 
+  /** The lock alone, also of an archived plan: its prices can still be ended. */
+  async hold(tx: TenantTransaction, id: string): Promise<void> {
+    await tx.selectFrom('plans').select('id').where('id', '=', id).forUpdate().execute();
+  },
+
   update(tx: TenantTransaction, id: string, change: PlanChange, actorId: string): Promise<Plan> {
     return tx.updateTable('plans').set({ ...change, updatedBy: actorId }).where('id', '=', id).returningAll().executeTakeFirstOrThrow();
   },

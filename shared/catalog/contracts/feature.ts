@@ -1,0 +1,50 @@
+import * as z from 'zod';
+import { listQuery, queryList, searchBody } from '#kernel/pagination.ts';
+import { decimalInput, entityBase, listOf, metadataInput, metadataText, requiredText, text } from '#kernel/wire.ts';
+import { blankable, CreateMeterRequest, MeterFilter, MeterResponse } from '#metering/contracts/meter.ts';
+
+export const FEATURE_TYPES = ['metered', 'boolean', 'static', 'config'] as const;
+
+const AlertThreshold = z.object({ threshold: decimalInput, condition: z.enum(['above', 'below']) });
+const AlertSettings = z.object({
+  alert_enabled: z.boolean().default(false), critical: AlertThreshold.nullish(), warning: AlertThreshold.nullish(), info: AlertThreshold.nullish(),
+});
+const ReportingUnit = z.object({
+  unit_singular: requiredText, unit_plural: requiredText,
+  conversion_rate: decimalInput.refine((value) => value.gt(0), 'must be greater than 0').meta({ type: 'number' }),
+});
+
+const shown = {
+  description: text.nullish(), unit_singular: text.nullish(), unit_plural: text.nullish(), reporting_unit: ReportingUnit.nullish(),
+  alert_settings: AlertSettings.nullish(), group_id: text.nullish(), metadata: metadataInput.nullish(),
+};
+
+/** A metered feature brings its meter, or names one that no feature owns yet. */
+export const CreateFeatureRequest = z.object({
+  name: requiredText, type: z.enum(FEATURE_TYPES), lookup_key: text.nullish(), meter_id: blankable(text), meter: CreateMeterRequest.nullish(), ...shown,
+});
+export type CreateFeatureRequest = z.output<typeof CreateFeatureRequest>;
+
+/** What is left out stays as it is. `filters` are added to those of the feature's meter. */
+export const UpdateFeatureRequest = z.object({ name: requiredText.optional(), filters: z.array(MeterFilter).max(50).nullish(), ...shown });
+export type UpdateFeatureRequest = z.output<typeof UpdateFeatureRequest>;
+
+const AlertThresholdText = z.object({ threshold: z.string(), condition: z.string() });
+export const FeatureResponse = entityBase.extend({
+  name: z.string(), type: z.enum(FEATURE_TYPES), lookup_key: z.string().optional(), description: z.string().optional(), meter_id: z.string().optional(), meter: MeterResponse.optional(),
+  unit_singular: z.string().optional(), unit_plural: z.string().optional(),
+  reporting_unit: z.object({ unit_singular: z.string(), unit_plural: z.string(), conversion_rate: z.number() }).optional(),
+  alert_settings: z.object({
+    alert_enabled: z.boolean(), critical: AlertThresholdText.optional(), warning: AlertThresholdText.optional(), info: AlertThresholdText.optional(),
+  }).optional(),
+  group_id: z.string().optional(), metadata: metadataText,
+});
+export const ListFeaturesResponse = listOf(FeatureResponse);
+
+/** The meter is always nested; `expand` may still ask for it. */
+export const FEATURE_EXPAND = ['meters', 'meter', 'groups'] as const;
+export const FeatureListQuery = listQuery({
+  feature_ids: queryList, meter_ids: queryList, lookup_key: text.optional(), lookup_keys: queryList, name_contains: text.optional(),
+});
+const ids = z.array(text).max(1000).nullish();
+export const FeatureSearchRequest = searchBody({ feature_ids: ids, meter_ids: ids, lookup_key: text.nullish(), lookup_keys: ids, name_contains: text.nullish() });

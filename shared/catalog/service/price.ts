@@ -1,0 +1,128 @@
+import type { DateTime } from 'luxon';
+import type { Clock } from '#kernel/clock.ts';
+import type { RequestContext } from '#kernel/context.ts';
+import { alreadyExists, invalid, invalidOperation, notFound } from '#kernel/errors.ts';
+import type { ListOptions, Page } from '#kernel/pagination.ts';
+import type { Camelized } from '#kernel/wire.ts';
+import type { Meter } from '#metering/domain/meter.ts';
+import type { MeterService } from '#metering/service/meters.ts';
+import type { Database, TenantTransaction } from '#platform/postgres/database.ts';
+import type { CreatePriceRequest, UpdatePriceRequest } from '../contracts/price.ts';
+import type { Plan } from '../domain/plan.ts';
+import type { Price } from '../domain/price.ts';
+import { planRepository } from '../repository/plan.ts';
+import { type PriceChange, type PriceFilter, priceRepository } from '../repository/price.ts';
+import { changedTerms, draftFrom, draftOf, type PriceDraft, type PriceTermsChange, publishPrice, termsChangeOf, writePrice } from './price-write.ts';
+
+export interface PriceDependencies { readonly database: Database; readonly clock: Clock; readonly meters: MeterService }
+export type PriceService = ReturnType<typeof createPriceService>;
+
+/** A price as it is shown; `meter` and `plan` are null unless asked for. */
+export interface PriceView { readonly price: Price; readonly meter: Meter | null; readonly plan: Plan | null }
+export interface PriceExpansion { readonly meters?: boolean; readonly plan?: boolean }
+
+/** Use cases of prices. What decides an amount is never edited: a change ends the price and makes its successor (billing.md 3.2). */
+export function createPriceService(dependencies: PriceDependencies) {
+  const { database, clock, meters } = dependencies;
+
+  const createOne = async (tx: TenantTransaction, ctx: RequestContext, request: Camelized<CreatePriceRequest>): Promise<Price> => {
+    if (request.entityType !== 'PLAN') throw invalid('entity_type', `prices of ${request.entityType} cannot be created here, only those of PLAN`);
+    await planRepository.lock(tx, request.entityId);
+    return writePrice(tx, ctx, dependencies, draftOf(request, 'PLAN', request.entityId));
+  };
+
+  /** The price under its own lock and that of its plan, in the order in which creation takes them. */
+  const lockPrice = async (tx: TenantTransaction, id: string): Promise<Price> => {
+    const { entityType, entityId } = await priceRepository.get(tx, id);
+    if (entityType === 'PLAN') await planRepository.hold(tx, entityId);
+    return priceRepository.lock(tx, id);
+  };
+
+  const edit = async (tx: TenantTransaction, ctx: RequestContext, id: string, change: Omit<PriceChange, 'updatedAt'>, kind: 'updated' | 'deleted' = 'updated'): Promise<Price> => {
+    const price = await priceRepository.update(tx, id, { ...change, updatedAt: clock.now() }, ctx.actorId);
+    await publishPrice(tx, clock, kind, price);
+    return price;
+  };
+
+  const succeed = async (tx: TenantTransaction, ctx: RequestContext, old: Price, terms: PriceTermsChange, change: Omit<PriceChange, 'updatedAt'>, at: DateTime): Promise<Price> => {
+    await edit(tx, ctx, old.id, { endDate: at });
+    const draft = { ...draftFrom(old), ...changedTerms(old, terms), ...change, startDate: at, endDate: old.endDate, parentPriceId: old.parentPriceId ?? old.id };
+    return writePrice(tx, ctx, dependencies, draft);
+  };
+
+  const views = async (ctx: RequestContext, prices: readonly Price[], { meters: withMeters = false, plan: withPlan = false }: PriceExpansion): Promise<PriceView[]> =>
+    database.withTenant(ctx, async (tx) => {
+      const inside = { ...ctx, transaction: tx };
+      const metersById = new Map(withMeters ? (await meters.getMany(inside, [...new Set(prices.flatMap((price) => price.meterId ?? []))])).map((meter) => [meter.id, meter]) : []);
+      const planIds = prices.filter((price) => price.entityType === 'PLAN').map((price) => price.entityId);
+      const plansById = new Map(withPlan ? (await planRepository.getMany(tx, [...new Set(planIds)])).map((plan) => [plan.id, plan]) : []);
+      return prices.map((price) => ({ price, meter: metersById.get(price.meterId ?? '') ?? null, plan: plansById.get(price.entityId) ?? null }));
+    });
+
+  return {
+    views,
+
+    create: (ctx: RequestContext, request: Camelized<CreatePriceRequest>): Promise<Price> => database.withTenant(ctx, (tx) => createOne(tx, ctx, request)),
+
+    /** All or none. */
+    createMany: (ctx: RequestContext, requests: readonly Camelized<CreatePriceRequest>[]): Promise<Price[]> =>
+      database.withTenant(ctx, async (tx) => {
+        const prices: Price[] = [];
+        for (const request of requests) prices.push(await createOne(tx, ctx, request));
+        return prices;
+      }),
+
+    /** Writes a price of another owner, such as a subscription's override, in a running transaction. The caller has checked the owner. */
+    createWithin: (tx: TenantTransaction, ctx: RequestContext, draft: PriceDraft): Promise<Price> => writePrice(tx, ctx, dependencies, draft),
+
+    get: (ctx: RequestContext, id: string): Promise<Price> => database.withTenant(ctx, (tx) => priceRepository.get(tx, id)),
+
+    /** Those of the ids that exist. */
+    getMany: (ctx: RequestContext, ids: readonly string[]): Promise<Price[]> => database.withTenant(ctx, (tx) => priceRepository.getMany(tx, ids)),
+
+    /** A plan's prices: in `currency` (in any case) and in force at `at`, where given. */
+    forPlan: (ctx: RequestContext, planId: string, options: { currency?: string; at?: DateTime } = {}): Promise<Price[]> =>
+      database.withTenant(ctx, (tx) => priceRepository.forPlan(tx, planId, options)),
+
+    getByLookupKey: (ctx: RequestContext, lookupKey: string): Promise<Price> => database.withTenant(ctx, (tx) => priceRepository.getByLookupKey(tx, lookupKey, clock.now())),
+
+    /** Answers the price that is now valid under the request: the successor when there is one. */
+    update: (ctx: RequestContext, id: string, request: Camelized<UpdatePriceRequest>): Promise<Price> =>
+      database.withTenant(ctx, async (tx) => {
+        const old = await lockPrice(tx, id);
+        if (request.priceUnitAmount || request.priceUnitTiers) throw invalid(request.priceUnitAmount ? 'price_unit_amount' : 'price_unit_tiers', 'belongs to prices in a custom unit only');
+        if (request.groupId) throw notFound('group', request.groupId);
+        const terms = termsChangeOf(request);
+        const change = {
+          ...(request.displayName === undefined ? {} : { displayName: request.displayName || null }),
+          ...(request.description === undefined ? {} : { description: request.description || null }),
+          ...(request.lookupKey === undefined ? {} : { lookupKey: request.lookupKey || null }),
+          ...(request.metadata === undefined ? {} : { metadata: request.metadata ?? {} }),
+        };
+        if (terms !== null || request.effectiveFrom) {
+          const at = request.effectiveFrom ?? clock.now();
+          if (old.startDate !== null && at < old.startDate) throw invalid('effective_from', "must not be before the price's start");
+          if (old.endDate !== null && old.endDate <= at) throw invalidOperation('price has ended, and cannot change any more', { price_id: id });
+          return terms === null ? edit(tx, ctx, id, { ...change, endDate: at }) : succeed(tx, ctx, old, terms, change, at);
+        }
+        if (change.lookupKey && await priceRepository.isKeyTaken(tx, change.lookupKey, { start: old.startDate, end: old.endDate, except: id })) {
+          throw alreadyExists('price', 'lookup_key', change.lookupKey);
+        }
+        return edit(tx, ctx, id, change);
+      }),
+
+    /** Ends the price, now unless told; what it has billed keeps it. A price that has not begun ends where it begins. */
+    delete: (ctx: RequestContext, id: string, endDate: DateTime | null): Promise<void> =>
+      database.withTenant(ctx, async (tx) => {
+        const price = await lockPrice(tx, id);
+        const now = clock.now();
+        if (price.endDate !== null && price.endDate <= now) throw invalidOperation('price has ended already', { price_id: id });
+        if (endDate !== null && price.startDate !== null && endDate < price.startDate) throw invalid('end_date', "must not be before the price's start");
+        const end = endDate ?? (price.startDate !== null && price.startDate > now ? price.startDate : now);
+        await edit(tx, ctx, id, { endDate: end }, 'deleted');
+      }),
+
+    list: (ctx: RequestContext, filter: Omit<PriceFilter, 'activeAt'> & { allowExpiredPrices?: boolean | null | undefined }, options: ListOptions): Promise<Page<Price>> =>
+      database.withTenant(ctx, (tx) => priceRepository.list(tx, { ...filter, activeAt: filter.allowExpiredPrices ? null : clock.now() }, options)),
+  };
+}
