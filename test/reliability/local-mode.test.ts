@@ -23,7 +23,7 @@ beforeAll(async () => {
   dataDir = join(parent, 'data');
   port = await freePort();
   local = await start().ready();
-});
+}, 120_000);
 
 afterAll(async () => {
   await local?.killEverything();
@@ -36,7 +36,8 @@ async function environments(): Promise<string[]> {
   return ((await answer.json()) as { environments: { id: string }[] }).environments.map(({ id }) => id).sort();
 }
 
-describe.sequential('Local Mode', () => {
+// Whole starts on a machine that runs other tests at the same time.
+describe.sequential('Local Mode', { timeout: 120_000 }, () => {
   test('becomes ready and says where it is', async () => {
     expect(await local.isServing()).toBe(true);
     for (const text of [`:${port}/v1`, `:${port}/docs`, API_KEY]) expect(local.output).toContain(text);

@@ -44,8 +44,8 @@ export class LocalModeProcess {
     const ready = await until(() => {
       if (code !== undefined) throw new Error(`Local Mode ended with code ${code}:\n${this.#said}`);
       return this.#said.includes('API key');
-    }, 60_000);
-    if (!ready) throw new Error(`Local Mode is not ready after a minute:\n${this.#said}`);
+    }, 110_000);
+    if (!ready) throw new Error(`Local Mode does not become ready:\n${this.#said}`);
     return this;
   }
 
