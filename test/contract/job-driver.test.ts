@@ -1,7 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { bundleWorkflowCode } from '@temporalio/worker';
 import { afterAll, beforeAll, describe } from 'vitest';
 import { systemClock } from '#kernel/clock.ts';
 import { silentLogger } from '#platform/event-log/log.ts';
@@ -15,6 +14,7 @@ import { createTestPostgres, type TestPostgres, testConfig } from '#test/support
 import { jobDriverContract } from '#test/support/jobs/contract.ts';
 import { SAMPLE_JOBS } from '#test/support/jobs/sample-jobs.ts';
 import { describeWithTemporal } from '#test/support/real-engines.ts';
+import { buildWorkflowBundle } from '../../scripts/workflow-bundle.ts';
 
 describe('the job driver in process', () => {
   let postgres: TestPostgres;
@@ -38,8 +38,8 @@ describeWithTemporal('the job driver on Temporal', (temporal) => {
   const folder = mkdtempSync(join(tmpdir(), 'flexprice-bundle-'));
   const bundle = join(folder, 'workflow-bundle.js');
   beforeAll(async () => {
-    const { code } = await bundleWorkflowCode({ workflowsPath: join(import.meta.dirname, '../support/jobs/sample-workflows.ts'), logger: silentWebpack });
-    writeFileSync(bundle, code);
+    // As the build makes it, so that the form that is deployed is the one that is proved.
+    writeFileSync(bundle, await buildWorkflowBundle('test/support/jobs/sample-workflows.ts'));
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -64,6 +64,3 @@ describeWithTemporal('the job driver on Temporal', (temporal) => {
     };
   });
 });
-
-const ignore = () => undefined;
-const silentWebpack = { log: ignore, trace: ignore, debug: ignore, info: ignore, warn: ignore, error: ignore };

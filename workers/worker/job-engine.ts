@@ -1,4 +1,3 @@
-import pRetry from 'p-retry';
 import type { App } from '#app';
 import type { EventLogLogger } from '#platform/event-log/log.ts';
 import type { JobDriver } from '#platform/workflows/job.ts';
@@ -42,11 +41,7 @@ async function startTemporal({ app, jobs, schedules, workflows, logger }: JobEng
     import('#platform/workflows/temporal/worker.ts'), import('#platform/workflows/temporal/driver.ts'),
     import('#platform/workflows/temporal/client.ts'), import('#platform/workflows/temporal/schedules.ts'),
   ]);
-  // The server may come up after this process, as in docker-compose.
-  const worker = await pRetry(() => startTemporalWorker({ config, app, jobs, workflows, logger }), {
-    retries: 12, minTimeout: 500, maxTimeout: 5_000,
-    onFailedAttempt: ({ error }) => logger.warn('Temporal is not reachable yet', { reason: error.message }),
-  });
+  const worker = await startTemporalWorker({ config, app, jobs, workflows, logger });
   const client = await createTemporalClient(config);
   try {
     await upsertSchedules(client, schedules, config.task_queue);

@@ -1,4 +1,5 @@
 import type { WorkerOptions } from '@temporalio/worker';
+import pRetry from 'p-retry';
 import type { EventLogLogger } from '#platform/event-log/log.ts';
 import type { RegisteredJob } from '../registry.ts';
 import { temporalActivities } from './activities.ts';
@@ -26,7 +27,11 @@ export interface TemporalWorker {
 export async function startTemporalWorker<App>({ config, jobs, app, logger, workflows, shutdownGraceMs = 8_000, concurrency = 20 }: TemporalWorkerOptions<App>): Promise<TemporalWorker> {
   const { bundleWorkflowCode, NativeConnection, Worker } = await import('@temporalio/worker');
   await installRuntime(logger);
-  const connection = await NativeConnection.connect(connectionOptions(config));
+  // The server may come up after this process, as in docker-compose.
+  const connection = await pRetry(() => NativeConnection.connect(connectionOptions(config)), {
+    retries: 12, minTimeout: 500, maxTimeout: 5_000,
+    onFailedAttempt: ({ error }) => logger.warn('Temporal is not reachable yet', { reason: error.message }),
+  });
   try {
     const workflowBundle: WorkerOptions['workflowBundle'] = 'bundle' in workflows
       ? { codePath: workflows.bundle }
