@@ -57,8 +57,13 @@ function stopOnSignals(supervisor: Supervisor): void {
       process.exit(130);
     }
   };
-  process.on('SIGINT', onSignal);
-  process.on('SIGTERM', onSignal);
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
+  // The terminal may be gone before the processes are.
+  process.stdout.on('error', () => undefined);
+  process.on('uncaughtException', (error) => {
+    explain(error, 'Local Mode has to stop.');
+    void supervisor.stop().finally(() => process.exit(1));
+  });
 }
 
 function announce(config: Config): void {
@@ -76,10 +81,10 @@ function announce(config: Config): void {
   ].join('\n'));
 }
 
-function explain(error: unknown): void {
+function explain(error: unknown, what = 'Local Mode did not start.'): void {
   const known = error instanceof StartError || error instanceof ConfigError;
   const text = error instanceof Error ? (known ? error.message : (error.stack ?? error.message)) : String(error);
-  process.stderr.write(`\n${red('Local Mode did not start.')} ${text}\n\n`);
+  process.stderr.write(`\n${red(what)} ${text}\n\n`);
 }
 
 try {

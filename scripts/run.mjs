@@ -123,7 +123,7 @@ function run(target, args) {
   const child = native
     ? spawn(bin, args, { cwd: root, stdio: 'inherit', env })
     : spawn(node24(), [isFile ? join(root, target) : bin, ...args], { cwd: root, stdio: 'inherit', env });
-  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => child.kill(signal));
   child.on('error', (error) => {
     process.stderr.write(`${error.message}\n`);
     process.exit(1);

@@ -6,7 +6,7 @@ import { type RunningClickHouse, startClickHouse } from '../engines/clickhouse/c
 import { kafkaIsInstalled, temporalIsInstalled } from '../engines/paths.ts';
 import { type RunningPostgres, startPostgres, superuserConnection } from '../engines/postgres.ts';
 import { loadCredentials } from '../engines/postgres-credentials.ts';
-import { freePort, portFrom } from '../ports.ts';
+import { freePort, isFree, portFrom } from '../ports.ts';
 import { type DataDir, StartError } from './data-dir.ts';
 import { Keeper, type Running } from './keeper.ts';
 import type { Output } from './output.ts';
@@ -25,21 +25,23 @@ interface Surroundings { readonly dataDir: DataDir; readonly output: Output }
 export async function embeddedEngines(config: Config, real: boolean, surroundings: Surroundings): Promise<Engine[]> {
   if (real) installRealEngines(config);
   return [
-    ...(config.postgres.host === undefined ? [await postgres(surroundings)] : []),
-    ...(config.clickhouse.url === undefined ? [await clickhouse(surroundings)] : []),
+    ...(config.postgres.host === undefined ? [postgres(surroundings)] : []),
+    ...(config.clickhouse.url === undefined ? [clickhouse(surroundings)] : []),
     ...(real && !config.kafka.brokers?.length ? [await kafka(surroundings)] : []),
     ...(real && config.temporal.address === undefined ? [await temporal(surroundings)] : []),
   ];
 }
 
-async function postgres({ dataDir, output }: Surroundings): Promise<Engine> {
-  // Chosen once: after a crash the engine has to come back where its users look for it.
-  const port = await portFrom(15_432);
+function postgres({ dataDir, output }: Surroundings): Engine {
+  const onPort = samePort(15_432);
   const folder = dataDir.folder('postgres');
-  const keeper = new Keeper<RunningPostgres>({ name: 'Postgres', output, start: () => startPostgres({ dataDir: folder, port, logFile: dataDir.logFile('postgres') }) });
+  const keeper = new Keeper<RunningPostgres>({
+    name: 'Postgres', output,
+    start: () => onPort((port) => startPostgres({ dataDir: folder, port, logFile: dataDir.logFile('postgres') })),
+  });
   return {
     keeper,
-    stopMilliseconds: 3_000,
+    stopMilliseconds: 2_500,
     async start(config) {
       const server = await keeper.start();
       const { migrator, app } = loadCredentials(folder);
@@ -53,11 +55,11 @@ async function postgres({ dataDir, output }: Surroundings): Promise<Engine> {
   };
 }
 
-async function clickhouse({ dataDir, output }: Surroundings): Promise<Engine> {
-  const port = await portFrom(18_123);
+function clickhouse({ dataDir, output }: Surroundings): Engine {
+  const onPort = samePort(18_123);
   const keeper = new Keeper<RunningClickHouse>({
     name: 'ClickHouse', output,
-    start: () => startClickHouse({ dataDir: dataDir.folder('clickhouse'), port, logFile: dataDir.logFile('clickhouse') }),
+    start: () => onPort((port) => startClickHouse({ dataDir: dataDir.folder('clickhouse'), port, logFile: dataDir.logFile('clickhouse') })),
     onStart: ({ pid }) => dataDir.remember('clickhouse', pid),
   });
   return {
@@ -84,7 +86,7 @@ async function kafka({ dataDir, output }: Surroundings): Promise<Engine> {
   });
   return {
     keeper,
-    stopMilliseconds: 5_000,
+    stopMilliseconds: 3_000,
     async start() {
       const { brokers } = await keeper.start();
       return (config) => ({ ...config, kafka: { ...config.kafka, brokers: [...brokers], auth: 'none', ssl: false } });
@@ -107,6 +109,26 @@ async function temporal({ dataDir, output }: Surroundings): Promise<Engine> {
       output.step(`Temporal's own pages: ${uiUrl}`);
       return (config) => ({ ...config, temporal: { ...config.temporal, address } });
     },
+  };
+}
+
+/**
+ * Starts something on the preferred port or a free one, and from then on on the same: after a crash an engine has to come
+ * back where its users look for it. A port that another process took in the meantime is no reason to fail the first time.
+ */
+function samePort(preferred: number): <R>(start: (port: number) => Promise<R>) => Promise<R> {
+  let chosen: number | undefined;
+  return async (start) => {
+    const port = chosen ?? (await portFrom(preferred));
+    try {
+      const running = await start(port);
+      chosen = port;
+      return running;
+    } catch (error) {
+      if (chosen !== undefined || (await isFree(port))) throw error;
+      chosen = await freePort();
+      return start(chosen);
+    }
   };
 }
 

@@ -14,9 +14,9 @@ import { Keeper } from './keeper.ts';
 import { type Output, seconds } from './output.ts';
 import { checkDisk, serverPort } from './preflight.ts';
 
-/** Our own processes. They stop in this order: first nobody is let in, then what is under way is finished. */
+/** Our own processes. They stop in this order: first nobody is let in, then what is under way is finished. All of a stop, with the engines, takes at most 10 s. */
 const CHILDREN = [
-  { name: 'api', script: 'local/api.ts', stopMilliseconds: 2_500 },
+  { name: 'api', script: 'local/api.ts', stopMilliseconds: 2_000 },
   { name: 'consumer', script: 'workers/consumer/main.ts', stopMilliseconds: 2_500 },
   { name: 'worker', script: 'workers/worker/main.ts', stopMilliseconds: 2_500 },
 ] as const;
