@@ -93,7 +93,6 @@ begin
     insert into event_log.batches (topic, partition, base_offset, record_count, payload_bytes, payload)
       values (topic_name, item.partition, base, item.record_count, item.length, substring(payloads from item.starts for item.length));
   end loop;
-  perform pg_notify('event_log', topic_name || ' ' || array_to_string(array(select distinct u.p from unnest(partitions) as u (p)), ','));
 end
 $$;
 

@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import { planAssignment } from './assignment.ts';
 import type { Claim } from './store.ts';
+import { inTransaction } from './transaction.ts';
 
 /** What a member holds after a beat, and what of it the group asks back. */
 export interface Membership { readonly held: readonly Claim[]; readonly release: readonly Claim[] }
@@ -88,18 +89,3 @@ export function createGroup(pool: pg.Pool, group: string, member: string, topics
 }
 
 export type Group = ReturnType<typeof createGroup>;
-
-async function inTransaction<T>(pool: pg.Pool, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-  const client = await pool.connect();
-  try {
-    await client.query('begin');
-    const result = await work(client);
-    await client.query('commit');
-    client.release();
-    return result;
-  } catch (error) {
-    // A connection that failed in mid-transaction is thrown away: whatever state it is in ends with it.
-    client.release(true);
-    throw error;
-  }
-}

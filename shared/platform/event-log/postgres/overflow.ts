@@ -3,6 +3,7 @@ import { inChunks } from '../chunks.ts';
 import { framedSize } from '../framing.ts';
 import type { Overflow, OverflowHandler } from '../overflow.ts';
 import { decodeRecords, encodeRecords } from '../overflow-codec.ts';
+import { inTransaction } from './transaction.ts';
 
 const ROW_MAX_BYTES = 1024 * 1024;
 
@@ -12,42 +13,24 @@ export function createPostgresOverflow(pool: pg.Pool): Overflow {
   pool.on('error', () => {});
 
   /** One entry under its row lock: it is deleted in the same commit that ends its replay. Zero when nothing waits. */
-  async function takeOne(handler: OverflowHandler): Promise<number> {
-    const client = await pool.connect();
-    let broken = true;
-    try {
-      await client.query('begin');
+  function takeOne(handler: OverflowHandler): Promise<number> {
+    return inTransaction(pool, async (client) => {
       const { rows: [entry] } = await client.query<{ id: string; topic: string; payload: Buffer }>(
         'select id::text as id, topic, payload from event_log.ingest_overflow order by ingest_overflow.id limit 1 for update skip locked');
-      const records = entry ? decodeRecords(entry.payload) : [];
-      if (entry) {
-        await handler(entry.topic, records);
-        await client.query('delete from event_log.ingest_overflow where id = $1', [entry.id]);
-      }
-      await client.query('commit');
-      broken = false;
+      if (!entry) return 0;
+      const records = decodeRecords(entry.payload);
+      await handler(entry.topic, records);
+      await client.query('delete from event_log.ingest_overflow where id = $1', [entry.id]);
       return records.length;
-    } finally {
-      // A failed one is closed, which rolls back: the entry is there for the next attempt.
-      client.release(broken);
-    }
+    });
   }
 
   return {
-    async put(topic, records) {
-      const client = await pool.connect();
-      let broken = true;
-      try {
-        await client.query('begin');
-        for (const chunk of inChunks(records, framedSize, ROW_MAX_BYTES)) {
-          await client.query('insert into event_log.ingest_overflow (topic, record_count, payload) values ($1, $2, $3)', [topic, chunk.length, encodeRecords(chunk)]);
-        }
-        await client.query('commit');
-        broken = false;
-      } finally {
-        client.release(broken);
+    put: (topic, records) => inTransaction(pool, async (client) => {
+      for (const chunk of inChunks(records, framedSize, ROW_MAX_BYTES)) {
+        await client.query('insert into event_log.ingest_overflow (topic, record_count, payload) values ($1, $2, $3)', [topic, chunk.length, encodeRecords(chunk)]);
       }
-    },
+    }),
 
     async take(handler, signal) {
       let total = 0;

@@ -3,6 +3,7 @@ import { answered } from '../answered.ts';
 import { type EventLog, partitionOf } from '../event-log.ts';
 import { type EventLogLogger, silentLogger } from '../log.ts';
 import { createPartitionCounts } from '../partition-counts.ts';
+import { createAppendQueue } from './append-queue.ts';
 import { createStore } from './store.ts';
 import { PostgresSubscription, type SubscriptionDependencies } from './subscription.ts';
 import { createWakeups } from './wakeups.ts';
@@ -27,7 +28,9 @@ export function createPostgresEventLog({ pool, logger = silentLogger, leaseMs = 
   // Without a listener the loss of an idle connection would end the process; the pool opens a new one by itself.
   pool.on('error', (error) => logger.warn('event log: an idle connection was lost', { error: error.message }));
   const store = createStore(pool);
-  const dependencies: SubscriptionDependencies = { pool, store, wakeups: createWakeups(pool, logger), logger, leaseMs, pollMs, stopGraceMs };
+  const wakeups = createWakeups(pool, logger);
+  const dependencies: SubscriptionDependencies = { pool, store, wakeups, logger, leaseMs, pollMs, stopGraceMs };
+  const queue = createAppendQueue(store.append);
   const subscriptions = new Set<PostgresSubscription>();
   const counts = createPartitionCounts((topics) => answered(store.partitionCounts(topics)), COUNTS_TTL_MS);
 
@@ -48,7 +51,11 @@ export function createPostgresEventLog({ pool, logger = silentLogger, leaseMs = 
       if (records.length === 0) return;
       const partitions = await counts.of(topic);
       const placed = records.map((record) => ({ ...record, partition: record.partition ?? partitionOf(record.key, partitions) }));
-      await answered(store.append(topic, placed));
+      // Checked before it shares a statement with others.
+      const outside = placed.find(({ partition }) => !(partition >= 0 && partition < partitions));
+      if (outside) throw new RangeError(`topic "${topic}" has ${partitions} partitions, not one of number ${outside.partition}`);
+      await answered(queue.append(topic, placed));
+      wakeups.appended(topic, placed.map(({ partition }) => partition));
     },
 
     async subscribe(options) {

@@ -2,10 +2,12 @@ import { DateTime } from 'luxon';
 import type pg from 'pg';
 import { inChunks } from '../chunks.ts';
 import type { LogMessage, LogRecord, PartitionLag, TopicSpec } from '../event-log.ts';
-import { decodeBatch, encodeBatch, framedSize } from '../framing.ts';
+import { batchParts, decodeBatch, framedSize } from '../framing.ts';
 
 /** One stored batch without its payload. */
 export interface StoredBatch { readonly baseOffset: bigint; readonly count: number; readonly bytes: number }
+/** A record whose partition has been decided. */
+export type PlacedRecord = LogRecord & { readonly partition: number };
 /** A partition that a member holds, in the epoch in which it got it. */
 export interface Claim { readonly topic: string; readonly partition: number; readonly epoch: bigint; readonly committed: bigint }
 
@@ -39,14 +41,14 @@ export function createStore(pool: pg.Pool) {
     },
 
     /** Appends in order per partition. Each statement is atomic; a call of more than 16 MiB takes several. */
-    async append(topic: string, records: readonly (LogRecord & { readonly partition: number })[]): Promise<void> {
+    async append(topic: string, records: readonly PlacedRecord[]): Promise<void> {
       for (const batches of inStatements(toBatches(records))) {
         await pool.query('select event_log.append($1, $2, $3, $4, $5)', [
           topic,
           batches.map(({ partition }) => partition),
           batches.map(({ count }) => count),
-          batches.map(({ payload }) => payload.length),
-          Buffer.concat(batches.map(({ payload }) => payload)),
+          batches.map(({ bytes }) => bytes),
+          Buffer.concat(batches.flatMap(({ parts }) => parts)),
         ]);
       }
     },
@@ -102,14 +104,17 @@ export function createStore(pool: pg.Pool) {
 
 export type Store = ReturnType<typeof createStore>;
 
-interface EncodedBatch { readonly partition: number; readonly count: number; readonly payload: Buffer }
+interface EncodedBatch { readonly partition: number; readonly count: number; readonly parts: readonly Buffer[]; readonly bytes: number }
 
-function toBatches(records: readonly (LogRecord & { readonly partition: number })[]): EncodedBatch[] {
+function toBatches(records: readonly PlacedRecord[]): EncodedBatch[] {
   const byPartition = Map.groupBy(records, ({ partition }) => partition);
   return [...byPartition].flatMap(([partition, ofPartition]) =>
-    inChunks(ofPartition, framedSize, BATCH_MAX_BYTES).map((chunk) => ({ partition, count: chunk.length, payload: encodeBatch(chunk) })));
+    inChunks(ofPartition, framedSize, BATCH_MAX_BYTES).map((chunk) => {
+      const parts = batchParts(chunk);
+      return { partition, count: chunk.length, parts, bytes: parts.reduce((sum, part) => sum + part.length, 0) };
+    }));
 }
 
 function inStatements(batches: readonly EncodedBatch[]): EncodedBatch[][] {
-  return inChunks(batches, ({ payload }) => payload.length, STATEMENT_MAX_BYTES);
+  return inChunks(batches, ({ bytes }) => bytes, STATEMENT_MAX_BYTES);
 }
