@@ -1,0 +1,46 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import type { Route } from '#platform/http/route.ts';
+import { allRoutes, generateOpenApi } from '../../scripts/generate-openapi.ts';
+
+interface Row { readonly method: string; readonly path: string; readonly operationId: string; readonly code: string; readonly gate: string }
+
+/** The operations that clients of FlexPrice know: path, success code, permission. */
+const surface = new Map(readFileSync(join(import.meta.dirname, 'api-surface.tsv'), 'utf8').trim().split('\n').slice(1).map((line): [string, Row] => {
+  const [method = '', path = '', operationId = '', , , , code = '', , , gate = ''] = line.split('\t');
+  return [key(method, path), { method, path, operationId, code, gate }];
+}));
+const routes = await allRoutes();
+
+/** Parameter names do not matter to a client. */
+function key(method: string, path: string): string {
+  return `${method} ${path.replace(/\{\w+\}/g, '{}')}`;
+}
+
+/** Operations that go beyond the compatible surface. */
+const OURS = new Set(['GET /health/ready']);
+
+describe('the route tables', () => {
+  test('name every operation and every path once', () => {
+    const paths = routes.map((route) => key(route.method, route.path));
+    expect(paths.filter((path, index) => paths.indexOf(path) !== index)).toEqual([]);
+    const ids = routes.map((route) => route.operationId);
+    expect(ids.filter((id, index) => ids.indexOf(id) !== index)).toEqual([]);
+  });
+
+  test.each(routes.map((route) => [`${route.method} ${route.path}`, route] as const))('%s is as clients know it', (name, route: Route) => {
+    if (OURS.has(name)) return;
+    const row = surface.get(key(route.method, route.path));
+    expect(row, `${name} is not in api-surface.tsv`).toBeDefined();
+    if (!row) return;
+    for (const code of row.code.split(',').filter(Boolean)) expect(Object.keys(route.responses)).toContain(code);
+    if (!row.operationId.startsWith('(')) expect(route.operationId).toBe(row.operationId);
+    if (row.gate !== '') expect(route.permission).toBe(row.gate);
+    else expect(['authenticated', 'public']).toContain(route.permission);
+  });
+});
+
+test('openapi.json is what the route tables say; `npm run openapi` writes it anew', async () => {
+  expect(readFileSync(join(import.meta.dirname, '../../openapi.json'), 'utf8')).toBe(await generateOpenApi());
+});
