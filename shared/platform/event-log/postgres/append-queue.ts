@@ -13,7 +13,8 @@ const STATEMENT_BYTES = 4 * 1024 * 1024;
 
 /**
  * Group commit: appends that come while all statements are under way travel together in the next one. A lone append goes
- * at once; under load the cost of a commit is shared by many requests. Order per caller and partition is that of the calls.
+ * at once; under load the cost of a commit is shared by many requests. Statements race for the partitions' locks, so a caller
+ * that wants an order between two appends awaits the first, as with any log.
  */
 export function createAppendQueue(write: (topic: string, records: readonly PlacedRecord[]) => Promise<void>) {
   const queues = new Map<string, { readonly waiting: Waiting[]; underWay: number }>();
