@@ -4,10 +4,10 @@
 //   dist/workers/            context of the images: Dockerfile, one folder per process, migrations
 //   dist/meta/<name>.json    esbuild's metafiles, for the size budgets in test/infra/build.test.ts
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
-import { bundleWorkflowCode } from '@temporalio/worker';
+import { join } from 'node:path';
 import { type BuildOptions, build } from 'esbuild';
 import { type Lock, pruneLock } from './scripts/prune-lock.ts';
+import { buildWorkflowBundle } from './scripts/workflow-bundle.ts';
 
 const ROOT = import.meta.dirname;
 
@@ -58,29 +58,32 @@ const COMMON = {
   banner: { js: "import { createRequire as __createRequire } from 'node:module';\nconst require = __createRequire(import.meta.url);" },
 } satisfies BuildOptions;
 
-async function bundle(name: string, entry: string, outdir: string, external: readonly string[]): Promise<void> {
-  const { metafile } = await build({ ...COMMON, entryPoints: { index: entry }, outdir, external: [...NEVER_DEPLOYED, ...external] });
-  const meta = join(ROOT, 'dist/meta');
+async function bundle(dist: string, folder: string, name: string, entry: string, external: readonly string[] = []): Promise<void> {
+  const { metafile } = await build({ ...COMMON, entryPoints: { index: entry }, outdir: join(dist, folder, name), external: [...NEVER_DEPLOYED, ...external] });
+  const meta = join(dist, 'meta');
   mkdirSync(meta, { recursive: true });
-  writeFileSync(join(meta, `${name}.json`), JSON.stringify(metafile));
+  writeFileSync(join(meta, `${folder}-${name}.json`), JSON.stringify(metafile));
 }
 
-/**
- * Builds everything. Throws when a source does not bundle.
- * The outputs replace those of an earlier build.
- */
-export async function buildAll(): Promise<void> {
-  const dist = join(ROOT, 'dist');
-  rmSync(dist, { recursive: true, force: true });
-  await Promise.all([
-    ...Object.entries(FUNCTIONS).map(([name, entry]) => bundle(`functions-${name}`, entry, join(dist, 'functions', name), [])),
-    ...Object.entries(PROCESSES).map(([name, entry]) => bundle(`workers-${name}`, entry, join(dist, 'workers', name), name === 'worker' ? ['@temporalio/*'] : [])),
-  ]);
+/** Bundles the Lambda functions into `dist/functions`. Throws when a source does not bundle. */
+export async function buildFunctions(dist: string): Promise<void> {
+  await Promise.all(Object.entries(FUNCTIONS).map(([name, entry]) => bundle(dist, 'functions', name, entry)));
   copyMigrations(join(dist, 'functions/migrate/migrations'));
+}
+
+/** Fills `dist/workers`, the context of the images. Throws when a source does not bundle. */
+export async function buildProcesses(dist: string): Promise<void> {
+  await Promise.all(Object.entries(PROCESSES).map(([name, entry]) => bundle(dist, 'workers', name, entry, name === 'worker' ? ['@temporalio/*'] : [])));
   copyMigrations(join(dist, 'workers/migrations'));
   cpSync(join(ROOT, 'workers/Dockerfile'), join(dist, 'workers/Dockerfile'));
   apiExtras(join(dist, 'workers'));
   await workerExtras(join(dist, 'workers/worker'));
+}
+
+/** Builds everything, in place of what an earlier build left. */
+export async function buildAll(dist: string = join(ROOT, 'dist')): Promise<void> {
+  rmSync(dist, { recursive: true, force: true });
+  await Promise.all([buildFunctions(dist), buildProcesses(dist)]);
 }
 
 function copyMigrations(target: string): void {
@@ -101,13 +104,8 @@ async function workerExtras(folder: string): Promise<void> {
   const { manifest, lock } = pruneLock(locked, 'flexprice-worker', TEMPORAL);
   writeFileSync(join(folder, 'package.json'), `${JSON.stringify(manifest, null, 2)}\n`);
   writeFileSync(join(folder, 'package-lock.json'), `${JSON.stringify(lock, null, 2)}\n`);
-  const { code } = await bundleWorkflowCode({ workflowsPath: resolve(ROOT, WORKFLOWS), logger: silent });
-  // The inlined map holds the paths of the machine that built it.
-  writeFileSync(join(folder, 'workflow-bundle.js'), code.replace(/\n\/\/# sourceMappingURL=data:.*\s*$/, '\n').replaceAll(`${ROOT}/`, ''));
+  writeFileSync(join(folder, 'workflow-bundle.js'), await buildWorkflowBundle(WORKFLOWS));
 }
-
-const ignore = (): void => {};
-const silent = { log: ignore, trace: ignore, debug: ignore, info: ignore, warn: console.warn, error: console.error };
 
 if (import.meta.main) {
   const started = performance.now();
