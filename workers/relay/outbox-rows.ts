@@ -20,14 +20,18 @@ export const outboxRows = {
 
   /** System events that are due, in order, locked. Behind a failing row, only those of the same entity wait for it. */
   async dueEvents(tx: SystemTransaction, limit: number, now: DateTime): Promise<OutboxRow[]> {
-    return tx.selectFrom('outbox').selectAll('outbox')
+    const waiting = tx.selectFrom('outbox').select(['tenantId', 'environmentId', 'entityId']).select((eb) => eb.fn.min('position').as('first'))
+      .where('publishedAt', 'is', null).where('nextAttemptAt', 'is not', null).where('nextAttemptAt', '>', now)
+      .groupBy(['tenantId', 'environmentId', 'entityId']);
+    // Materialized: few rows, computed once, whatever the planner believes about a table that grows and empties all day.
+    return tx.with((cte) => cte('waiting').materialized(), () => waiting)
+      .selectFrom('outbox').selectAll('outbox')
       .where('eventName', '!=', JOB_START)
       .where('publishedAt', 'is', null)
       .where((eb) => eb.or([eb('nextAttemptAt', 'is', null), eb('nextAttemptAt', '<=', now)]))
-      .where(({ not, exists, selectFrom }) => not(exists(selectFrom('outbox as earlier').select(sql`1`.as('one'))
-        .where('earlier.publishedAt', 'is', null).where('earlier.nextAttemptAt', '>', now)
-        .whereRef('earlier.tenantId', '=', 'outbox.tenantId').whereRef('earlier.environmentId', '=', 'outbox.environmentId')
-        .whereRef('earlier.entityId', '=', 'outbox.entityId').whereRef('earlier.position', '<', 'outbox.position'))))
+      .where(({ not, exists, selectFrom }) => not(exists(selectFrom('waiting').select(sql`1`.as('one'))
+        .whereRef('waiting.tenantId', '=', 'outbox.tenantId').whereRef('waiting.environmentId', '=', 'outbox.environmentId')
+        .whereRef('waiting.entityId', '=', 'outbox.entityId').whereRef('waiting.first', '<', 'outbox.position'))))
       .orderBy('position').limit(limit).forUpdate('outbox').skipLocked().execute();
   },
 
