@@ -1,8 +1,11 @@
 import { loadConfig } from '#platform/config/load.ts';
 import type { Config } from '#platform/config/schema.ts';
 
-/** What Local Mode says where the user says nothing: answers that break their own schema should be seen here first. */
-const LOCAL_DEFAULTS = { FLEXPRICE_SERVER_VALIDATE_RESPONSES: 'true' };
+/**
+ * What Local Mode says where the user says nothing: answers that break their own schema should be seen here first, and
+ * somebody who watches does not want to wait two minutes for an invoice.
+ */
+const LOCAL_DEFAULTS = { FLEXPRICE_SERVER_VALIDATE_RESPONSES: 'true', FLEXPRICE_BILLING_SWEEP_SECONDS: '3' };
 
 /** The configuration that a start from this environment has. Throws ConfigError. */
 export function effectiveConfig(env: NodeJS.ProcessEnv): Config {
