@@ -58,9 +58,9 @@ function bucketedMaximum(bindings: Bindings, ctx: RequestContext, query: UsageQu
   const group = query.groupBy === null ? '' : `, ${propertyTextSql(bindings, query.groupBy)} AS g`;
   const events = `SELECT ${windowSql(bindings, 'toUnixTimestamp64Milli(timestamp)', bucket, query.range)} AS b${group}, ${propertyTextSql(bindings, query.field ?? '')} AS value_text, ${quantitySql('value_text')} AS quantity
 FROM events FINAL WHERE ${conditions(bindings, ctx, query).join(' AND ')}`;
-  const buckets = `SELECT b${query.groupBy === null ? '' : ', g'}, max(quantity) AS top, count(quantity) AS taken FROM (${events}) GROUP BY b${query.groupBy === null ? '' : ', g'} HAVING taken > 0`;
-  const columns = ['top', 'taken', ...(query.groupBy === null ? [] : ['g']), ...(window === null ? [] : [`${windowSql(bindings, 'b', window, query.range)} AS w`])];
-  const amount = window === null ? 'sum(top)' : 'if(grouping(w) = 0, max(top), sum(top))';
+  const buckets = `SELECT b${query.groupBy === null ? '' : ', g'}, max(quantity) AS highest, count(quantity) AS taken FROM (${events}) GROUP BY b${query.groupBy === null ? '' : ', g'} HAVING taken > 0`;
+  const columns = ['highest', 'taken', ...(query.groupBy === null ? [] : ['g']), ...(window === null ? [] : [`${windowSql(bindings, 'b', window, query.range)} AS w`])];
+  const amount = window === null ? 'sum(highest)' : 'if(grouping(w) = 0, max(highest), sum(highest))';
   return `${head(question, window !== null, query.groupBy !== null, amount, 'sum(taken)')}
 FROM (SELECT ${columns.join(', ')} FROM (${buckets}))
 ${grouping(window !== null, query.groupBy !== null)}`;

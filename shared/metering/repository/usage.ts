@@ -61,7 +61,8 @@ async function watermarks(ctx: RequestContext, queries: readonly UsageQuery[], l
 
 function usageOf(query: UsageQuery, rows: readonly UsageRow[], mark: DateTime | null): Usage {
   const total = rows.find((row) => Number(row.total) === 1);
-  const points = rows.filter((row) => Number(row.total) === 0).map((row) => pointOf(query, row)).sort(inOrder);
+  // A window or group whose events had no usable value is as absent as one without events.
+  const points = rows.filter((row) => Number(row.total) === 0 && row.events !== '0').map((row) => pointOf(query, row)).sort(inOrder);
   return { ...floorTotal(figureOf(query, total === undefined ? { amount: ZERO, eventCount: 0 } : sumsOf(total))), points, watermark: mark };
 }
 

@@ -10,7 +10,7 @@ const MAX_WINDOWS = 100_000;
 const APPROXIMATE_MINUTES: Readonly<Record<WindowSize, number>> = {
   MINUTE: 1, '15MIN': 15, '30MIN': 30, HOUR: 60, '3HOUR': 180, '6HOUR': 360, '12HOUR': 720, DAY: 1440, WEEK: 10_080, MONTH: 43_200,
 };
-const INTERVALS = { MINUTE: '1 MINUTE', '15MIN': '15 MINUTE', '30MIN': '30 MINUTE', HOUR: '1 HOUR', '3HOUR': '3 HOUR', '6HOUR': '6 HOUR', '12HOUR': '12 HOUR' } as const;
+const HOURS = { '3HOUR': 3, '6HOUR': 6, '12HOUR': 12 } as const;
 
 /** The longer of two window sizes: points of a bucketed meter roll up to it (metering.md 6.2). */
 export function longerWindow(a: WindowSize, b: WindowSize): WindowSize {
@@ -25,14 +25,31 @@ export function checkWindowCount({ start, end }: UsageRange, { size }: UsageWind
 
 /**
  * Start of the window that holds `time` (an SQL expression of milliseconds since 1970), in milliseconds.
- * Windows of days and more are looked up among starts that the kernel's calendar computed, so that both agree to the instant (W5),
- * anchors and clock changes included. Shorter ones are many, and ClickHouse's own intervals agree with the calendar (test).
+ * Days and more are looked up among starts that the kernel's calendar computed, so that both agree to the instant (W5), anchors and
+ * clock changes included; up to an hour is counted from the start of such a day (ClickHouse's own hours are wrong in zones like
+ * Asia/Kathmandu). Windows of several hours follow the wall clock, where ClickHouse agrees with the calendar (test).
  */
 export function windowSql(bindings: Bindings, time: string, window: UsageWindow, range: UsageRange): string {
-  const { size } = window;
-  if (size === 'DAY' || size === 'WEEK' || size === 'MONTH') return `roundDown(${time}, [${windowStarts(window, range).join(', ')}]::Array(Int64))`;
-  if (size === 'MINUTE') return `intDiv(${time}, 60000) * 60000`;
-  return `toUnixTimestamp(toStartOfInterval(fromUnixTimestamp64Milli(${time}, 'UTC'), INTERVAL ${INTERVALS[size]}, ${bindings.bind('String', window.timezone)})) * 1000`;
+  const { size, timezone } = window;
+  switch (size) {
+    case 'MINUTE': return `intDiv(${time}, 60000) * 60000`;
+    case '15MIN':
+    case '30MIN':
+    case 'HOUR': {
+      const day = startsSql(time, { ...window, size: 'DAY' }, range);
+      const millis = APPROXIMATE_MINUTES[size] * 60_000;
+      return `${day} + intDiv(${time} - ${day}, ${millis}) * ${millis}`;
+    }
+    case '3HOUR':
+    case '6HOUR':
+    case '12HOUR':
+      return `toUnixTimestamp(toStartOfInterval(fromUnixTimestamp64Milli(${time}, 'UTC'), INTERVAL ${HOURS[size]} HOUR, ${bindings.bind('String', timezone)})) * 1000`;
+    default: return startsSql(time, window, range);
+  }
+}
+
+function startsSql(time: string, window: UsageWindow, range: UsageRange): string {
+  return `roundDown(${time}, [${windowStarts(window, range).join(', ')}]::Array(Int64))`;
 }
 
 function windowStarts({ size, timezone, anchor }: UsageWindow, { start, end }: UsageRange): number[] {
