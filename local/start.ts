@@ -4,7 +4,7 @@ import { ConfigError } from '#platform/config/load.ts';
 import type { Config } from '#platform/config/schema.ts';
 import { resolveSecretReferences } from '#platform/secrets/references.ts';
 import { effectiveConfig } from './configuration.ts';
-import { StartError } from './supervisor/data-dir.ts';
+import { StartError } from './start-error.ts';
 import { bold, dim, red, seconds, terminal } from './supervisor/output.ts';
 import { baseUrl, Supervisor } from './supervisor/supervisor.ts';
 

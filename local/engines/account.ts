@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { accessSync, constants, statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { StartError } from '../start-error.ts';
 
 /** The account that Postgres runs as when this process is root (Postgres refuses to run as root). */
 export interface Account { readonly uid: number; readonly gid: number }
@@ -15,10 +16,10 @@ export function postgresAccount(): Account | undefined {
   try {
     execFileSync('useradd', ['--system', '--user-group', '--no-create-home', NAME], { stdio: 'pipe' });
   } catch (error) {
-    throw new Error(`Postgres does not run as root, and the account "${NAME}" for it could not be created: ${(error as Error).message}`);
+    throw new StartError(`Postgres does not run as root, and the account "${NAME}" for it could not be created: ${(error as Error).message}`);
   }
   const created = lookUp();
-  if (!created) throw new Error(`Postgres does not run as root, and there is no account "${NAME}" for it`);
+  if (!created) throw new StartError(`Postgres does not run as root, and there is no account "${NAME}" for it`);
   return created;
 }
 
@@ -53,11 +54,15 @@ export function launch(command: string, args: readonly string[], folders: readon
   if (!account) return { command, args };
   const closed = [command, ...folders].map((path) => closedFolder(path, account)).find((folder) => folder !== undefined);
   if (closed === undefined) return { command, args, ...account };
-  const privileges = [`--reuid=${account.uid}`, `--regid=${account.gid}`, '--clear-groups', '--inh-caps=+dac_override', '--ambient-caps=+dac_override'];
+  const privileges = [
+    `--reuid=${account.uid}`, `--regid=${account.gid}`, '--clear-groups', '--inh-caps=+dac_override', '--ambient-caps=+dac_override',
+    // Without it access(2) forgets the capability, and Postgres asks that way whether it finds its own program.
+    '--securebits=+no_setuid_fixup',
+  ];
   try {
     execFileSync('setpriv', [...privileges, 'test', '-x', command], { stdio: 'pipe' });
   } catch {
-    throw new Error(`Postgres does not run as root, and its account "${NAME}" cannot enter ${closed}. `
+    throw new StartError(`Postgres does not run as root, and its account "${NAME}" cannot enter ${closed}. `
       + `Either open that folder (chmod o+x ${closed}) or keep the checkout and FLEXPRICE_LOCAL_DATA_DIR outside of it.`);
   }
   return { command: 'setpriv', args: [...privileges, command, ...args] };

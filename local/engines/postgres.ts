@@ -4,6 +4,7 @@ import { chmod, chown, mkdir, open, rename, rm, unlink } from 'node:fs/promises'
 import { join } from 'node:path';
 import pg from 'pg';
 import { freePort } from '../ports.ts';
+import { StartError } from '../start-error.ts';
 import { type Account, launch, postgresAccount } from './account.ts';
 import { loadCredentials } from './postgres-credentials.ts';
 import { alive, commandLine, exitOf, until } from './process.ts';
@@ -97,7 +98,7 @@ async function findBinaries(): Promise<Binaries> {
   try {
     return (await import(name)) as Binaries;
   } catch (error) {
-    throw new Error(`There is no embedded Postgres for ${platform} ${process.arch} in node_modules. Set FLEXPRICE_POSTGRES_HOST to use a server of your own.`, { cause: error });
+    throw new StartError(`There is no embedded Postgres for ${platform} ${process.arch} in node_modules. Set FLEXPRICE_POSTGRES_HOST to use a server of your own.`, { cause: error });
   }
 }
 
@@ -166,7 +167,7 @@ async function ready(server: PostgresServer, exited: Promise<number>, logFile: s
     } catch (error) {
       last = error;
       // The passwords of a cluster are kept beside it; without them nobody gets in.
-      if ((error as { code?: string }).code === '28P01') throw new Error('The embedded Postgres does not take the password in credentials.json: the file does not belong to this data directory. `npm run reset` starts afresh.');
+      if ((error as { code?: string }).code === '28P01') throw new StartError('The embedded Postgres does not take the password in credentials.json: the file does not belong to this data directory. `npm run reset` starts afresh.');
       return false;
     }
   }, 60_000);

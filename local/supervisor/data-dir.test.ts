@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { alive, commandLine, until } from '../engines/process.ts';
-import { isDataDir, openDataDir, runningSupervisor, StartError } from './data-dir.ts';
+import { StartError } from '../start-error.ts';
+import { isDataDir, openDataDir, runningSupervisor } from './data-dir.ts';
 
 let folder: string;
 const spawned: ChildProcess[] = [];

@@ -1,6 +1,7 @@
 import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { alive, commandLine, until } from '../engines/process.ts';
+import { StartError } from '../start-error.ts';
 
 /** Says that a folder is a data directory of ours, so that nothing else is ever written into or deleted. */
 const MARKER = '.flexprice-data';
@@ -8,9 +9,6 @@ const LOCK = 'supervisor.lock';
 const PROCESSES = 'processes.json';
 const SUPERVISOR_SCRIPT = 'local/start.ts';
 const MAX_LOG_BYTES = 20 * 1024 * 1024;
-
-/** A failure that its message explains completely: it is shown without a stack. */
-export class StartError extends Error {}
 
 export interface DataDir {
   readonly path: string;

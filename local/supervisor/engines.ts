@@ -7,7 +7,8 @@ import { kafkaIsInstalled, temporalIsInstalled } from '../engines/paths.ts';
 import { type RunningPostgres, startPostgres, superuserConnection } from '../engines/postgres.ts';
 import { loadCredentials } from '../engines/postgres-credentials.ts';
 import { freePort, isFree, portFrom } from '../ports.ts';
-import { type DataDir, StartError } from './data-dir.ts';
+import { StartError } from '../start-error.ts';
+import type { DataDir } from './data-dir.ts';
 import { Keeper, type Running } from './keeper.ts';
 import type { Output } from './output.ts';
 

@@ -2,7 +2,7 @@ import { statfs } from 'node:fs/promises';
 import type { Config } from '#platform/config/schema.ts';
 import { writable } from '../engines/account.ts';
 import { freePort, isFree, portFrom } from '../ports.ts';
-import { StartError } from './data-dir.ts';
+import { StartError } from '../start-error.ts';
 
 const DEFAULT_PORT = 8080;
 const NEEDED_BYTES = 1.5 * 1024 ** 3;
