@@ -77,6 +77,7 @@ describe('features', () => {
     ['a meter that cannot be measured', { name: 'a', type: 'metered', meter: { ...METER, aggregation: { type: 'SUM' } } }, 'aggregation.field'],
     ['an unknown aggregation', { name: 'a', type: 'metered', meter: { ...METER, aggregation: { type: 'MEDIAN' } } }, 'meter.aggregation.type'],
     ['a rate of zero', { name: 'a', type: 'boolean', reporting_unit: { unit_singular: 'k', unit_plural: 'k', conversion_rate: 0 } }, 'reporting_unit.conversion_rate'],
+    ['a rate beyond all numbers', { name: 'a', type: 'boolean', reporting_unit: { unit_singular: 'k', unit_plural: 'k', conversion_rate: '1e400' } }, 'reporting_unit.conversion_rate'],
     ['levels out of order', { name: 'a', type: 'boolean', alert_settings: { critical: { threshold: '5', condition: 'above' }, warning: { threshold: '6', condition: 'above' } } }, 'alert_settings'],
   ])('%s is refused, naming the field', async (_, body, field) => {
     expectError(await post('/v1/features', body), 400, 'validation_error', { field });
@@ -134,6 +135,7 @@ describe('plans', () => {
   test.each([
     [{ field: 'display_order', operator: 'gt', data_type: 'number', value: { number: 1 } }, ['b', 'c']],
     [{ field: 'display_order', operator: 'lt', data_type: 'number', value: { number: 2 } }, ['a']],
+    [{ field: 'display_order', operator: 'gte', data_type: 'number', value: { number: 1.5 } }, ['b', 'c']],
     [{ field: 'name', operator: 'contains', data_type: 'string', value: { string: '% C' } }, ['c']],
     [{ field: 'name', operator: 'not_contains', data_type: 'string', value: { string: 'A' } }, ['b', 'c']],
     [{ field: 'description', operator: 'in', data_type: 'array', value: { array: ['first', 'third'] } }, ['a', 'c']],

@@ -11,7 +11,7 @@ const AlertSettings = z.object({
 });
 const ReportingUnit = z.object({
   unit_singular: requiredText, unit_plural: requiredText,
-  conversion_rate: decimalInput.refine((value) => value.gt(0), 'must be greater than 0').meta({ type: 'number' }),
+  conversion_rate: decimalInput.refine((value) => value.gt(0) && value.lt('1e18') && value.decimalPlaces() <= 30, 'must be greater than 0, below 1e18 and have at most 30 fraction digits').meta({ type: 'number' }),
 });
 
 const shown = {

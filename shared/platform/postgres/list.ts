@@ -67,7 +67,8 @@ function convert(value: unknown, kind: 'string' | 'number' | 'date', bad: (reaso
   if (kind === 'string') return String(value);
   if (kind === 'number') {
     try {
-      return decimal(value as string | number);
+      // As numeric, because an integer column would take its own type for the parameter and fail on a fraction.
+      return sql`${decimal(value as string | number)}::numeric`;
     } catch {
       throw bad('must be a number');
     }

@@ -1,0 +1,57 @@
+import * as z from 'zod';
+import { featureToWire } from '#catalog/routes/to-wire.ts';
+import { queryList } from '#kernel/pagination.ts';
+import { toWire, wireNumber } from '#kernel/wire.ts';
+import { ok, type Route, route } from '#platform/http/route.ts';
+import { CustomerEntitlementsResponse, SubscriptionEntitlementsResponse } from './contracts.ts';
+import type { EntitlementSource, EntitlementSummaryService, FeatureSummary } from './summary-service.ts';
+
+/** Served under the customers' prefix. */
+export const customerEntitlementRoutes = (summaries: EntitlementSummaryService): Route[] => [
+  route({
+    method: 'GET', path: '/v1/customers/{id}/entitlements', operationId: 'getCustomerEntitlements', tag: 'Customers', summary: 'What the running subscriptions of a customer give', permission: 'authenticated',
+    params: z.object({ id: z.string() }), responses: { 200: CustomerEntitlementsResponse },
+    handler: async ({ ctx, params }) => ok(customerReply(await summaries.ofCustomer(ctx, params.id))),
+  }),
+  route({
+    method: 'GET', path: '/v1/customers/external/{external_id}/entitlements', operationId: 'getCustomerEntitlementsByExternalID', tag: 'Customers', summary: 'What the running subscriptions of a customer give, by external id', permission: 'authenticated',
+    params: z.object({ external_id: z.string() }), responses: { 200: CustomerEntitlementsResponse },
+    handler: async ({ ctx, params }) => ok(customerReply(await summaries.ofExternalCustomer(ctx, params.external_id))),
+  }),
+];
+
+/** Served under the subscriptions' prefix. */
+export const subscriptionEntitlementRoutes = (summaries: EntitlementSummaryService): Route[] => [
+  route({
+    method: 'GET', path: '/v1/subscriptions/{id}/entitlements', operationId: 'getSubscriptionEntitlements', tag: 'Subscriptions', summary: 'What a subscription gives', permission: 'authenticated',
+    params: z.object({ id: z.string() }), query: z.object({ feature_ids: queryList }), responses: { 200: SubscriptionEntitlementsResponse },
+    handler: async ({ ctx, params, query }) => {
+      const { subscription, summaries: features } = await summaries.ofSubscription(ctx, params.id, query.feature_ids ?? null);
+      return ok({ subscription_id: subscription.id, plan_id: subscription.planId, features: features.map(summaryToWire) });
+    },
+  }),
+];
+
+function customerReply({ customerId, summaries }: { customerId: string; summaries: readonly FeatureSummary[] }): unknown {
+  return { customer_id: customerId, features: summaries.map(summaryToWire) };
+}
+
+function summaryToWire({ feature, entitlement }: FeatureSummary): unknown {
+  const { isEnabled, isSoftLimit, usageLimit, usageResetPeriod, staticValues, configValues } = entitlement;
+  return {
+    feature: featureToWire(feature),
+    entitlement: {
+      ...(toWire({ isEnabled, isSoftLimit, usageLimit: entitlement.featureType === 'metered' && usageLimit !== null ? wireNumber(usageLimit) : null, usageResetPeriod, staticValues, aggregationMode: 'additive' }) as object),
+      // The callers' own keys are not re-cased.
+      config_values: configValues,
+    },
+    sources: entitlement.sources.map(sourceToWire),
+  };
+}
+
+function sourceToWire({ id, entityId, entityName, entityType, subscriptionId, isEnabled, usageLimit, usageResetPeriod, staticValue, configValue }: EntitlementSource): unknown {
+  return toWire({
+    entitlementId: id, entityId, entityType: entityType.toLowerCase(), entityName, subscriptionId, quantity: 1, isEnabled,
+    usageLimit: usageLimit && wireNumber(usageLimit), usageResetPeriod, staticValue, configValue,
+  });
+}

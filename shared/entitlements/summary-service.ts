@@ -1,0 +1,95 @@
+import type { FeatureService, FeatureView } from '#catalog/service/feature.ts';
+import type { PlanService } from '#catalog/service/plan.ts';
+import type { CustomerService } from '#customers/service.ts';
+import type { Clock } from '#kernel/clock.ts';
+import type { RequestContext } from '#kernel/context.ts';
+import type { ListOptions } from '#kernel/pagination.ts';
+import type { Database } from '#platform/postgres/database.ts';
+import type { Subscription } from '#subscriptions/domain/subscription.ts';
+import type { SubscriptionService } from '#subscriptions/service/subscription.ts';
+import { type AggregatedEntitlement, type Entitlement, mergeEntitlements } from './domain.ts';
+import { entitlementRepository } from './repository.ts';
+
+export interface EntitlementSummaryDependencies {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly customers: CustomerService;
+  readonly subscriptions: SubscriptionService;
+  readonly plans: PlanService;
+  readonly features: FeatureService;
+}
+export type EntitlementSummaryService = ReturnType<typeof createEntitlementSummaryService>;
+
+/** An entitlement with the subscription that it comes through. */
+export interface EntitlementSource extends Entitlement { readonly subscriptionId: string; readonly entityName: string }
+export interface FeatureSummary { readonly feature: FeatureView; readonly entitlement: AggregatedEntitlement<EntitlementSource> }
+
+const MAX_PAGE = 1000;
+const RUNNING = ['active', 'trialing'] as const;
+const NOTHING_EXPANDED = { items: false, prices: false, customer: false, plan: false };
+
+/** What subscriptions give together, per feature (billing.md 3.7 "Merging"). */
+export function createEntitlementSummaryService({ database, clock, customers, subscriptions, plans, features }: EntitlementSummaryDependencies) {
+  /** Overrides replace their parent inside their own subscription only: another subscription of the customer keeps the plan's. */
+  const sourcesOf = async (ctx: RequestContext, found: readonly Subscription[]): Promise<EntitlementSource[]> =>
+    database.withTenant(ctx, async (tx) => {
+      const planIds = [...new Set(found.map((subscription) => subscription.planId))];
+      const names = new Map((await plans.getMany({ ...ctx, transaction: tx }, planIds)).map((plan) => [plan.id, plan.name]));
+      const now = clock.now();
+      const inForce = (entitlement: Entitlement) => (entitlement.startDate === null || entitlement.startDate <= now) && (entitlement.endDate === null || entitlement.endDate > now);
+      const ofPlans = (await entitlementRepository.forEntities(tx, 'PLAN', planIds)).filter(inForce);
+      const own = (await entitlementRepository.forEntities(tx, 'SUBSCRIPTION', found.map((subscription) => subscription.id))).filter(inForce);
+      return found.flatMap((subscription) => {
+        const given = [...ofPlans.filter((entitlement) => entitlement.entityId === subscription.planId), ...own.filter((entitlement) => entitlement.entityId === subscription.id)];
+        return mergeEntitlements(given.map((entitlement) => ({ ...entitlement, subscriptionId: subscription.id, entityName: names.get(subscription.planId) ?? '' }))).flatMap(({ sources }) => sources);
+      });
+    });
+
+  const summarise = async (ctx: RequestContext, found: readonly Subscription[], featureIds: readonly string[] | null): Promise<FeatureSummary[]> => {
+    // Each subscription's overrides are settled: their parents must not be taken from the others.
+    const settled = (await sourcesOf(ctx, found)).map((source) => ({ ...source, parentEntitlementId: null }));
+    const merged = mergeEntitlements(featureIds === null ? settled : settled.filter((source) => featureIds.includes(source.featureId)));
+    const byId = new Map((await features.getMany(ctx, merged.map((entitlement) => entitlement.featureId))).map((view) => [view.feature.id, view]));
+    return merged.flatMap((entitlement) => {
+      const feature = byId.get(entitlement.featureId);
+      return feature ? [{ feature, entitlement }] : [];
+    });
+  };
+
+  const runningOf = async (ctx: RequestContext, customerId: string): Promise<Subscription[]> => {
+    const found: Subscription[] = [];
+    for (let offset = 0, total = 1; offset < total; offset += MAX_PAGE) {
+      const options: ListOptions = { limit: MAX_PAGE, offset, status: null, sort: [{ field: 'created_at', direction: 'asc' }], startTime: null, endTime: null, filters: [] };
+      const page = await subscriptions.list(ctx, { customerIds: [customerId], subscriptionStatus: RUNNING, activeAt: clock.now() }, options, NOTHING_EXPANDED);
+      found.push(...page.items.map((view) => view.subscription));
+      total = page.total;
+    }
+    return found;
+  };
+
+  const ofCustomer = (ctx: RequestContext, customerId: string): Promise<{ customerId: string; summaries: FeatureSummary[] }> =>
+    database.withTenant(ctx, async (tx) => {
+      const inside = { ...ctx, transaction: tx };
+      const customer = await customers.get(inside, customerId);
+      return { customerId: customer.id, summaries: await summarise(inside, await runningOf(inside, customer.id), null) };
+    });
+
+  return {
+    /** What the customer's running subscriptions give together. Throws NotFound for an unknown customer. */
+    ofCustomer,
+
+    ofExternalCustomer: (ctx: RequestContext, externalId: string): Promise<{ customerId: string; summaries: FeatureSummary[] }> =>
+      database.withTenant(ctx, async (tx) => {
+        const inside = { ...ctx, transaction: tx };
+        return ofCustomer(inside, (await customers.getByExternalId(inside, externalId)).id);
+      }),
+
+    /** What one subscription gives, whatever its status; `featureIds` null means all. */
+    ofSubscription: (ctx: RequestContext, id: string, featureIds: readonly string[] | null): Promise<{ subscription: Subscription; summaries: FeatureSummary[] }> =>
+      database.withTenant(ctx, async (tx) => {
+        const inside = { ...ctx, transaction: tx };
+        const subscription = await subscriptions.get(inside, id);
+        return { subscription, summaries: await summarise(inside, [subscription], featureIds) };
+      }),
+  };
+}
