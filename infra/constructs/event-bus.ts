@@ -68,11 +68,16 @@ export class EventBus extends Construct {
     this.allow(grantee, ['kafka-cluster:DescribeTopic', 'kafka-cluster:WriteData'], topics.map((topic) => this.arnOf('topic', topic)));
   }
 
-  /** Lets a role read these topics as a member of a consumer group. */
-  grantConsume(grantee: IGrantable, topics: readonly string[], group: string): void {
+  /** Lets a role see that these topics exist. */
+  grantDescribe(grantee: IGrantable, topics: readonly string[]): void {
+    this.allow(grantee, ['kafka-cluster:DescribeTopic'], topics.map((topic) => this.arnOf('topic', topic)));
+  }
+
+  /** Lets a role read these topics as a member of the consumer groups. */
+  grantConsume(grantee: IGrantable, topics: readonly string[], groups: readonly string[]): void {
     this.allow(grantee, ['kafka-cluster:Connect', 'kafka-cluster:DescribeCluster'], [this.clusterArn]);
     this.allow(grantee, ['kafka-cluster:DescribeTopic', 'kafka-cluster:ReadData'], topics.map((topic) => this.arnOf('topic', topic)));
-    this.allow(grantee, ['kafka-cluster:AlterGroup', 'kafka-cluster:DescribeGroup'], [this.arnOf('group', group)]);
+    this.allow(grantee, ['kafka-cluster:AlterGroup', 'kafka-cluster:DescribeGroup'], groups.map((group) => this.arnOf('group', group)));
   }
 
   private allow(grantee: IGrantable, actions: string[], resources: string[]): void {

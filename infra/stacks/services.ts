@@ -15,8 +15,8 @@ export interface ServicesStackProps extends EnvironmentStackProps { readonly net
 
 const EVENT_TOPICS = ['events', 'events_lazy'];
 const ALL_TOPICS = [...EVENT_TOPICS, 'events_post_processing', 'system_events'].flatMap((topic) => [topic, `${topic}.dlq`]);
-/** Consumer groups of the product all start with this. */
-const GROUPS = 'flexprice*';
+const CONSUMER_GROUPS = EVENT_TOPICS.map((topic) => `event-store-${topic}`);
+const AUDIT_GROUP = 'audit-log';
 
 /** What runs: the functions behind the API, and the consumer and worker services. */
 export class ServicesStack extends EnvironmentStack {
@@ -50,10 +50,12 @@ export class ServicesStack extends EnvironmentStack {
     const secrets = this.taskSecrets();
     const consumer = new ProductService(this, 'Consumer', { mode: 'consumer', dist, cluster, securityGroup: network.runtime, size: config.consumer, environment, secrets });
     const worker = new ProductService(this, 'Worker', { mode: 'worker', dist, cluster, securityGroup: network.runtime, size: config.worker, environment, secrets });
-    for (const { task } of [consumer, worker]) {
-      data.bus.grantConsume(task.taskRole, ALL_TOPICS, GROUPS);
-      data.bus.grantProduce(task.taskRole, ALL_TOPICS);
-    }
+    data.bus.grantConsume(consumer.task.taskRole, EVENT_TOPICS, CONSUMER_GROUPS);
+    data.bus.grantProduce(consumer.task.taskRole, ['events_post_processing', ...EVENT_TOPICS.map((topic) => `${topic}.dlq`)]);
+    data.bus.grantConsume(worker.task.taskRole, ['system_events'], [AUDIT_GROUP]);
+    data.bus.grantProduce(worker.task.taskRole, ['system_events', 'system_events.dlq', ...EVENT_TOPICS]);
+    // Readiness asks for every topic.
+    for (const grantee of [management, consumer.task.taskRole, worker.task.taskRole]) data.bus.grantDescribe(grantee, ALL_TOPICS);
     data.overflow.grantConsumeMessages(worker.task.taskRole);
 
     // New code never meets old tables.
