@@ -54,7 +54,7 @@ describe('answers', () => {
     expect(count).toBe(300_000);
   });
 
-  test.each([true, false])('gzip of the response: %s, of the request: %s', async (gzip) => {
+  test.each([true, false])('gzip both ways: %s', async (gzip) => {
     const compressing = connect(engine.url, { database: 'shop', compression: { request: gzip, response: gzip } });
     const name = await table('id UInt32, note String');
     await compressing.insert({ table: name, values: [{ id: 1, note: 'é'.repeat(5_000) }], format: 'JSONEachRow' });
