@@ -16,7 +16,7 @@ export interface ServicesStackProps extends EnvironmentStackProps { readonly net
 const EVENT_TOPICS = ['events', 'events_lazy'];
 const ALL_TOPICS = [...EVENT_TOPICS, 'events_post_processing', 'system_events'].flatMap((topic) => [topic, `${topic}.dlq`]);
 const CONSUMER_GROUPS = EVENT_TOPICS.map((topic) => `event-store-${topic}`);
-const AUDIT_GROUP = 'audit-log';
+const AUDIT_GROUP = 'audit';
 
 /** What runs: the functions behind the API, and the consumer and worker services. */
 export class ServicesStack extends EnvironmentStack {
