@@ -29,10 +29,11 @@ export interface ClickHouseRequest {
 export async function readRequest(request: IncomingMessage, maxBodyBytes: number): Promise<ClickHouseRequest> {
   const url = new URL(request.url ?? '/', 'http://localhost');
   const body = await readBody(request, maxBodyBytes);
-  const { statement, data } = split(url.searchParams.get('query') ?? '', body);
+  const form = await formOf(request, body);
+  const { statement, data } = form === undefined ? split(url.searchParams.get('query') ?? '', body) : split(form.get('query') ?? '', Buffer.alloc(0));
   const settings = new Map<string, string>();
   const parameters = new Map<string, string>();
-  for (const [key, value] of url.searchParams) {
+  for (const [key, value] of [...url.searchParams, ...(form ?? [])]) {
     if (key === 'session_id') throw new Error('Code: 48. DB::Exception: Sessions are not supported by the embedded engine. (NOT_IMPLEMENTED)');
     if (key.startsWith('param_')) parameters.set(checkedName(key.slice('param_'.length)), value);
     else if (!INTERFACE_KEYS.has(key)) settings.set(checkedName(key), value);
@@ -45,6 +46,14 @@ export async function readRequest(request: IncomingMessage, maxBodyBytes: number
     format: url.searchParams.get('default_format') ?? headerOf(request, 'x-clickhouse-format') ?? 'TabSeparated',
     gzipResponse: url.searchParams.get('enable_http_compression') === '1' && /\bgzip\b/.test(headerOf(request, 'accept-encoding') ?? ''),
   };
+}
+
+/** Parts of a form, which the client sends when parameters are too long for a URL. */
+async function formOf(request: IncomingMessage, body: Buffer): Promise<Map<string, string> | undefined> {
+  const type = headerOf(request, 'content-type') ?? '';
+  if (!type.startsWith('multipart/form-data')) return undefined;
+  const form = await new Response(new Uint8Array(body), { headers: { 'content-type': type } }).formData();
+  return new Map([...form].map(([name, value]) => [name, String(value)]));
 }
 
 function split(query: string, body: Buffer): { statement: string; data: Buffer | undefined } {

@@ -39,6 +39,8 @@ const SETTINGS: ClickHouseSettings = {
   date_time_output_format: 'iso',
   session_timezone: 'UTC',
   join_use_nulls: 1,
+  // Starts of windows and hashes of ids stand in the statement.
+  max_query_size: '16777216',
   // An event may lie in any month: a batch of backfilled events must not be refused for spanning many.
   max_partitions_per_insert_block: '0',
 };
@@ -64,6 +66,8 @@ function connect(config: Config['clickhouse'], database: string): ClickHouseClie
     ...(config.password === undefined ? {} : { password: config.password }),
     request_timeout: config.request_timeout_ms,
     max_open_connections: 10,
+    // Lists of customers or filter values outgrow a URL.
+    use_multipart_params_auto: true,
     keep_alive: { enabled: true, idle_socket_ttl: 2500 },
     compression: { request: compress, response: compress },
     clickhouse_settings: SETTINGS,
