@@ -16,6 +16,11 @@ export interface GatewayTargets {
 
 const INGEST = new Set(['POST /v1/events', 'POST /v1/events/bulk', 'POST /v1/events/raw/bulk']);
 
+/** True for the operations that the ingest function serves. */
+export function isIngest(method: string, path: string): boolean {
+  return INGEST.has(`${method} ${path.replace(/(.)\/$/, '$1')}`);
+}
+
 export interface Gateway { readonly server: Server; readonly port: number; close(): Promise<void> }
 
 /** Stands in for API Gateway: turns HTTP requests into payload 2.0 events for the same handlers that Lambda runs. */
@@ -43,8 +48,7 @@ async function answer(targets: GatewayTargets, request: IncomingMessage, respons
   if (await targets.pages?.(request, response)) return;
   const body = await readBody(request);
   const event = toEvent(request, body);
-  const isIngest = INGEST.has(`${event.requestContext.http.method} ${event.rawPath.replace(/(.)\/$/, '$1')}`);
-  const result = await (isIngest ? targets.ingest : targets.management)(event);
+  const result = await (isIngest(event.requestContext.http.method, event.rawPath) ? targets.ingest : targets.management)(event);
   const content = result.isBase64Encoded ? Buffer.from(result.body, 'base64') : Buffer.from(result.body ?? '', 'utf8');
   response.writeHead(result.statusCode, { ...result.headers, ...(result.statusCode === 204 ? {} : { 'Content-Length': content.length }) });
   response.end(result.statusCode === 204 ? undefined : content);

@@ -1,11 +1,14 @@
+import { createIngestHandler } from '#functions/ingest/create-handler.ts';
 import { createManagementHandler } from '#functions/management/create-handler.ts';
 import { type App, createApp } from '#app';
 import { type Clock, systemClock } from '#kernel/clock.ts';
 import { type RequestContext, systemContext } from '#kernel/context.ts';
 import { newId } from '#kernel/ids.ts';
+import { isIngest } from '#local/gateway.ts';
 import type { Config } from '#platform/config/schema.ts';
 import type { GatewayEvent } from '#platform/http/request.ts';
 import { createTestClickHouse, createTestPostgres, testConfig } from './engines.ts';
+import { ensureTopics } from './events.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of any shape
 export interface Answer { readonly status: number; readonly body: any; readonly text: string; readonly headers: Readonly<Record<string, string>> }
@@ -43,10 +46,17 @@ export async function startTestApi({ clock = systemClock, clickhouse = false, en
   const base = testConfig({ FLEXPRICE_SERVER_VALIDATE_RESPONSES: 'true', FLEXPRICE_LOG_LEVEL: 'ERROR', ...env });
   const config: Config = { ...base, postgres: postgres.config, clickhouse: analytics?.config ?? base.clickhouse };
   const app = createApp(config, { clock });
-  const management = createManagementHandler(app);
+  const [management, ingest] = [createManagementHandler(app), createIngestHandler(app)];
+  let topics: Promise<void> | undefined;
+  /** The log has its topics once something is sent to it: few tests do. */
+  const ingestWithTopics: typeof ingest = async (event) => {
+    await (topics ??= ensureTopics(app));
+    return ingest(event);
+  };
 
   const send: TestApi['send'] = async (method, path, body, headers) => {
-    const result = await management(toGatewayEvent(method, path, body, headers));
+    const handler = isIngest(method, path.split('?', 1)[0] ?? '') ? ingestWithTopics : management;
+    const result = await handler(toGatewayEvent(method, path, body, headers));
     const text = result.body ?? '';
     return { status: result.statusCode, text, headers: result.headers, body: parse(text) };
   };
