@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { bundleWorkflowCode, DefaultLogger, makeTelemetryFilterString, Runtime, Worker, type WorkflowBundleWithSourceMap } from '@temporalio/worker';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { JOBS } from '#workers/jobs.ts';
 import { type Recording, RECORDINGS } from '#test/support/jobs/recordings.ts';
 
 const ROOT = join(import.meta.dirname, '../..');
@@ -11,6 +12,10 @@ Runtime.install({ logger, shutdownSignals: [], telemetryOptions: { logging: { fi
 
 const read = (name: string): string => readFileSync(join(FIXTURES, `${name}.json`), 'utf8');
 const recorded = RECORDINGS.flatMap(({ runs }) => runs.map(({ job, name }) => `${job}-${name}`));
+
+test('every job of the product has a history', () => {
+  expect([...new Set(RECORDINGS.flatMap(({ runs }) => runs.map(({ job }) => job)))]).toEqual(expect.arrayContaining(JOBS.map(({ job }) => job.name)));
+});
 
 test('every committed history is of a known recording, and the other way round', () => {
   expect(readdirSync(FIXTURES).map((file) => file.replace(/\.json$/, '')).sort()).toEqual([...recorded].sort());

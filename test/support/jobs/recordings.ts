@@ -1,4 +1,6 @@
+import type { App } from '#app';
 import { invalid } from '#kernel/errors.ts';
+import { JOBS } from '#workers/jobs.ts';
 import { recordedActivities } from './recorded-activities.ts';
 import { SAMPLE_JOBS } from './sample-jobs.ts';
 
@@ -16,6 +18,23 @@ const sample = recordedActivities();
 sample.failNext('retried/first', new Error('once'));
 sample.failNext('caught/first', invalid('plan', 'is archived'));
 
+/** Two periods to close, two pages of due subscriptions and one of drafts: answers as the real activities give them. */
+const billing = (): Pick<App, 'billingActivities'> => {
+  const open = ['inv_1', 'inv_2'];
+  return {
+    billingActivities: {
+      closePeriod: async () => {
+        const invoiceId = open.shift();
+        return invoiceId === undefined ? null : { invoiceId };
+      },
+      processInvoice: async () => ({ invoiceStatus: 'FINALIZED' }),
+      startBillingCycles: async ({ after }) => after === null ? { started: 2, next: { time: '2026-01-01T00:00:00.000Z', id: 'subs_2' } } : { started: 1, next: null },
+      startStrandedDrafts: async () => ({ started: 1, next: null }),
+    },
+  };
+};
+const environment = { tenantId: 'tenant_1', environmentId: 'env_1' };
+
 export const RECORDINGS: readonly Recording[] = [
   {
     workflows: 'test/support/jobs/sample-workflows.ts', jobs: SAMPLE_JOBS, app: sample,
@@ -24,6 +43,14 @@ export const RECORDINGS: readonly Recording[] = [
       { job: 'sample-tolerant', name: 'caught', input: { run: 'caught' } },
       { job: 'sample-rounds', name: 'continued', input: { run: 'continued', left: 2 } },
       { job: 'sample-broken', name: 'failed', input: { run: 'failed' } },
+    ],
+  },
+  {
+    workflows: 'workers/temporal/workflows.ts', jobs: JOBS, app: billing(),
+    runs: [
+      { job: 'billing-sweep', name: 'paged', input: {} },
+      { job: 'billing-cycle', name: 'two-periods', input: { ...environment, subscriptionId: 'subs_1' } },
+      { job: 'process-invoice', name: 'one', input: { ...environment, invoiceId: 'inv_1' } },
     ],
   },
 ];
