@@ -1,9 +1,15 @@
 import { createFeatureService } from '#catalog/service/feature.ts';
 import { createPlanService, type PlanService } from '#catalog/service/plan.ts';
 import { createPriceService } from '#catalog/service/price.ts';
+import { createBillingActivities } from '#billing/activities.ts';
+import type { BillingDependencies } from '#billing/service/dependencies.ts';
+import { createInvoiceService, type InvoiceService } from '#billing/service/invoice.ts';
+import { subscriptionUsage, type SubscriptionUsageRequest } from '#billing/service/subscription-usage.ts';
 import { createCustomerService } from '#customers/service.ts';
 import { createEntitlementService, isFeatureInUse } from '#entitlements/service.ts';
+import { createEntitlementSummaryService } from '#entitlements/summary-service.ts';
 import { type Clock, systemClock } from '#kernel/clock.ts';
+import type { RequestContext } from '#kernel/context.ts';
 import { createEventService } from '#metering/service/events.ts';
 import { createIngestService, type IngestService } from '#metering/service/ingest.ts';
 import { createMeterService } from '#metering/service/meters.ts';
@@ -16,6 +22,7 @@ import type { EventLog } from '#platform/event-log/event-log.ts';
 import { createOverflow } from '#platform/event-log/overflow.ts';
 import { topicSpecs } from '#platform/event-log/topics.ts';
 import { createDatabase } from '#platform/postgres/database.ts';
+import { createSubscriptionService, type SubscriptionService } from '#subscriptions/service/subscription.ts';
 import { createPrincipalStore } from '#tenancy/principals.ts';
 import { createTenancyService } from '#tenancy/service.ts';
 
@@ -48,7 +55,27 @@ export function createApp(config: Config, { clock = systemClock }: { clock?: Clo
   const entitlements = lazy(() => createEntitlementService({ database: database(), clock, features, plans }));
   const plans: () => PlanService = lazy(() => createPlanService({
     database: database(), clock, prices: prices(), features: features(), entitlementsOf: (ctx, planIds) => entitlements().forPlans(ctx, planIds),
+    isInUse: (tx, planId) => subscriptions().isPlanInUse(tx, planId),
   }));
+  const subscriptions: () => SubscriptionService = lazy(() => createSubscriptionService({
+    database: database(), clock, customers: customers(), plans: plans(), prices: prices(), meters: meters(),
+    invoicing: {
+      open: (...created) => invoices().invoicing.open(...created),
+      draft: (...closed) => invoices().invoicing.draft(...closed),
+      settle: (...drafted) => invoices().invoicing.settle(...drafted),
+    },
+  }));
+  const entitlementSummaries = lazy(() => createEntitlementSummaryService({
+    database: database(), clock, customers: customers(), subscriptions: subscriptions(), plans: plans(), features: features(),
+  }));
+  const billing = lazy((): BillingDependencies => ({
+    database: database(), clock, customers: customers(), subscriptions: subscriptions(), prices: prices(), meters: meters(),
+    featuresOfMeters: (ctx, meterIds) => features().ofMeters(ctx, meterIds),
+    entitlementsOf: (ctx, planIds) => entitlements().forPlans(ctx, planIds),
+    readUsage: (ctx, requests) => usage().meterUsages(ctx, requests),
+  }));
+  const invoices: () => InvoiceService = lazy(() => createInvoiceService(billing()));
+  const billingActivities = lazy(() => createBillingActivities({ database: database(), clock, subscriptions: subscriptions(), invoices: invoices(), pageSize: config.billing.page_size }));
 
   return {
     config, clock,
@@ -68,6 +95,11 @@ export function createApp(config: Config, { clock = systemClock }: { clock?: Clo
     get prices() { return prices(); },
     get plans() { return plans(); },
     get entitlements() { return entitlements(); },
+    get entitlementSummaries() { return entitlementSummaries(); },
+    get subscriptions() { return subscriptions(); },
+    get invoices() { return invoices(); },
+    get billingActivities() { return billingActivities(); },
+    subscriptionUsage: (ctx: RequestContext, request: SubscriptionUsageRequest) => subscriptionUsage(billing(), ctx, request),
 
     /** One check per engine, for readiness. Each rejects with the reason. */
     readiness: (): Readonly<Record<string, () => Promise<void>>> => ({

@@ -13,12 +13,14 @@ export function managementModules(app: () => App): RouteModule[] {
     { prefix: '/v1/users', load: async () => (await import('#tenancy/routes.ts')).userRoutes(app().tenancy) },
     { prefix: '/v1/secrets', load: async () => (await import('#tenancy/routes.ts')).secretRoutes(app().tenancy) },
     { prefix: '/v1/rbac', load: async () => (await import('#tenancy/routes.ts')).rbacRoutes() },
-    { prefix: '/v1/customers', load: async () => (await import('#customers/routes.ts')).customerRoutes(app().customers) },
+    { prefix: '/v1/customers', load: async () => [...(await import('#customers/routes.ts')).customerRoutes(app().customers), ...(await import('#entitlements/summary-routes.ts')).customerEntitlementRoutes(app().entitlementSummaries)] },
     { prefix: '/v1/meters', load: async () => (await import('#metering/routes/meters.ts')).meterRoutes(app().meters) },
     { prefix: '/v1/events', load: async () => [...(await import('#metering/routes/events.ts')).eventRoutes(app().events), ...(await import('#metering/routes/usage.ts')).usageRoutes(app().usage)] },
     { prefix: '/v1/features', load: async () => (await import('#catalog/routes/feature.ts')).featureRoutes(app().features) },
     { prefix: '/v1/plans', load: async () => [...(await import('#catalog/routes/plan.ts')).planRoutes(app().plans), ...(await import('#entitlements/routes.ts')).planEntitlementRoutes(app().entitlements)] },
     { prefix: '/v1/prices', load: async () => (await import('#catalog/routes/price.ts')).priceRoutes(app().prices) },
     { prefix: '/v1/entitlements', load: async () => (await import('#entitlements/routes.ts')).entitlementRoutes(app().entitlements) },
+    { prefix: '/v1/subscriptions', load: async () => [...(await import('#subscriptions/routes.ts')).subscriptionRoutes({ subscriptions: app().subscriptions, invoices: app().invoices, usage: app().subscriptionUsage }), ...(await import('#entitlements/summary-routes.ts')).subscriptionEntitlementRoutes(app().entitlementSummaries)] },
+    { prefix: '/v1/invoices', load: async () => (await import('#billing/routes.ts')).invoiceRoutes(app().invoices) },
   ];
 }

@@ -44,6 +44,11 @@ export const customerRepository = {
     return published(tx).where('externalId', 'in', externalIds).execute();
   },
 
+  /** Those of the ids that exist, archived ones included: what was theirs is still billed. */
+  getMany(tx: TenantTransaction, ids: readonly string[]): Promise<Customer[]> {
+    return ids.length === 0 ? Promise.resolve([]) : tx.selectFrom('customers').selectAll().where('id', 'in', ids).execute();
+  },
+
   /** Locks the row until the transaction ends. */
   async lock(tx: TenantTransaction, id: string): Promise<Customer> {
     const customer = await published(tx).where('id', '=', id).forUpdate().executeTakeFirst();

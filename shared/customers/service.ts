@@ -38,6 +38,13 @@ export function createCustomerService({ database, clock }: CustomerDependencies)
     getByExternalId: (ctx: RequestContext, externalId: string): Promise<Customer> =>
       database.withTenant(ctx, (tx) => customerRepository.getByExternalId(tx, externalId)),
 
+    /** Those of the ids that exist, archived ones included. */
+    getMany: (ctx: RequestContext, ids: readonly string[]): Promise<Customer[]> => database.withTenant(ctx, (tx) => customerRepository.getMany(tx, ids)),
+
+    /** Those of the external ids that are somebody's. */
+    findByExternalIds: (ctx: RequestContext, externalIds: readonly string[]): Promise<Customer[]> =>
+      database.withTenant(ctx, (tx) => customerRepository.findByExternalIds(tx, externalIds)),
+
     update: (ctx: RequestContext, id: string, request: Camelized<UpdateCustomerRequest>): Promise<Customer> =>
       database.withTenant(ctx, async (tx) => {
         await customerRepository.lock(tx, id);

@@ -115,3 +115,6 @@ const VOIDABLE: readonly PaymentStatus[] = ['PENDING', 'FAILED', 'SUCCEEDED', 'P
 export function isVoidable(invoice: Pick<Invoice, 'invoiceStatus' | 'paymentStatus'>): boolean {
   return invoice.invoiceStatus !== 'VOIDED' && VOIDABLE.includes(invoice.paymentStatus);
 }
+
+/** Parts of an invoice that other features fill: none yet. Clients expect arrays. */
+export const INVOICE_EMPTY = { taxes: [], couponApplications: [] } as const;

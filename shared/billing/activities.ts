@@ -1,0 +1,62 @@
+import type { Clock } from '#kernel/clock.ts';
+import { systemContext } from '#kernel/context.ts';
+import type { Database } from '#platform/postgres/database.ts';
+import { currentActivity } from '#platform/workflows/activity-context.ts';
+import { enqueueJob, type JobStart } from '#platform/workflows/enqueue.ts';
+import type { SubscriptionService } from '#subscriptions/service/subscription.ts';
+import type { BillingCycleActivities } from './jobs/billing-cycle.ts';
+import type { BillingSweepActivities, SweepPage } from './jobs/billing-sweep.ts';
+import type { InvoiceService } from './service/invoice.ts';
+
+export interface BillingActivityDependencies {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly subscriptions: SubscriptionService;
+  readonly invoices: InvoiceService;
+  /** Rows of one page of the sweep. */
+  readonly pageSize: number;
+}
+export type BillingActivities = BillingCycleActivities & BillingSweepActivities;
+
+interface Due { readonly tenantId: string; readonly environmentId: string; readonly start: JobStart }
+
+/** What the jobs of billing do: calls of services, in the tenant that the input names. Each may be repeated. */
+export function createBillingActivities({ database, clock, subscriptions, invoices, pageSize }: BillingActivityDependencies): BillingActivities {
+  const contextOf = ({ tenantId, environmentId }: { tenantId: string; environmentId: string }) => systemContext(tenantId, environmentId, currentActivity()?.workflowId ?? 'billing');
+
+  /** The outbox starts the jobs: one transaction per environment, and a row that is there twice starts one job. */
+  const startAll = async (due: readonly Due[]): Promise<void> => {
+    for (const environment of Map.groupBy(due, ({ tenantId, environmentId }) => JSON.stringify([tenantId, environmentId])).values()) {
+      await database.withTenant(contextOf(environment[0] as Due), async (tx) => {
+        for (const { start } of environment) await enqueueJob(tx, clock, start);
+      });
+    }
+  };
+
+  const pageOf = (rows: readonly { readonly id: string }[], time: string | null | undefined): SweepPage => {
+    const last = rows.at(-1);
+    return { started: rows.length, next: last !== undefined && time && rows.length === pageSize ? { time, id: last.id } : null };
+  };
+
+  return {
+    closePeriod: (input) => subscriptions.closePeriod(contextOf(input), input.subscriptionId),
+
+    processInvoice: async (input) => ({ invoiceStatus: (await invoices.process(contextOf(input), input.invoiceId)).invoiceStatus }),
+
+    startBillingCycles: async ({ after }) => {
+      const rows = await subscriptions.due(after, pageSize);
+      await startAll(rows.map(({ id, tenantId, environmentId, currentPeriodEnd }) => ({
+        tenantId, environmentId, start: { job: 'billing-cycle', workflowId: `billing-cycle-${id}-${currentPeriodEnd.toMillis()}`, input: { tenantId, environmentId, subscriptionId: id } },
+      })));
+      return pageOf(rows, rows.at(-1)?.currentPeriodEnd.toISO());
+    },
+
+    startStrandedDrafts: async ({ after }) => {
+      const rows = await invoices.unfinished(after, pageSize);
+      await startAll(rows.map(({ id, tenantId, environmentId, version }) => ({
+        tenantId, environmentId, start: { job: 'process-invoice', workflowId: `process-invoice-${id}-${version}`, input: { tenantId, environmentId, invoiceId: id } },
+      })));
+      return pageOf(rows, rows.at(-1)?.createdAt.toISO());
+    },
+  };
+}

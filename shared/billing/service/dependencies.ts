@@ -1,0 +1,32 @@
+import type { PriceService } from '#catalog/service/price.ts';
+import type { CustomerService } from '#customers/service.ts';
+import type { Entitlement } from '#entitlements/domain.ts';
+import type { Clock } from '#kernel/clock.ts';
+import type { RequestContext } from '#kernel/context.ts';
+import type { Usage } from '#metering/domain/usage.ts';
+import type { MeterService } from '#metering/service/meters.ts';
+import type { MeterUsageRequest } from '#metering/service/usage.ts';
+import type { Database } from '#platform/postgres/database.ts';
+import type { SubscriptionService } from '#subscriptions/service/subscription.ts';
+
+/** Reads usage; answers in the order of the questions. Throws `service_unavailable` when the store does not answer. */
+export type ReadUsage = (ctx: RequestContext, requests: readonly MeterUsageRequest[]) => Promise<readonly Usage[]>;
+
+export interface BillingDependencies {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly customers: CustomerService;
+  readonly subscriptions: SubscriptionService;
+  readonly prices: PriceService;
+  readonly meters: MeterService;
+  /** The features that the meters measure. */
+  readonly featuresOfMeters: (ctx: RequestContext, meterIds: readonly string[]) => Promise<readonly { readonly id: string; readonly meterId: string | null }[]>;
+  readonly entitlementsOf: (ctx: RequestContext, planIds: readonly string[]) => Promise<readonly Entitlement[]>;
+  readonly readUsage: ReadUsage;
+}
+
+/**
+ * How long a computed draft waits before it is finalized. Events that arrive late for a period still count as long as the draft
+ * waits; without a wait the invoice is final with the first sweep.
+ */
+export const FINALIZATION_DELAY_SECONDS = 0;

@@ -1,0 +1,93 @@
+import { windowStart } from '#kernel/calendar/windows.ts';
+import type { Period } from '#kernel/calendar/period.ts';
+import type { RequestContext } from '#kernel/context.ts';
+import { type Decimal, sum, ZERO } from '#kernel/decimal.ts';
+import type { Meter } from '#metering/domain/meter.ts';
+import type { Usage, UsageWindow } from '#metering/domain/usage.ts';
+import type { MeterUsageRequest } from '#metering/service/usage.ts';
+import type { UsageReading } from '../domain/calculation.ts';
+import type { BilledItem, UsageAnswer, UsageQuestion } from '../domain/inputs.ts';
+import type { ReadUsage } from './dependencies.ts';
+
+export interface UsageScope {
+  readonly externalCustomerId: string;
+  readonly timezone: string;
+  readonly anchor: Period['start'];
+  readonly meters: ReadonlyMap<string, Meter>;
+  readonly items: readonly BilledItem[];
+}
+
+/** Queries of one question, and how their answers become its answer. */
+interface Plan { readonly queries: readonly MeterUsageRequest[]; answer(usages: readonly Usage[]): UsageAnswer }
+
+/** Asks the usage store all that an invoice needs, in one go. */
+export async function readUsage(read: ReadUsage, ctx: RequestContext, questions: readonly UsageQuestion[], scope: UsageScope): Promise<UsageAnswer[]> {
+  const plans = questions.map((question) => planOf(question, scope));
+  const queries = plans.flatMap((plan) => plan.queries);
+  const usages = queries.length === 0 ? [] : await read(ctx, queries);
+  let from = 0;
+  return plans.map((plan) => plan.answer(usages.slice(from, (from += plan.queries.length))));
+}
+
+function planOf(question: UsageQuestion, scope: UsageScope): Plan {
+  const meter = scope.meters.get(question.meterId);
+  if (!meter) throw new Error(`meter ${question.meterId} of line item ${question.lineItemId} is gone`);
+  const query = (range: Period, window: UsageWindow | null = null): MeterUsageRequest =>
+    ({ meter, externalCustomerIds: [scope.externalCustomerId], range, window, timezone: scope.timezone });
+  const { bucketSize } = meter.aggregation;
+  if (question.buckets && bucketSize !== null) return bucketed(question, scope, query(question.period, { size: bucketSize, timezone: scope.timezone, anchor: null }));
+  // A meter that never resets looks at all history, whatever the range, so a windowed query would not be about the period.
+  if (question.cut !== null && bucketSize === null && meter.resetUsage !== 'NEVER') return windowed(question, scope, query);
+  return oneByOne(question, query);
+}
+
+/** One query answers all local days or months of the period. */
+function windowed(question: UsageQuestion, { timezone, anchor }: UsageScope, query: (range: Period, window: UsageWindow) => MeterUsageRequest): Plan {
+  const size = question.cut ?? 'DAY';
+  return {
+    queries: [query(question.period, { size, timezone, anchor })],
+    answer([usage]) {
+      const points = new Map((usage?.points ?? []).map((point) => [point.windowStart?.toMillis(), point]));
+      const readings = question.windows.map((period): UsageReading => {
+        const point = points.get(windowStart(period.start, size, timezone, anchor).toMillis());
+        return { period, value: point?.value ?? ZERO, eventCount: point?.eventCount ?? 0, watermark: usage?.watermark ?? null };
+      });
+      return { lineItemId: question.lineItemId, period: question.period, readings, whole: readingOf(question.period, usage), buckets: null };
+    },
+  };
+}
+
+/** Each window is a query of its own; an empty one holds nothing and need not be asked. */
+function oneByOne(question: UsageQuestion, query: (range: Period) => MeterUsageRequest): Plan {
+  const ranges = [...question.windows.filter((window) => window.start < window.end), question.period];
+  return {
+    queries: ranges.map((range) => query(range)),
+    answer(usages) {
+      const asked = new Map(ranges.map((range, index) => [range, usages[index]]));
+      return {
+        lineItemId: question.lineItemId, period: question.period, buckets: null,
+        readings: question.windows.map((window) => readingOf(window, asked.get(window))), whole: readingOf(question.period, usages.at(-1)),
+      };
+    },
+  };
+}
+
+/** The figure of each bucket; with a tiered price and groups, of each group in each bucket (billing.md 3.3). */
+function bucketed(question: UsageQuestion, { items }: UsageScope, query: MeterUsageRequest): Plan {
+  const byRow = items.find(({ item }) => item.id === question.lineItemId)?.price.billingModel === 'TIERED';
+  return {
+    queries: [query],
+    answer([usage]) {
+      const points = usage?.points ?? [];
+      const buckets: Decimal[] = byRow
+        ? points.map((point) => point.value)
+        : [...Map.groupBy(points, (point) => point.windowStart?.toMillis()).values()].map((rows) => sum(rows.map((row) => row.value)));
+      const whole = readingOf(question.period, usage);
+      return { lineItemId: question.lineItemId, period: question.period, readings: [whole], whole, buckets };
+    },
+  };
+}
+
+function readingOf(period: Period, usage: Usage | undefined): UsageReading {
+  return { period, value: usage?.value ?? ZERO, eventCount: usage?.eventCount ?? 0, watermark: usage?.watermark ?? null };
+}

@@ -1,0 +1,45 @@
+import type { Price } from '#catalog/domain/price.ts';
+import type { Period } from '#kernel/calendar/period.ts';
+import { later } from '#kernel/calendar/period.ts';
+import type { RequestContext } from '#kernel/context.ts';
+import { type Decimal, sum } from '#kernel/decimal.ts';
+import { invalid } from '#kernel/errors.ts';
+import { computeInvoice } from '../domain/compute-invoice.ts';
+import type { BillingDependencies } from './dependencies.ts';
+import { gatherInputs } from './gather.ts';
+
+/** Usage of one line item with what it costs so far. */
+export interface UsageOfLine {
+  readonly lineItemId: string;
+  readonly meterId: string;
+  readonly meterName: string;
+  readonly price: Price;
+  /** All usage, before the entitlement. */
+  readonly quantity: Decimal;
+  /** What it costs after the entitlement, rounded: what an invoice over the same time would bill. */
+  readonly amount: Decimal;
+}
+
+export interface SubscriptionUsage { readonly currency: string; readonly period: Period; readonly amount: Decimal; readonly lines: readonly UsageOfLine[] }
+export interface SubscriptionUsageRequest { readonly subscriptionId: string; readonly start: Period['start'] | null; readonly end: Period['end'] | null; readonly lifetime: boolean }
+
+/**
+ * Usage of a subscription and its cost (metering.md 5.6): the current billing period up to now unless told, its whole life with `lifetime`.
+ * Made by the same functions as its invoices. Throws a validation error for a range that is empty or turned round.
+ */
+export async function subscriptionUsage(dependencies: BillingDependencies, ctx: RequestContext, request: SubscriptionUsageRequest): Promise<SubscriptionUsage> {
+  const { subscriptions, clock } = dependencies;
+  const subscription = await subscriptions.get(ctx, request.subscriptionId);
+  const start = request.start ?? (request.lifetime ? subscription.startDate : subscription.currentPeriodStart);
+  const end = request.end ?? (request.lifetime ? later(subscription.currentPeriodEnd, clock.now()) : subscription.currentPeriodEnd);
+  if (end <= start) throw invalid('end_time', 'must be after start_time');
+  const period = { start, end };
+  const { basis, usage } = await gatherInputs(dependencies, ctx, { subscriptionId: subscription.id, referencePoint: 'cancel', period, fullPeriodEnd: null });
+  const items = basis.items.filter(({ price }) => price.type === 'USAGE');
+  const lines = computeInvoice({ ...basis, items, usage, invoiced: [] }).lines.map((line): UsageOfLine => {
+    const billed = items.find(({ item }) => item.id === line.subscriptionLineItemId);
+    if (!billed?.meter) throw new Error(`line item ${line.subscriptionLineItemId} has no meter`);
+    return { lineItemId: billed.item.id, meterId: billed.meter.id, meterName: billed.meter.name, price: billed.price, quantity: line.calculation.quantityBeforeEntitlement, amount: line.amount };
+  });
+  return { currency: subscription.currency, period, amount: sum(lines.map((line) => line.amount)), lines };
+}

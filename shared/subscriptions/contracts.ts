@@ -1,0 +1,96 @@
+import * as z from 'zod';
+import { InvoiceResponse } from '#billing/contracts.ts';
+import { PlanBase } from '#catalog/contracts/plan-base.ts';
+import { PriceResponse, priceTerms } from '#catalog/contracts/price.ts';
+import { CustomerResponse } from '#customers/contracts.ts';
+import { listQuery, queryFlag, queryList, searchBody } from '#kernel/pagination.ts';
+import { amountInput, currencyInput, decimalText, entityBase, listOf, metadataInput, metadataText, requiredText, text, timeInput, timeText } from '#kernel/wire.ts';
+import { blankable } from '#metering/contracts/meter.ts';
+
+const PERIODS = ['DAILY', 'WEEKLY', 'MONTHLY', 'QUARTERLY', 'HALF_YEARLY', 'ANNUAL'] as const;
+const STATUSES = ['active', 'paused', 'cancelled', 'incomplete', 'trialing', 'draft'] as const;
+const TYPES = ['standalone', 'delegated_invoicing', 'parent', 'inherited', 'grouped_invoicing'] as const;
+
+const OverrideLineItem = z.object({
+  ...priceTerms, price_id: requiredText, billing_model: blankable(priceTerms.billing_model), quantity: blankable(amountInput),
+  price_unit_amount: z.unknown().optional(), price_unit_tiers: z.unknown().optional(),
+});
+
+/** Fields that are known but not billed yet arrive as they came and are refused by the rules, with their names. */
+const later = z.unknown().optional();
+export const CreateSubscriptionRequest = z.object({
+  customer_id: blankable(text), external_customer_id: blankable(text), plan_id: requiredText, currency: currencyInput, lookup_key: blankable(text),
+  start_date: blankable(timeInput), end_date: blankable(timeInput), billing_period: z.enum(PERIODS), billing_period_count: z.int().min(1).max(1000).nullish(),
+  billing_cycle: blankable(z.enum(['anniversary', 'calendar'])), billing_anchor: blankable(timeInput),
+  /** Only old clients send it; there is one value. */
+  billing_cadence: blankable(z.enum(['RECURRING'])),
+  /** Ignored: the customer's wins. */
+  timezone: blankable(text),
+  subscription_status: blankable(z.enum(STATUSES)), collection_method: blankable(z.enum(['charge_automatically', 'send_invoice'])),
+  payment_behavior: blankable(z.enum(['allow_incomplete', 'default_incomplete', 'error_if_incomplete', 'default_active'])),
+  proration_behavior: blankable(z.enum(['create_prorations', 'none'])),
+  payment_terms: blankable(z.enum(['15 NET', '30 NET', '45 NET', '60 NET', '75 NET', '90 NET'])),
+  override_line_items: z.array(OverrideLineItem).max(1000).nullish(), metadata: metadataInput.nullish(),
+  addons: later, auto_invoice_threshold: later, checkout: later, commitment_amount: later, commitment_duration: later, coupons: later, credit_grants: later, enable_true_up: later,
+  gateway_payment_method_id: later, inheritance: later, line_item_commitments: later, line_item_coupons: later, line_items: later, overage_factor: later, override_entitlements: later,
+  phases: later, subscription_coupons: later, tax_rate_overrides: later, trial_period_days: later,
+});
+export type CreateSubscriptionRequest = z.output<typeof CreateSubscriptionRequest>;
+
+export const SubscriptionLineItemResponse = entityBase.extend({
+  subscription_id: z.string(), customer_id: z.string(), entity_id: z.string(), entity_type: z.string(), plan_display_name: z.string().optional(), price_id: z.string(), price_type: z.string(),
+  meter_id: z.string().optional(), meter_display_name: z.string().optional(), price_unit: z.string().optional(), price_unit_id: z.string().optional(), display_name: z.string(), quantity: decimalText,
+  currency: z.string(), billing_period: z.string(), billing_period_count: z.int(), invoice_cadence: z.string(), start_date: timeText, end_date: timeText.optional(), metadata: metadataText,
+  price: PriceResponse.optional(),
+});
+
+export const SubscriptionResponse = entityBase.extend({
+  lookup_key: z.string().optional(), customer_id: z.string(), plan_id: z.string(), subscription_status: z.enum(STATUSES), subscription_type: z.enum(TYPES), currency: z.string(),
+  billing_cadence: z.string(), billing_cycle: z.string(), billing_period: z.enum(PERIODS), billing_period_count: z.int(), billing_anchor: timeText, timezone: z.string(), start_date: timeText,
+  end_date: timeText.optional(), current_period_start: timeText, current_period_end: timeText, cancel_at: timeText.optional(), cancel_at_period_end: z.boolean(), cancelled_at: timeText.optional(),
+  cancellation_reason: z.string().optional(), collection_method: z.string(), payment_behavior: z.string(), proration_behavior: z.string(), payment_terms: z.string().optional(), pause_status: z.string(),
+  version: z.int(), metadata: metadataText,
+  plan: PlanBase.optional(), customer: CustomerResponse.optional(), line_items: z.array(SubscriptionLineItemResponse).optional(), latest_invoice: InvoiceResponse.optional(),
+});
+export const ListSubscriptionsResponse = listOf(SubscriptionResponse);
+
+export const CancelSubscriptionRequest = z.object({
+  cancellation_type: z.enum(['immediate', 'end_of_period', 'scheduled_date']), cancel_at: blankable(timeInput), reason: blankable(text),
+  /** Spelled like this on the wire (wire-rules.md section 8). */
+  cancel_immediately_inovice_policy: blankable(z.enum(['generate_invoice', 'skip'])),
+  proration_behavior: blankable(z.enum(['create_prorations', 'none'])),
+});
+export const CancelSubscriptionResponse = z.object({
+  subscription_id: z.string(), cancellation_type: z.string(), status: z.string(), effective_date: timeText, processed_at: timeText, reason: z.string().optional(), message: z.string(),
+  proration_details: z.array(z.unknown()), proration_invoice: InvoiceResponse.optional(), total_credit_amount: decimalText,
+});
+
+export const SUBSCRIPTION_EXPAND = [
+  'plan', 'plan.prices', 'customer', 'prices', 'prices.meters', 'schedule', 'coupon_associations', 'coupon_associations.coupon', 'coupon', 'subscription_line_items', 'subscription_line_items.prices',
+  'subscription_line_items.meters', 'entitlements',
+] as const;
+export const SubscriptionQuery = z.object({ expand: z.string().max(512).optional() });
+
+const ids = z.array(text).max(1000).nullish();
+export const SubscriptionSearchRequest = searchBody({
+  subscription_ids: ids, customer_id: text.nullish(), customer_ids: ids, external_customer_id: text.nullish(), plan_id: text.nullish(), subscription_status: z.array(z.enum(STATUSES)).max(50).nullish(),
+  subscription_type: z.array(z.enum(TYPES)).max(50).nullish(), billing_period: z.array(z.enum(PERIODS)).max(50).nullish(), billing_cadence: z.array(z.enum(['RECURRING'])).max(50).nullish(),
+  active_at: blankable(timeInput), with_line_items: z.boolean().nullish(),
+});
+export const SubscriptionListQuery = listQuery({
+  subscription_ids: queryList, customer_id: text.optional(), customer_ids: queryList, external_customer_id: text.optional(), plan_id: text.optional(),
+  subscription_status: queryList.pipe(z.array(z.enum(STATUSES)).optional()), subscription_type: queryList.pipe(z.array(z.enum(TYPES)).optional()),
+  billing_period: queryList.pipe(z.array(z.enum(PERIODS)).optional()), billing_cadence: queryList.pipe(z.array(z.enum(['RECURRING'])).optional()),
+  active_at: timeInput.optional(), with_line_items: queryFlag,
+});
+
+export const GetUsageBySubscriptionRequest = z.object({ subscription_id: requiredText, start_time: blankable(timeInput), end_time: blankable(timeInput), lifetime_usage: z.boolean().nullish() });
+/** Amounts and quantities are JSON numbers here (wire-rules.md section 8). */
+export const GetUsageBySubscriptionResponse = z.object({
+  amount: z.number(), currency: z.string(), display_amount: z.string(), start_time: timeText, end_time: timeText, has_overage: z.boolean(), overage_amount: z.number(), overage_factor: z.number(),
+  commitment_amount: z.number(), commitment_utilized: z.number(),
+  charges: z.array(z.object({
+    subscription_line_item_id: z.string(), amount: z.number(), currency: z.string(), display_amount: z.string(), quantity: z.number(), meter_id: z.string(), meter_display_name: z.string(),
+    price: PriceResponse, is_overage: z.boolean(), overage_factor: z.number(),
+  })),
+});

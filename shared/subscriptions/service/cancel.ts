@@ -1,0 +1,94 @@
+import type { DateTime } from 'luxon';
+import type { RequestContext } from '#kernel/context.ts';
+import { invalid, invalidOperation } from '#kernel/errors.ts';
+import type { TenantTransaction } from '#platform/postgres/database.ts';
+import { knownEnd } from '../domain/periods.ts';
+import type { Subscription } from '../domain/subscription.ts';
+import { subscriptionRepository } from '../repository.ts';
+import type { SubscriptionDependencies } from './dependencies.ts';
+import { closePeriod } from './periods.ts';
+import { publishSubscription } from './publish.ts';
+
+export type CancellationType = 'immediate' | 'end_of_period' | 'scheduled_date';
+
+export interface Cancellation {
+  readonly cancellationType: CancellationType;
+  readonly cancelAt: DateTime | null;
+  readonly reason: string | null;
+  /** `skip` waives the usage and arrear charges of the cut period. */
+  readonly invoicePolicy: 'generate_invoice' | 'skip';
+}
+
+export interface Cancelled {
+  readonly subscription: Subscription;
+  readonly effectiveDate: DateTime;
+  /** Drafts to be computed once the cancellation is committed; the last one is the final invoice. */
+  readonly invoiceIds: readonly string[];
+}
+
+/**
+ * Cancels a subscription (billing.md 4.5), in the running transaction. Periods that are over but not yet closed are closed first,
+ * so that nothing of them is lost. Throws `invalid_operation` when it is cancelled or has an end scheduled already.
+ */
+export async function cancelWithin(tx: TenantTransaction, ctx: RequestContext, dependencies: SubscriptionDependencies, id: string, request: Cancellation): Promise<Cancelled> {
+  const invoiceIds: string[] = [];
+  let subscription = await subscriptionRepository.lock(tx, id);
+  requireCancellable(subscription);
+  for (let closed = await closePeriod(tx, ctx, dependencies, subscription); closed !== null; closed = await closePeriod(tx, ctx, dependencies, subscription)) {
+    ({ subscription } = closed);
+    invoiceIds.push(closed.invoiceId);
+  }
+  // Its own end was reached before anybody had closed the period.
+  if (subscription.subscriptionStatus === 'cancelled') return { subscription, effectiveDate: subscription.cancelledAt ?? subscription.currentPeriodEnd, invoiceIds };
+  switch (request.cancellationType) {
+    case 'immediate': return cancelNow(tx, ctx, dependencies, subscription, request, invoiceIds);
+    case 'end_of_period': return scheduled(tx, ctx, dependencies, subscription, { cancelAt: subscription.currentPeriodEnd, cancelAtPeriodEnd: true, cancellationReason: request.reason }, subscription.currentPeriodEnd, invoiceIds);
+    case 'scheduled_date': return cancelOn(tx, ctx, dependencies, subscription, request, invoiceIds);
+  }
+}
+
+function requireCancellable(subscription: Subscription): void {
+  if (subscription.subscriptionStatus === 'cancelled') throw invalidOperation('the subscription is cancelled already', { id: subscription.id });
+  if (subscription.subscriptionStatus !== 'active') throw invalidOperation(`a ${subscription.subscriptionStatus} subscription cannot be cancelled`, { id: subscription.id });
+}
+
+async function cancelNow(tx: TenantTransaction, ctx: RequestContext, dependencies: SubscriptionDependencies, read: Subscription, request: Cancellation, invoiceIds: string[]): Promise<Cancelled> {
+  const { clock, invoicing } = dependencies;
+  const now = clock.now();
+  if (request.cancelAt !== null && request.cancelAt > now) throw invalid('cancel_at', 'lies in the future: use cancellation_type scheduled_date');
+  if (request.cancelAt !== null && request.cancelAt <= read.currentPeriodStart) throw invalid('cancel_at', 'must be after the start of the current period');
+  const effective = request.cancelAt ?? now;
+  const fullPeriodEnd = read.currentPeriodEnd;
+  // Not begun yet: it ends where it begins, and there is nothing to invoice.
+  const end = effective > read.startDate ? effective : read.startDate;
+  const subscription = await subscriptionRepository.update(tx, read, {
+    subscriptionStatus: 'cancelled', endDate: end, cancelAt: null, cancelAtPeriodEnd: false, cancelledAt: effective, cancellationReason: request.reason,
+    currentPeriodEnd: end > read.currentPeriodStart ? end : read.currentPeriodStart, updatedAt: now,
+  }, ctx.actorId);
+  await subscriptionRepository.endItems(tx, subscription.id, end, now, ctx.actorId);
+  await publishSubscription(tx, clock, 'cancelled', subscription);
+  if (request.invoicePolicy === 'generate_invoice' && end > read.currentPeriodStart) {
+    const period = { start: read.currentPeriodStart, end };
+    invoiceIds.push((await invoicing.draft(tx, ctx, subscription, { reason: 'PRORATION', period, fullPeriodEnd })).id);
+  }
+  return { subscription, effectiveDate: effective, invoiceIds };
+}
+
+function cancelOn(tx: TenantTransaction, ctx: RequestContext, dependencies: SubscriptionDependencies, read: Subscription, { cancelAt, reason }: Cancellation, invoiceIds: string[]): Promise<Cancelled> {
+  if (cancelAt === null) throw invalid('cancel_at', 'is required for scheduled_date');
+  if (cancelAt <= dependencies.clock.now()) throw invalid('cancel_at', 'must lie in the future for scheduled_date');
+  if (cancelAt <= read.currentPeriodStart) throw invalid('cancel_at', 'must be after the start of the current period');
+  if (read.endDate !== null && cancelAt > read.endDate) throw invalid('cancel_at', 'must not be after the end of the subscription');
+  const currentPeriodEnd = cancelAt < read.currentPeriodEnd ? cancelAt : read.currentPeriodEnd;
+  return scheduled(tx, ctx, dependencies, read, { cancelAt, endDate: cancelAt, currentPeriodEnd, cancellationReason: reason }, cancelAt, invoiceIds);
+}
+
+async function scheduled(
+  tx: TenantTransaction, ctx: RequestContext, { clock }: SubscriptionDependencies, read: Subscription,
+  change: Partial<Pick<Subscription, 'cancelAt' | 'cancelAtPeriodEnd' | 'cancellationReason' | 'endDate' | 'currentPeriodEnd'>>, effectiveDate: DateTime, invoiceIds: readonly string[],
+): Promise<Cancelled> {
+  if (read.cancelAt !== null) throw invalidOperation('a cancellation is scheduled already', { id: read.id, cancel_at: knownEnd(read)?.toISO() });
+  const subscription = await subscriptionRepository.update(tx, read, { ...change, updatedAt: clock.now() }, ctx.actorId);
+  await publishSubscription(tx, clock, 'updated', subscription);
+  return { subscription, effectiveDate, invoiceIds };
+}

@@ -1,0 +1,122 @@
+import type { DateTime } from 'luxon';
+import type { Price } from '#catalog/domain/price.ts';
+import { changedTerms, type PriceTermsChange } from '#catalog/service/price-write.ts';
+import type { Customer } from '#customers/domain.ts';
+import { billingAnchor } from '#kernel/calendar/billing-dates.ts';
+import type { BillingCycle, RecurringPeriod } from '#kernel/calendar/period.ts';
+import type { RequestContext } from '#kernel/context.ts';
+import type { Decimal } from '#kernel/decimal.ts';
+import { invalid } from '#kernel/errors.ts';
+import { newId } from '#kernel/ids.ts';
+import type { TenantTransaction } from '#platform/postgres/database.ts';
+import { isEligible, lineQuantity, lineStart } from '../domain/line-item.ts';
+import { periodFrom } from '../domain/periods.ts';
+import type { CollectionMethod, PaymentBehavior, ProrationBehavior, Subscription } from '../domain/subscription.ts';
+import { type NewLineItem, type NewSubscription, subscriptionRepository } from '../repository.ts';
+import type { SubscriptionDependencies } from './dependencies.ts';
+
+export interface LineOverride { readonly priceId: string; readonly quantity: Decimal | null; readonly terms: PriceTermsChange | null }
+
+/** What a caller decides about a new subscription; null leaves it to the rules. */
+export interface CreateSubscription {
+  readonly customerId: string | null;
+  readonly externalCustomerId: string | null;
+  readonly planId: string;
+  readonly currency: string;
+  readonly lookupKey: string | null;
+  readonly startDate: DateTime | null;
+  readonly endDate: DateTime | null;
+  readonly billingPeriod: RecurringPeriod;
+  readonly billingPeriodCount: number;
+  readonly billingCycle: BillingCycle;
+  readonly billingAnchor: DateTime | null;
+  readonly subscriptionStatus: string | null;
+  readonly collectionMethod: CollectionMethod;
+  readonly paymentBehavior: PaymentBehavior;
+  readonly prorationBehavior: ProrationBehavior;
+  readonly paymentTerms: string | null;
+  readonly overrides: readonly LineOverride[];
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
+/**
+ * Writes a subscription with its line items, in the running transaction (billing.md 4.1). Throws before anything is written when
+ * customer, plan or prices do not fit.
+ */
+export async function writeSubscription(tx: TenantTransaction, ctx: RequestContext, dependencies: SubscriptionDependencies, request: CreateSubscription): Promise<Subscription> {
+  const { clock, customers, plans, prices, meters } = dependencies;
+  const inside = { ...ctx, transaction: tx };
+  refuseStates(request);
+  const customer = await customerOf(customers, inside, request);
+  const plan = await plans.get(inside, request.planId);
+  const subscription = draftOf(request, customer, clock.now(), newId('subs', clock));
+  const offered = (await prices.forPlan(inside, plan.id, { currency: request.currency }))
+    .filter((price) => isEligible(price, subscription) && (price.endDate === null || price.endDate > subscription.startDate));
+  requireBillable(offered, request);
+
+  const priced = await Promise.all(offered.map((price) => overridden(tx, inside, dependencies, subscription, price, request.overrides)));
+  const names = new Map((await meters.getMany(inside, [...new Set(offered.flatMap((price) => price.meterId ?? []))])).map((meter) => [meter.id, meter.name]));
+  const items = priced.map(({ price, quantity }): NewLineItem => ({
+    id: newId('subs_line', clock), subscriptionId: subscription.id, customerId: customer.id, entityId: plan.id, entityType: 'plan', planDisplayName: plan.name,
+    priceId: price.id, priceType: price.type, meterId: price.meterId, meterDisplayName: names.get(price.meterId ?? '') ?? null,
+    priceUnit: price.priceUnit, priceUnitId: price.priceUnitId, displayName: price.displayName ?? names.get(price.meterId ?? '') ?? plan.name,
+    quantity, currency: subscription.currency, billingPeriod: price.billingPeriod, billingPeriodCount: price.billingPeriodCount, invoiceCadence: price.invoiceCadence,
+    startDate: lineStart(subscription.startDate, price.startDate), endDate: price.endDate, metadata: {}, createdAt: subscription.createdAt, updatedAt: subscription.createdAt,
+  }));
+  const written = await subscriptionRepository.insert(tx, subscription);
+  await subscriptionRepository.insertItems(tx, items);
+  return written;
+}
+
+/** States that need what this release does not have: trials, drafts, and payments that decide about the status. */
+function refuseStates({ subscriptionStatus, paymentBehavior, startDate, endDate }: CreateSubscription): void {
+  if (subscriptionStatus !== null && subscriptionStatus !== 'active') throw invalid('subscription_status', 'only active subscriptions can be created yet');
+  if (paymentBehavior !== 'default_active') throw invalid('payment_behavior', 'only default_active is supported yet');
+  if (startDate !== null && endDate !== null && endDate <= startDate) throw invalid('end_date', 'must be after start_date');
+}
+
+async function customerOf(customers: SubscriptionDependencies['customers'], ctx: RequestContext, { customerId, externalCustomerId }: CreateSubscription): Promise<Customer> {
+  if (customerId === null && externalCustomerId === null) throw invalid('customer_id', 'customer_id or external_customer_id is required');
+  const customer = customerId === null ? await customers.getByExternalId(ctx, externalCustomerId ?? '') : await customers.get(ctx, customerId);
+  if (externalCustomerId !== null && customer.externalId !== externalCustomerId) throw invalid('external_customer_id', 'names another customer than customer_id');
+  return customer;
+}
+
+function draftOf(request: CreateSubscription, customer: Customer, now: DateTime, id: string): NewSubscription {
+  const startDate = request.startDate ?? now;
+  const { billingPeriod, billingPeriodCount, endDate } = request;
+  if (endDate !== null && endDate <= startDate) throw invalid('end_date', 'must be after start_date');
+  const { timezone } = customer;
+  const rhythm = {
+    billingPeriod, billingPeriodCount, timezone, endDate, cancelAt: null,
+    billingAnchor: billingAnchor({ cycle: request.billingCycle, explicit: request.billingAnchor, start: startDate, period: billingPeriod, timezone }),
+  };
+  const first = periodFrom(rhythm, startDate);
+  return {
+    ...rhythm, id, lookupKey: request.lookupKey, customerId: customer.id, planId: request.planId, subscriptionStatus: 'active', subscriptionType: 'standalone',
+    currency: request.currency, billingCadence: 'RECURRING', billingCycle: request.billingCycle, startDate, currentPeriodStart: first.start, currentPeriodEnd: first.end,
+    cancelAtPeriodEnd: false, cancelledAt: null, cancellationReason: null, collectionMethod: request.collectionMethod, paymentBehavior: request.paymentBehavior,
+    prorationBehavior: request.prorationBehavior, paymentTerms: request.paymentTerms, gatewayPaymentMethodId: null, version: 1, metadata: request.metadata, createdAt: now, updatedAt: now,
+  };
+}
+
+function requireBillable(offered: readonly Price[], { currency, billingPeriod, overrides }: CreateSubscription): void {
+  if (offered.length === 0) throw invalid('plan_id', `the plan has no price in ${currency} for a ${billingPeriod} subscription`);
+  if (offered.some((price) => price.trialPeriodDays > 0)) throw invalid('plan_id', 'prices with a trial period are not supported yet');
+  const ids = new Set(offered.map((price) => price.id));
+  const stranger = overrides.find((override) => !ids.has(override.priceId));
+  if (stranger) throw invalid('override_line_items.price_id', `${JSON.stringify(stranger.priceId)} is not a price of this subscription`);
+  if (new Set(overrides.map((override) => override.priceId)).size < overrides.length) throw invalid('override_line_items.price_id', 'a price can be overridden once');
+}
+
+/** An override of what decides the amount is a price of its own, scoped to the subscription (billing.md 4.1). */
+async function overridden(tx: TenantTransaction, ctx: RequestContext, { prices }: SubscriptionDependencies, subscription: NewSubscription, price: Price, overrides: readonly LineOverride[]): Promise<{ price: Price; quantity: Decimal }> {
+  const override = overrides.find(({ priceId }) => priceId === price.id);
+  const quantity = lineQuantity(price, override?.quantity ?? null);
+  if (!override?.terms) return { price, quantity };
+  const { id, tenantId: _, environmentId: __, status: ___, createdBy: ____, updatedBy: _____, sequence: ______, createdAt: _______, updatedAt: ________, displayAmount: _________, ...rest } = price;
+  const own = await prices.createWithin(tx, ctx, {
+    ...rest, ...changedTerms(price, override.terms), entityType: 'SUBSCRIPTION', entityId: subscription.id, parentPriceId: price.parentPriceId ?? id, lookupKey: null,
+  });
+  return { price: own, quantity };
+}

@@ -1,0 +1,38 @@
+import type { RequestContext } from '#kernel/context.ts';
+import type { TenantTransaction } from '#platform/postgres/database.ts';
+import { currentPeriod, rollOver } from '../domain/periods.ts';
+import type { Subscription } from '../domain/subscription.ts';
+import { subscriptionRepository } from '../repository.ts';
+import type { SubscriptionDependencies } from './dependencies.ts';
+import { publishSubscription } from './publish.ts';
+
+/** What closing one period did. */
+export interface ClosedPeriod {
+  readonly subscription: Subscription;
+  /** The draft of the closed period. */
+  readonly invoiceId: string;
+}
+
+/**
+ * Closes the current period when it is over: the draft of its invoice and the step to the next period (or the end of the
+ * subscription) are one transaction, so that neither happens without the other (billing.md 4.4). The caller holds the row's lock.
+ * Null when there is nothing to close, so that a second sweep, or one at the same time, changes nothing.
+ */
+export async function closePeriod(tx: TenantTransaction, ctx: RequestContext, { clock, invoicing }: SubscriptionDependencies, locked: Subscription): Promise<ClosedPeriod | null> {
+  const now = clock.now();
+  if (locked.subscriptionStatus !== 'active' || locked.currentPeriodEnd > now) return null;
+  const outcome = rollOver(locked);
+  // The draft comes first: a subscription never ends without its final invoice.
+  const { id } = await invoicing.draft(tx, ctx, locked, { reason: 'SUBSCRIPTION_CYCLE', period: currentPeriod(locked), fullPeriodEnd: null });
+  if (outcome.kind === 'next') {
+    const subscription = await subscriptionRepository.update(tx, locked, { currentPeriodStart: outcome.period.start, currentPeriodEnd: outcome.period.end, updatedAt: now }, ctx.actorId);
+    await publishSubscription(tx, clock, 'updated', subscription);
+    return { subscription, invoiceId: id };
+  }
+  const subscription = await subscriptionRepository.update(tx, locked, {
+    subscriptionStatus: 'cancelled', cancelledAt: outcome.cancelledAt, endDate: locked.endDate ?? outcome.cancelledAt, updatedAt: now,
+  }, ctx.actorId);
+  await subscriptionRepository.endItems(tx, subscription.id, outcome.cancelledAt, now, ctx.actorId);
+  await publishSubscription(tx, clock, 'cancelled', subscription);
+  return { subscription, invoiceId: id };
+}
