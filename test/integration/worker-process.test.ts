@@ -64,8 +64,8 @@ test('the worker process carries changes to the audit log, keeps the schedules, 
   const running = await startProcess();
   await change('cust_1');
   await expect.poll(() => auditOf('cust_1'), WAIT).toEqual(['customer.created']);
-  const scheduled = () => app.database.asSystem('test', (tx) => tx.selectFrom('jobRuns').select('scheduleId').execute());
-  await expect.poll(scheduled, WAIT).toContainEqual({ scheduleId: 'subscription-billing' });
+  const sweeps = () => app.database.asSystem('test', (tx) => tx.selectFrom('jobRuns').select(['state', 'result']).where('scheduleId', '=', 'subscription-billing').execute());
+  await expect.poll(sweeps, WAIT).toContainEqual({ state: 'completed', result: { cycles: 0, drafts: 0 } });
   expect(await running.stop()).toBe(0);
 }, START_MS);
 
@@ -77,10 +77,14 @@ describeWithTemporal('with Temporal', (temporal) => {
     await expect.poll(() => auditOf('cust_2'), WAIT).toEqual(['customer.created']);
     const client = await createTemporalClient({ ...config.temporal, address });
     try {
-      const { action, policies, spec } = await client.schedule.getHandle('subscription-billing').describe();
+      const schedule = client.schedule.getHandle('subscription-billing');
+      const { action, policies, spec } = await schedule.describe();
       expect(action).toMatchObject({ type: 'startWorkflow', workflowType: 'billing-sweep', taskQueue: config.temporal.task_queue });
       expect(policies.overlap).toBe('SKIP');
       expect(spec.intervals).toMatchObject([{ every: config.billing.sweep_seconds * 1000 }]);
+      const sweep = async () => (await schedule.describe()).info.recentActions[0]?.action.workflow.workflowId;
+      await expect.poll(sweep, WAIT).toBeDefined();
+      expect(await client.workflow.getHandle(await sweep() ?? '').result()).toEqual({ cycles: 0, drafts: 0 });
     } finally {
       await client.connection.close();
     }
