@@ -78,6 +78,7 @@ describe('features', () => {
     ['an unknown aggregation', { name: 'a', type: 'metered', meter: { ...METER, aggregation: { type: 'MEDIAN' } } }, 'meter.aggregation.type'],
     ['a rate of zero', { name: 'a', type: 'boolean', reporting_unit: { unit_singular: 'k', unit_plural: 'k', conversion_rate: 0 } }, 'reporting_unit.conversion_rate'],
     ['a rate beyond all numbers', { name: 'a', type: 'boolean', reporting_unit: { unit_singular: 'k', unit_plural: 'k', conversion_rate: '1e400' } }, 'reporting_unit.conversion_rate'],
+    ['half a character', { name: 'a', type: 'boolean', metadata: { a: '\ud800' } }, 'body'],
     ['levels out of order', { name: 'a', type: 'boolean', alert_settings: { critical: { threshold: '5', condition: 'above' }, warning: { threshold: '6', condition: 'above' } } }, 'alert_settings'],
   ])('%s is refused, naming the field', async (_, body, field) => {
     expectError(await post('/v1/features', body), 400, 'validation_error', { field });
