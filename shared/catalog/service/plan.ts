@@ -21,7 +21,7 @@ export interface PlanDependencies {
   readonly features: FeatureService;
   readonly entitlementsOf: (ctx: RequestContext, planIds: readonly string[]) => Promise<Entitlement[]>;
   /** Whether a subscription that still runs was made with the plan: it then cannot be deleted. */
-  readonly isInUse?: (tx: TenantTransaction, planId: string) => Promise<boolean>;
+  readonly isInUse: (tx: TenantTransaction, planId: string) => Promise<boolean>;
 }
 export type PlanService = ReturnType<typeof createPlanService>;
 
@@ -101,7 +101,7 @@ export function createPlanService({ database, clock, prices, features, entitleme
     delete: (ctx: RequestContext, id: string): Promise<void> =>
       database.withTenant(ctx, async (tx) => {
         await planRepository.lock(tx, id);
-        if (await isInUse?.(tx, id)) throw invalidOperation('plan has active subscriptions: cancel them first', { plan_id: id });
+        if (await isInUse(tx, id)) throw invalidOperation('plan has active subscriptions: cancel them first', { plan_id: id });
         const plan = await planRepository.update(tx, id, { status: 'archived', updatedAt: clock.now() }, ctx.actorId);
         await publish(tx, 'deleted', plan);
       }),
