@@ -65,12 +65,15 @@ export interface PartitionLag {
  * once and in order per partition; a new group starts at the oldest message. Both adapters pass `test/contract/event-log.test.ts`.
  */
 export interface EventLog {
-  /** Creates what is missing; existing topics may gain partitions, never lose any. */
+  /** Creates what is missing; existing topics may gain partitions, never lose any. They can be written when it resolves. */
   ensureTopics(specs: readonly TopicSpec[]): Promise<void>;
   /** Names of those that do not exist. Throws when the log does not answer. */
   missingTopics(names: readonly string[]): Promise<string[]>;
   partitionCount(topic: string): Promise<number>;
-  /** Resolves when the records are durable; rejects when none or only some may be. */
+  /**
+   * Resolves when the records are durable; rejects when none or only some may be. A retry within may store a record twice:
+   * what must count once carries its own identity.
+   */
   append(topic: string, records: readonly LogRecord[]): Promise<void>;
   subscribe(options: SubscribeOptions): Promise<Subscription>;
   /** Per partition: end of the log and what the group has committed. */

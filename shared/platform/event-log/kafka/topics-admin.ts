@@ -1,9 +1,12 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Admin, Kafka } from 'kafkajs';
 import type { PartitionLag, TopicSpec } from '../event-log.ts';
 
 /** Room for the largest pack and for a single event at the request's size limit; MSK serverless allows no more. */
 const MAX_MESSAGE_BYTES = 8 * 1024 * 1024;
 const HOUR_MS = 3_600_000;
+const READY_MS = 20_000;
+const READY_PAUSE_MS = 50;
 
 /** Topic management and lag. Each call has a connection of its own: they are rare, and idle ones are dropped by brokers. */
 export function createTopicsAdmin(kafka: Kafka, replicationFactor: number) {
@@ -42,6 +45,9 @@ export function createTopicsAdmin(kafka: Kafka, replicationFactor: number) {
       }
       const grown = specs.filter(({ name, partitions }) => partitions > (counts.get(name) ?? partitions));
       if (grown.length > 0) await admin.createPartitions({ topicPartitions: grown.map(({ name, partitions }) => ({ topic: name, count: partitions })) });
+      // A leader that is named may not have opened its log yet. It answers for offsets only when it has; a producer that came
+      // earlier would be refused for some partitions, and its retry would write the others twice.
+      for (const { name } of [...missing, ...grown]) await untilReady(() => admin.fetchTopicOffsets(name));
     }),
 
     partitionCounts: (names: readonly string[]): Promise<Map<string, number>> => withAdmin((admin) => partitionCounts(admin, names)),
@@ -56,4 +62,16 @@ export function createTopicsAdmin(kafka: Kafka, replicationFactor: number) {
       }).sort((a, b) => a.partition - b.partition);
     }),
   };
+}
+
+/** Tries again for a while; then the last error is thrown. */
+async function untilReady(attempt: () => Promise<unknown>): Promise<void> {
+  for (const end = performance.now() + READY_MS; ; await wait(READY_PAUSE_MS)) {
+    try {
+      await attempt();
+      return;
+    } catch (error) {
+      if (performance.now() >= end) throw error;
+    }
+  }
 }
