@@ -27,7 +27,6 @@ export function invoiceReport(customer: string, invoice: Json): string {
 }
 
 function quantityOf(line: Json): string {
-  const used = line.calculation?.usage?.quantity;
-  if (used === undefined || decimal(used).eq(line.quantity)) return grouped(line.quantity);
-  return `${grouped(line.quantity)} of ${grouped(used)} billed`;
+  const used = line.calculation?.quantity_before_entitlement ?? line.quantity;
+  return decimal(used).eq(line.quantity) ? grouped(used) : `${grouped(used)} used, ${grouped(line.quantity)} billed`;
 }

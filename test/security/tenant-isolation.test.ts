@@ -1,0 +1,100 @@
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Route } from '#platform/http/route.ts';
+import { allRoutes } from '../../scripts/generate-openapi.ts';
+import { type Answer, startTestApi, type TestApi, type TestTenant } from '../support/api.ts';
+import { superuser } from '../support/engines.ts';
+import { seedEverything, type World } from '../support/world.ts';
+
+const routes = await allRoutes();
+let api: TestApi;
+let world: World;
+let stranger: TestTenant;
+let strangersKey: string;
+let neighbourKey: string;
+let inspector: pg.Client;
+
+beforeAll(async () => {
+  api = await startTestApi({ clickhouse: true });
+  world = await seedEverything(api);
+  stranger = await api.tenant('Stranger');
+  strangersKey = stranger.key;
+  neighbourKey = await api.keyWith(['super_admin'], api.environments[1]?.id);
+  inspector = new pg.Client(superuser(api.config.postgres.database));
+  await inspector.connect();
+});
+afterAll(async () => {
+  await inspector.end();
+  await api.close();
+});
+
+/** Ids of the world by the route that takes them: what a stranger would have to guess. */
+const idOf = (route: Route): string => {
+  const [, , resource = ''] = route.path.split('/');
+  if (route.path.includes('{external_id}')) return world.externalCustomerId;
+  if (route.path.startsWith('/v1/prices/lookup')) return world.priceLookupKey;
+  if (route.path.startsWith('/v1/customers/lookup')) return world.externalCustomerId;
+  const ids: Record<string, string> = {
+    tenants: api.ctx.tenantId, environments: world.environmentId, secrets: world.secretId, customers: world.customerId, features: world.featureId, meters: world.meterId,
+    plans: world.planId, prices: world.priceId, entitlements: world.entitlementId, subscriptions: world.subscriptionId, invoices: world.invoiceId, events: world.eventId,
+  };
+  const id = ids[resource];
+  if (id === undefined) throw new Error(`no id is known for ${route.path}: add it to this table`);
+  return id;
+};
+
+/** All rows of the owner, to see that nothing has changed. */
+async function rowsOfOwner(): Promise<string> {
+  const { rows: tables } = await inspector.query<{ name: string }>(`
+    select c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.relkind = 'r' and n.nspname = 'public'
+    and exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'tenant_id' and not a.attisdropped) order by 1`);
+  const all: Record<string, unknown[]> = {};
+  for (const { name } of tables) all[name] = (await inspector.query(`select * from ${name} where tenant_id = $1 order by 1, 2, 3`, [api.ctx.tenantId])).rows;
+  return JSON.stringify(all);
+}
+
+/** Tenant-level resources belong to all environments of their tenant. */
+const TENANT_LEVEL = /^\/v1\/(tenants|environments|users)/;
+
+describe.each([['another tenant', () => strangersKey, () => true], ['another environment', () => neighbourKey, (route: Route) => !TENANT_LEVEL.test(route.path)]] as const)('an id of %s', (_, key, concerns) => {
+  const withId = routes.filter((route) => route.path.includes('{'));
+
+  test.each(withId.map((route) => [`${route.method} ${route.path}`, route] as const))('%s answers 404 and changes nothing', async (__, route) => {
+    if (!concerns(route)) return;
+    const before = await rowsOfOwner();
+    const path = route.path.replace(/\{\w+\}/g, encodeURIComponent(idOf(route)));
+    const answer = await api.send(route.method, path, route.body ? world.bodyFor(route) : undefined, { 'x-api-key': key() });
+    expect([answer.status, answer.body?.code]).toEqual([404, 'not_found']);
+    expect(await rowsOfOwner()).toBe(before);
+  });
+
+  test('is refused inside a body, and changes nothing', async () => {
+    const before = await rowsOfOwner();
+    for (const [method, path, body] of world.foreignBodies()) {
+      const answer = await api.send(method, path, body, { 'x-api-key': key() });
+      expect([method, path, answer.status, answer.body?.code]).toEqual([method, path, 404, 'not_found']);
+    }
+    expect(await rowsOfOwner()).toBe(before);
+  });
+});
+
+describe('lists and searches of a stranger', () => {
+  const lists = routes.filter((route) => !route.path.includes('{') && ((route.method === 'GET' && route.path.startsWith('/v1/') && !route.path.includes('lookup')) || route.path.endsWith('/search') || route.path === '/v1/events/query'));
+
+  test.each(lists.map((route) => [`${route.method} ${route.path}`, route] as const))('%s shows nothing of others', async (_, route) => {
+    for (const key of [strangersKey, neighbourKey]) {
+      const answer: Answer = await api.send(route.method, route.path, route.body ? {} : undefined, { 'x-api-key': key });
+      expect(answer.status).toBeLessThan(500);
+      for (const id of world.secretsOfOwner(TENANT_LEVEL.test(route.path) && key === neighbourKey)) expect(answer.text).not.toContain(id);
+    }
+  });
+});
+
+test('usage of another tenant is zero', async () => {
+  const question = { event_name: world.eventName, external_customer_id: world.externalCustomerId, aggregation_type: 'COUNT', start_time: '2026-01-01T00:00:00Z', end_time: '2027-01-01T00:00:00Z' };
+  expect((await api.request('POST', '/v1/events/usage', question)).body.value).toBe(1);
+  for (const key of [strangersKey, neighbourKey]) {
+    const answer = await api.send('POST', '/v1/events/usage', question, { 'x-api-key': key });
+    expect([answer.status, answer.body.value ?? 0]).toEqual([200, 0]);
+  }
+});

@@ -1,0 +1,78 @@
+import { DateTime } from 'luxon';
+import { createEventStore } from '#metering/repository/event-store.ts';
+import type { Route } from '#platform/http/route.ts';
+import type { TestApi } from './api.ts';
+
+/** One of everything, and bodies that name it. */
+export interface World {
+  readonly customerId: string; readonly externalCustomerId: string; readonly featureId: string; readonly meterId: string; readonly planId: string; readonly priceId: string; readonly priceLookupKey: string;
+  readonly entitlementId: string; readonly subscriptionId: string; readonly invoiceId: string; readonly secretId: string; readonly environmentId: string;
+  readonly eventId: string; readonly eventName: string;
+  /** A body that would be accepted from the owner. */
+  bodyFor(route: Route): unknown;
+  /** Requests of which only the ids inside the body are foreign. */
+  foreignBodies(): readonly (readonly [method: string, path: string, body: unknown])[];
+  /** What no stranger's answer may hold. */
+  secretsOfOwner(exceptTenantLevel: boolean): readonly string[];
+}
+
+const price = (planId: string) => ({ entity_type: 'PLAN', entity_id: planId, billing_model: 'FLAT_FEE', billing_period: 'MONTHLY', billing_period_count: 1, price_unit_type: 'FIAT', currency: 'usd', amount: '1' });
+const subscription = (customerId: string, planId: string) => ({ customer_id: customerId, plan_id: planId, currency: 'usd', billing_period: 'MONTHLY', billing_period_count: 1, billing_cycle: 'anniversary', start_date: '2026-10-20T00:00:00Z' });
+
+/** Fills the development environment of the test tenant with one of everything. */
+export async function seedEverything(api: TestApi): Promise<World> {
+  const make = async (path: string, body: object) => {
+    const answer = await api.request('POST', path, body);
+    if (answer.status >= 300) throw new Error(`POST ${path}: ${answer.status} ${answer.text}`);
+    return answer.body;
+  };
+  const externalCustomerId = 'owner-customer';
+  const eventName = 'owner.call';
+  const customer = await make('/v1/customers', { external_id: externalCustomerId, name: 'Owner customer' });
+  const feature = await make('/v1/features', { name: 'Calls', type: 'metered', lookup_key: 'owner-calls', meter: { name: 'Calls', event_name: eventName, aggregation: { type: 'COUNT' }, reset_usage: 'BILLING_PERIOD' } });
+  const meterId: string = feature.meter_id ?? feature.meter.id;
+  const plan = await make('/v1/plans', { name: 'Owner plan', lookup_key: 'owner-plan' });
+  const fee = await make('/v1/prices', { ...price(plan.id), type: 'FIXED', invoice_cadence: 'ADVANCE', amount: '10', lookup_key: 'owner-fee' });
+  await make('/v1/prices', { ...price(plan.id), type: 'USAGE', invoice_cadence: 'ARREAR', meter_id: meterId });
+  const entitlement = await make('/v1/entitlements', { entity_type: 'PLAN', entity_id: plan.id, feature_id: feature.id, feature_type: 'metered', usage_limit: 10, usage_reset_period: 'MONTHLY', is_enabled: true });
+  const subscribed = await make('/v1/subscriptions', subscription(customer.id, plan.id));
+  const invoices = await make('/v1/invoices/search', { subscription_id: subscribed.id });
+  const secret = await make('/v1/secrets/api/keys', { name: 'owner key', type: 'private_key' });
+  const environment = await make('/v1/environments', { name: 'Owner environment', type: 'development' });
+
+  const eventId = 'owner-event-1';
+  const at = DateTime.utc(2026, 11, 1).toMillis();
+  await createEventStore(api.app.clickhouse).insert([{
+    tenantId: api.ctx.tenantId, environmentId: api.ctx.environmentId, id: eventId, eventName, externalCustomerId, customerId: customer.id, source: '', timestamp: at, ingestedAt: at,
+    properties: '{}', position: { topic: 'events', partition: 0, offset: 1n, line: 0 },
+  }], 'world:1');
+
+  const ids = {
+    customerId: customer.id, externalCustomerId, featureId: feature.id, meterId, planId: plan.id, priceId: fee.id, priceLookupKey: 'owner-fee', entitlementId: entitlement.id,
+    subscriptionId: subscribed.id, invoiceId: invoices.items[0]?.id, secretId: secret.secret.id, environmentId: environment.id, eventId, eventName,
+  };
+  const bodies: Readonly<Record<string, unknown>> = {
+    updateCustomerById: { name: 'Taken' }, updateEnvironment: { name: 'Taken' }, updateFeature: { name: 'Taken' }, updateMeter: { filters: [{ key: 'model', values: ['x'] }] },
+    updatePlan: { name: 'Taken' }, updatePrice: { amount: '2' }, deletePrice: {}, updateEntitlement: { usage_limit: 5 }, cancelSubscription: { cancellation_type: 'immediate' }, updateInvoice: {},
+  };
+  return {
+    ...ids,
+    bodyFor: (route) => bodies[route.operationId] ?? {},
+    foreignBodies: () => [
+      ['PUT', `/v1/customers?id=${ids.customerId}`, { name: 'Taken' }],
+      ['PUT', `/v1/customers?external_customer_id=${externalCustomerId}`, { name: 'Taken' }],
+      ['POST', '/v1/features', { name: 'Theirs', type: 'metered', meter_id: meterId }],
+      ['POST', '/v1/prices', { ...price(ids.planId), type: 'FIXED', invoice_cadence: 'ADVANCE' }],
+      ['POST', '/v1/prices/bulk', { items: [{ ...price(ids.planId), type: 'FIXED', invoice_cadence: 'ADVANCE' }] }],
+      ['POST', '/v1/entitlements', { entity_type: 'PLAN', entity_id: ids.planId, feature_id: ids.featureId, feature_type: 'metered', usage_limit: 1, usage_reset_period: 'MONTHLY' }],
+      ['POST', '/v1/subscriptions', subscription(ids.customerId, ids.planId)],
+      ['POST', '/v1/subscriptions/usage', { subscription_id: ids.subscriptionId }],
+      ['POST', '/v1/invoices/preview', { subscription_id: ids.subscriptionId }],
+      ['POST', '/v1/events/usage/meter', { meter_id: meterId, external_customer_id: externalCustomerId }],
+      ['GET', `/v1/events/lookup?id=${eventId}`, undefined],
+    ],
+    secretsOfOwner: (exceptTenantLevel) => [
+      ids.customerId, ids.featureId, meterId, ids.planId, ids.priceId, ids.entitlementId, ids.subscriptionId, ids.invoiceId, ids.secretId, eventId, ...(exceptTenantLevel ? [] : [ids.environmentId]),
+    ],
+  };
+}
