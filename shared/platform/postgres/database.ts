@@ -47,8 +47,9 @@ export function createDatabase(config: Config['postgres']): Database {
     statement_timeout: config.statement_timeout_ms,
     application_name: 'flexprice',
   });
-  // A connection that breaks while idle is replaced on next use; without a listener it would end the process.
+  // A connection that breaks, idle or between two statements, is replaced on next use; without listeners it would end the process.
   pool.on('error', () => undefined);
+  pool.on('connect', (client) => { client.on('error', () => undefined); });
   const kysely = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }), plugins: [new CamelCasePlugin({ maintainNestedObjectKeys: true })] });
 
   const transaction = async <T>(work: (tx: Transaction<Tables>) => Promise<T>): Promise<T> => {

@@ -20,6 +20,6 @@ export function translateError(error: unknown): unknown {
   // Text that UTF-8 databases cannot hold (NUL, lone surrogates), and numbers beyond the column.
   if (code === '22021' || code === '22P05' || (code === '22P02' && message.includes('type json'))) return invalid('body', 'contains a character that cannot be stored');
   if (code === '22003') return invalid('body', 'contains a number that is too large');
-  if (AWAY.test(code) || NETWORK.has(code) || /Connection terminated|timeout exceeded when trying to connect/.test(message)) return unavailable('postgres', error);
+  if (AWAY.test(code) || NETWORK.has(code) || /Connection terminated|not queryable|timeout exceeded when trying to connect/.test(message)) return unavailable('postgres', error);
   return error;
 }
