@@ -44,7 +44,7 @@ export interface UsagePoint extends UsageFigure {
 export interface Usage extends UsageFigure {
   /** Windows, groups, or groups in windows, in this order; empty when neither was asked for. */
   readonly points: readonly UsagePoint[];
-  /** All events of these customers that were accepted up to here are in the numbers. Null while none is stored. */
+  /** Acceptance time of the newest event stored of these customers: for one customer, the numbers are complete up to here. Null while none is stored. */
   readonly watermark: DateTime | null;
 }
 

@@ -4,7 +4,7 @@ import type { ClickHouse } from '#platform/clickhouse/client.ts';
 import type { StoredEvent } from '../domain/event.ts';
 import type { PropertyFilter } from '../domain/meter.ts';
 import { identityHash } from './identity.ts';
-import { Bindings, filterConditions, instant, tenantCondition } from './sql.ts';
+import { Bindings, FINAL_SETTINGS, filterConditions, instant, tenantCondition } from './sql.ts';
 
 /** A place in the order of events by time: cursors point to it. */
 export interface EventPlace { readonly timestamp: number; readonly id: string }
@@ -34,7 +34,6 @@ interface EventRow {
 }
 
 const COLUMNS = 'id, environment_id, external_customer_id, customer_id, event_name, source, properties, toUnixTimestamp64Milli(timestamp) AS millis, toUnixTimestamp64Milli(ingested_at) AS ingested';
-const FINAL_SETTINGS = { do_not_merge_across_partitions_select_final: 1 } as const;
 
 export type EventRepository = ReturnType<typeof createEventRepository>;
 

@@ -23,6 +23,12 @@ export class Bindings {
   }
 }
 
+/**
+ * For reads with FINAL. Every event lies in one monthly partition, so copies of it meet without looking across partitions; and
+ * copies are alike in all that conditions look at, so conditions may come first and the wide columns be read for what is left.
+ */
+export const FINAL_SETTINGS = { do_not_merge_across_partitions_select_final: 1, optimize_move_to_prewhere_if_final: 1 } as const;
+
 /** Milliseconds since 1970 as a point in time of the table's type. */
 export function instant(bindings: Bindings, millis: number): string {
   return `fromUnixTimestamp64Milli(${bindings.bind('Int64', millis)}, 'UTC')`;

@@ -3,22 +3,20 @@ import type { RequestContext } from '#kernel/context.ts';
 import { Decimal, ZERO } from '#kernel/decimal.ts';
 import type { ClickHouse } from '#platform/clickhouse/client.ts';
 import { figureOf, floorTotal, type Usage, type UsagePoint, type UsageQuery, type UsageSums } from '../domain/usage.ts';
-import { Bindings, tenantCondition } from './sql.ts';
+import { Bindings, FINAL_SETTINGS, tenantCondition } from './sql.ts';
 import { type UsageRow, usageSql } from './usage-sql.ts';
 import { checkWindowCount } from './windows-sql.ts';
 
 /** Questions that travel in one statement: more make it slow to plan, fewer cost round trips. */
 const PER_STATEMENT = 25;
-/** Every event lies in one monthly partition, so copies of it meet without looking across partitions. */
-const FINAL_SETTINGS = { do_not_merge_across_partitions_select_final: 1 } as const;
 
 export type UsageRepository = ReturnType<typeof createUsageRepository>;
 
 /** Usage numbers from stored events. Throws `service_unavailable` when ClickHouse does not answer. */
 export function createUsageRepository(clickhouse: ClickHouse) {
   /**
-   * The time up to which the answer is complete: all events of the customers that were accepted until then are stored, because
-   * one customer's events are in one partition and are stored in their order.
+   * When the newest stored event of the customers was accepted. For one customer the numbers are complete up to then, because its
+   * events are in one partition and are stored in their order; of several, another may still have earlier events on the way.
    */
   const watermark = async (ctx: RequestContext, externalCustomerIds: readonly string[] | null): Promise<DateTime | null> => {
     const bindings = new Bindings();

@@ -69,7 +69,7 @@ export function createUsageService({ clickhouse, meters, customers, clock }: Usa
   return {
     /**
      * Usage of many meters in few statements, in the order of the requests. `value` is exact and never negative;
-     * `watermark` says up to which time of acceptance it is complete. Throws `service_unavailable` when ClickHouse does not answer:
+     * `watermark` says up to which time of acceptance the number of a customer is complete. Throws `service_unavailable` when ClickHouse does not answer:
      * a number that is not known is never a zero.
      */
     meterUsages: (ctx: RequestContext, requests: readonly MeterUsageRequest[]): Promise<Usage[]> =>
