@@ -23,7 +23,7 @@ function nested(levels: number): Record<string, unknown> {
 }
 
 const keys = (count: number): Record<string, number> => Object.fromEntries(Array.from({ length: count }, (_, index) => [`k${index}`, index]));
-const later = (hours: number, millis = 0): string => NOW.plus({ hours, milliseconds: millis }).toISO();
+const later = (hours: number, milliseconds = 0): string | null => NOW.plus({ hours, milliseconds }).toISO();
 
 const REFUSED: readonly [what: string, event: unknown, field: string, reason: RegExp][] = [
   ['no name', { external_customer_id: 'c1' }, 'event_name', /is required/],

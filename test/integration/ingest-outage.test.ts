@@ -78,13 +78,13 @@ test('a refused request is refused whether or not the log is there', async () =>
   expect(await waiting()).toBe(0);
 });
 
-async function post(path: string, body: Uint8Array): Promise<{ status: number; body: unknown }> {
-  const answer = await fetch(`http://127.0.0.1:${gateway.port}${path}`, { method: 'POST', headers: { 'x-api-key': api.key }, body: body as BodyInit });
+async function post(path: string, body: Uint8Array<ArrayBuffer>): Promise<{ status: number; body: unknown }> {
+  const answer = await fetch(`http://127.0.0.1:${gateway.port}${path}`, { method: 'POST', headers: { 'x-api-key': api.key }, body: new Blob([body]) });
   return { status: answer.status, body: await answer.json() };
 }
 
 /** A good request, padded with white space to a size. */
-function padded(request: unknown, bytes: number): Uint8Array {
+function padded(request: unknown, bytes: number): Uint8Array<ArrayBuffer> {
   const body = Buffer.alloc(bytes, ' ');
   body.write(JSON.stringify(request));
   return body;

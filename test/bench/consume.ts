@@ -1,0 +1,62 @@
+import { until } from '#local/engines/process.ts';
+import { IngestEventRequest } from '#metering/contracts/event.ts';
+import { silentLogger } from '#platform/event-log/log.ts';
+import { TOPICS } from '#platform/event-log/topics.ts';
+import { EVENT_CONSUMER_GROUP, startConsumer } from '#workers/consumer/run.ts';
+import { type Measurement, measurement, timed } from './figures.ts';
+import { sampleEvents } from './sample-events.ts';
+import type { Sizes } from './sizes.ts';
+import type { Surroundings } from './surroundings.ts';
+
+const COLUMNS = [
+  'tenant_id', 'environment_id', 'external_customer_id', 'event_name', 'timestamp', 'id', 'customer_id', 'source', 'properties', 'ingested_at', 'topic', 'partition', 'offset', 'line',
+] as const;
+const CUSTOMERS = 1_000;
+const REQUEST_EVENTS = 1_000;
+/** Rows of a raw insert: larger ones are not faster. */
+const INSERT_ROWS = 10_000;
+const PATIENCE_MS = 300_000;
+
+/** Rows per second from the log to ClickHouse, each id looked up and registered, against inserts of the same rows and nothing else. */
+export async function benchConsume({ app, ctx }: Surroundings, { consumedEvents }: Sizes): Promise<Measurement[]> {
+  const { clickhouse } = app;
+  const eventLog = await app.eventLog;
+  const group = `${EVENT_CONSUMER_GROUP}-${TOPICS.events}`;
+  const countOf = async (table: string): Promise<number> => Number((await clickhouse.query<{ n: string }>(`SELECT count() AS n FROM ${table} FINAL`))[0]?.n);
+
+  // What other benchmarks left in the log is consumed first: only what is sent here counts.
+  await consumeAll();
+  await clickhouse.command('TRUNCATE TABLE events');
+  await clickhouse.command('TRUNCATE TABLE event_ids');
+  const ingest = await app.ingest;
+  for (let from = 0; from < consumedEvents; from += REQUEST_EVENTS) {
+    await ingest.ingestBatch(ctx, sampleEvents(from, REQUEST_EVENTS, CUSTOMERS).map((event) => IngestEventRequest.parse(event)));
+  }
+  const milliseconds = await consumeAll();
+  const stored = await countOf('events');
+  if (stored !== consumedEvents) throw new Error(`${stored} of ${consumedEvents} events were stored`);
+
+  await clickhouse.command('CREATE TABLE IF NOT EXISTS bench_events AS events');
+  let rawMilliseconds = 0;
+  for (let from = 0; from < consumedEvents; from += INSERT_ROWS) {
+    const rows = await clickhouse.query(`SELECT ${COLUMNS.join(', ')} FROM events FINAL ORDER BY topic, partition, offset, line LIMIT ${INSERT_ROWS} OFFSET ${from}`);
+    const ndjson = rows.map((row) => JSON.stringify(row)).join('\n');
+    rawMilliseconds += await timed(() => clickhouse.insert({ table: 'bench_events', columns: COLUMNS, ndjson, token: `bench:${from}` }));
+  }
+  if ((await countOf('bench_events')) !== consumedEvents) throw new Error('the raw inserts stored something else');
+  const rate = (took: number): number => (consumedEvents / took) * 1000;
+  return [measurement('consume, log to ClickHouse', { perSecond: rate(milliseconds) }, 'raw insert of the rows', { perSecond: rate(rawMilliseconds) }, 'rows')];
+
+  /** Milliseconds until the consumer has stored and committed all that is in the log. */
+  async function consumeAll(): Promise<number> {
+    const started = performance.now();
+    const consumer = await startConsumer({ app, logger: silentLogger });
+    try {
+      const done = async (): Promise<boolean> => (await eventLog.lag(group, TOPICS.events)).every(({ end, committed }) => committed === end);
+      if (!(await until(done, PATIENCE_MS, 10))) throw new Error(`the consumer did not come to the end of the log within ${PATIENCE_MS / 1000} s`);
+      return performance.now() - started;
+    } finally {
+      await consumer.stop();
+    }
+  }
+}
