@@ -24,9 +24,16 @@ try {
   process.exit(1);
 }
 
-for (const file of readdirSync(outdir, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.template.json')).sort()) {
-  const path = join(outdir, file);
+interface Manifest { readonly artifacts?: Readonly<Record<string, { readonly type: string; readonly properties?: { readonly stackName?: string; readonly templateFile?: string } }>> }
+
+for (const assembly of readdirSync(outdir).filter((name) => name.startsWith('assembly-')).sort()) {
+  const { artifacts = {} } = JSON.parse(readFileSync(join(outdir, assembly, 'manifest.json'), 'utf8')) as Manifest;
+  for (const { type, properties } of Object.values(artifacts)) {
+    if (type === 'aws:cloudformation:stack' && properties?.templateFile !== undefined) tell(properties.stackName ?? '', join(outdir, assembly, properties.templateFile));
+  }
+}
+
+function tell(stack: string, path: string): void {
   const { Resources = {} } = JSON.parse(readFileSync(path, 'utf8')) as { Resources?: Record<string, unknown> };
-  const stack = file.replace(/^.*\//, '').replace('.template.json', '');
-  console.log(`${stack.padEnd(44)} ${String(Object.keys(Resources).length).padStart(4)} resources ${String(Math.ceil(statSync(path).size / 1024)).padStart(4)} KB  ${relative(root, path)}`);
+  console.log(`${stack.padEnd(28)} ${String(Object.keys(Resources).length).padStart(4)} resources ${String(Math.ceil(statSync(path).size / 1024)).padStart(4)} KB  ${relative(root, path)}`);
 }

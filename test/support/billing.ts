@@ -71,11 +71,11 @@ export function basisOf(items: readonly BilledItem[], change: Partial<InvoiceBas
   };
 }
 
-/** Answers of a store in which every window of a meter holds what `valueOf` says. */
-export function answersOf(questions: readonly UsageQuestion[], valueOf: (meterId: string, window: number) => Decimal): UsageAnswer[] {
+/** Answers of a store in which every window of a meter holds what `valueFor` says. */
+export function answersOf(questions: readonly UsageQuestion[], valueFor: (meterId: string, window: number) => Decimal): UsageAnswer[] {
   const reading = (period: UsageReading['period'], value: Decimal): UsageReading => ({ period, value, eventCount: 1, watermark: at('2023-12-01T00:05:00Z') });
   return questions.map((question) => {
-    const readings = question.windows.map((window, index) => reading(window, valueOf(question.meterId, index)));
+    const readings = question.windows.map((window, index) => reading(window, valueFor(question.meterId, index)));
     const whole = readings.length === 1 ? readings[0]?.value ?? ZERO : readings.reduce((total, { value }) => total.plus(value), ZERO);
     return { lineItemId: question.lineItemId, period: question.period, readings, whole: reading(question.period, whole), buckets: null };
   });
