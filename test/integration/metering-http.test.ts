@@ -186,3 +186,18 @@ describe('events', () => {
     expect(ids(await query({ start_time: day(5) }))).toEqual(['l-after']);
   });
 });
+
+test('events that wait in the log while no consumer runs are stored once by the next one', async () => {
+  await consumer.stop();
+  const events = Array.from({ length: 20 }, (_, index) => ({ event_id: `w${index % 15}`, timestamp: day(1 + (index % 14)), external_customer_id: `waiting-${index % 3}`, event_name: 'wait' }));
+  expect((await api.request('POST', '/v1/events/bulk', { events })).status).toBe(202);
+  consumer = await startConsumer({ app: api.app, logger: silentLogger });
+  const second = await startConsumer({ app: api.app, logger: silentLogger });
+  const count = async (): Promise<unknown> => (await api.request('POST', '/v1/events/usage', { event_name: 'wait', aggregation_type: 'COUNT', ...MARCH })).body.value;
+  await vi.waitFor(async () => expect(await count()).toBe(15), WAIT);
+  expect((await api.request('POST', '/v1/events/bulk', { events })).status).toBe(202);
+  await send('waiting-0', [{ id: 'w-last', at: day(2), name: 'wait' }]);
+  await vi.waitFor(async () => expect((await api.request('GET', '/v1/events/w-last')).status).toBe(200), WAIT);
+  await second.stop();
+  expect(await count()).toBe(16);
+});

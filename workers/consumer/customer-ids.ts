@@ -11,16 +11,14 @@ const PER_LOOKUP = 1_000;
 const UNKNOWN = '';
 
 /** Fills in the internal id of customers that exist. What the sender claims stays; usage never depends on it. */
-export function createCustomerIds(customers: Pick<CustomerService, 'list'>): Enrich {
+export function createCustomerIds(customers: Pick<CustomerService, 'findByExternalIds'>): Enrich {
   const known = new LRUCache<string, string>({ max: CACHED, ttl: LIFETIME_MS });
 
   const look = async (tenantId: string, environmentId: string, externalIds: readonly string[]): Promise<void> => {
     const ctx = systemContext(tenantId, environmentId, 'event consumer');
     for (let from = 0; from < externalIds.length; from += PER_LOOKUP) {
       const asked = externalIds.slice(from, from + PER_LOOKUP);
-      const { items } = await customers.list(ctx, { externalIds: asked },
-        { limit: PER_LOOKUP, offset: 0, status: 'published', sort: [], startTime: null, endTime: null, filters: [] });
-      const ids = new Map(items.map((customer) => [customer.externalId, customer.id]));
+      const ids = new Map((await customers.findByExternalIds(ctx, asked)).map((customer) => [customer.externalId, customer.id]));
       for (const externalId of asked) known.set(keyOf({ tenantId, environmentId, externalCustomerId: externalId }), ids.get(externalId) ?? UNKNOWN);
     }
   };
