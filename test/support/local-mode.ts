@@ -38,13 +38,13 @@ export class LocalModeProcess {
   }
 
   /** Resolves when the API is ready and all is announced. Throws with the output when it ends before. */
-  async ready(): Promise<this> {
+  async ready(milliseconds = 110_000): Promise<this> {
     let code: number | undefined;
     void this.exited.then((value) => { code = value; });
     const ready = await until(() => {
       if (code !== undefined) throw new Error(`Local Mode ended with code ${code}:\n${this.#said}`);
       return this.#said.includes('API key');
-    }, 110_000);
+    }, milliseconds);
     if (!ready) throw new Error(`Local Mode does not become ready:\n${this.#said}`);
     return this;
   }
