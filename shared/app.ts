@@ -72,7 +72,7 @@ export function createApp(config: Config, { clock = systemClock }: { clock?: Clo
     database: database(), clock, customers: customers(), subscriptions: subscriptions(), prices: prices(), meters: meters(),
     featuresOfMeters: (ctx, meterIds) => features().ofMeters(ctx, meterIds),
     entitlementsOf: (ctx, planIds) => entitlements().forPlans(ctx, planIds),
-    readUsage: (ctx, requests) => usage().meterUsages(ctx, requests),
+    readUsage: (ctx, requests) => usage().meterUsages(ctx, requests), finalizationDelaySeconds: config.billing.finalization_delay_seconds,
   }));
   const invoices: () => InvoiceService = lazy(() => createInvoiceService(billing()));
   const billingActivities = lazy(() => createBillingActivities({ database: database(), clock, subscriptions: subscriptions(), invoices: invoices(), pageSize: config.billing.page_size }));

@@ -19,9 +19,9 @@ export interface BillingApi extends TestApi {
 }
 
 /** The API with a clock of its own and usage that the test says. */
-export async function startBillingApi(now: DateTime): Promise<BillingApi> {
+export async function startBillingApi(now: DateTime, env: Readonly<Record<string, string>> = {}): Promise<BillingApi> {
   const clock = fixedClock(now);
-  const api = await startTestApi({ clock, env: { FLEXPRICE_CLICKHOUSE_URL: 'http://127.0.0.1:1' } });
+  const api = await startTestApi({ clock, env: { FLEXPRICE_CLICKHOUSE_URL: 'http://127.0.0.1:1', ...env } });
   const billing: BillingApi = {
     ...api, clock,
     usage: () => ZERO,

@@ -23,10 +23,6 @@ export interface BillingDependencies {
   readonly featuresOfMeters: (ctx: RequestContext, meterIds: readonly string[]) => Promise<readonly { readonly id: string; readonly meterId: string | null }[]>;
   readonly entitlementsOf: (ctx: RequestContext, planIds: readonly string[]) => Promise<readonly Entitlement[]>;
   readonly readUsage: ReadUsage;
+  /** How long a draft with usage waits between its first computation and its final one: events that arrive until then still count. */
+  readonly finalizationDelaySeconds: number;
 }
-
-/**
- * How long a computed draft waits before it is finalized. Events that arrive late for a period still count as long as the draft
- * waits; without a wait the invoice is final with the first sweep.
- */
-export const FINALIZATION_DELAY_SECONDS = 0;

@@ -11,7 +11,7 @@ import { type ComputedInvoice, computeInvoice } from '../domain/compute-invoice.
 import type { Invoice, InvoiceLine } from '../domain/invoice.ts';
 import { type DraftCursor, type InvoiceFilter, invoiceRepository, type UnfinishedDraft } from '../repository.ts';
 import { computeDraft } from './compute.ts';
-import { type BillingDependencies, FINALIZATION_DELAY_SECONDS } from './dependencies.ts';
+import type { BillingDependencies } from './dependencies.ts';
 import { draftWithin } from './draft.ts';
 import { finalizeWithin, voidWithin } from './finalize.ts';
 import { gatherInputs } from './gather.ts';
@@ -27,7 +27,7 @@ export interface InvoicePreview { readonly subscription: Subscription; readonly 
 
 /** Use cases of invoices, each under the invoice's row lock. */
 export function createInvoiceService(dependencies: BillingDependencies) {
-  const { database, clock, customers, subscriptions } = dependencies;
+  const { database, clock, customers, subscriptions, finalizationDelaySeconds } = dependencies;
 
   const views = async (tx: TenantTransaction, ctx: RequestContext, invoices: readonly Invoice[], expand: InvoiceExpansion): Promise<InvoiceView[]> => {
     const inside = { ...ctx, transaction: tx };
@@ -45,16 +45,22 @@ export function createInvoiceService(dependencies: BillingDependencies) {
   const finalizeLocked = async (tx: TenantTransaction, ctx: RequestContext, locked: Invoice): Promise<Invoice> =>
     finalizeWithin(tx, ctx, clock, locked, await termsOf({ ...ctx, transaction: tx }, locked));
 
-  const isDue = ({ lastComputedAt }: Invoice): boolean => lastComputedAt !== null && lastComputedAt.plus({ seconds: FINALIZATION_DELAY_SECONDS }) <= clock.now();
+  /** An opening invoice holds no usage that could arrive late. */
+  const isDue = ({ lastComputedAt, billingReason }: Invoice): boolean =>
+    lastComputedAt !== null && (billingReason === 'SUBSCRIPTION_CREATE' || lastComputedAt.plus({ seconds: finalizationDelaySeconds }) <= clock.now());
 
-  /** Computes a draft where that has not been done, and finalizes it once it has waited long enough. On any other invoice it does nothing. */
+  /**
+   * Computes a draft that never was, and finalizes one that has waited long enough, with the usage that has arrived meanwhile.
+   * On any other invoice it does nothing.
+   */
   const process = async (ctx: RequestContext, id: string): Promise<Invoice> => {
     const read = await database.withTenant(ctx, (tx) => invoiceRepository.get(tx, id));
-    const computed = read.invoiceStatus === 'DRAFT' && read.lastComputedAt === null ? await computeDraft(dependencies, ctx, id) : read;
-    if (computed.invoiceStatus !== 'DRAFT' || !isDue(computed)) return computed;
+    if (read.invoiceStatus !== 'DRAFT' || (read.lastComputedAt !== null && !isDue(read))) return read;
+    const computed = await computeDraft(dependencies, ctx, id);
+    if (computed.invoiceStatus !== 'DRAFT' || !(isDue(read) || isDue(computed))) return computed;
     return database.withTenant(ctx, async (tx) => {
       const locked = await invoiceRepository.lock(tx, id);
-      return locked.invoiceStatus === 'DRAFT' && isDue(locked) ? finalizeLocked(tx, ctx, locked) : locked;
+      return locked.invoiceStatus === 'DRAFT' ? finalizeLocked(tx, ctx, locked) : locked;
     });
   };
 
@@ -119,6 +125,6 @@ export function createInvoiceService(dependencies: BillingDependencies) {
 
     /** One page of drafts of all tenants that somebody has to take to the end, for the sweep. */
     unfinished: (after: DraftCursor | null, limit: number): Promise<UnfinishedDraft[]> =>
-      database.asSystem('draft sweep', (tx) => invoiceRepository.unfinished(tx, clock.now().minus({ seconds: FINALIZATION_DELAY_SECONDS }), after, limit)),
+      database.asSystem('draft sweep', (tx) => invoiceRepository.unfinished(tx, clock.now().minus({ seconds: finalizationDelaySeconds }), after, limit)),
   };
 }

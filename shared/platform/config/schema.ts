@@ -89,6 +89,8 @@ export const configSchema = z.strictObject({
   billing: z.strictObject({
     sweep_seconds: positive.default(120),
     page_size: positive.max(1000).default(100),
+    /** Late events still count for so long after a period's first computation; then its invoice is final. */
+    finalization_delay_seconds: z.coerce.number().int().min(0).default(0),
   }).prefault({}),
   log: z.strictObject({
     level: z.enum(['DEBUG', 'INFO', 'WARN', 'ERROR']).default('INFO'),
