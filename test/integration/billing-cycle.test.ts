@@ -57,6 +57,7 @@ describe('November 2023 of an LLM service', () => {
     await api.sweep();
     const [, closing] = await api.invoicesOf(subscription.id);
     expect(amountsOf(closing)).toEqual({ 'Platform fee': '49.00', input_tokens: '54.18', output_tokens: '3.69', requests: '1.53' });
+    // biome-ignore lint/suspicious/noExplicitAny: answers of any shape
     const shown = ({ total, subtotal, amount_due, currency, line_items, period_start, period_end }: Record<string, any>) => ({
       total, subtotal, amount_due, currency, period_start, period_end,
       lines: line_items.map((line: Record<string, unknown>) => [line.price_id, line.amount, line.quantity, line.period_start, line.period_end, line.adjusted_entitlement_quantity]),
@@ -98,12 +99,12 @@ describe('the sweep', () => {
     const made = [];
     for (let count = 0; count < 3; count += 1) made.push((await subscribe({ start_date: '2026-02-01T00:00:00Z' })).subscription.id);
     const seen: string[] = [];
-    let after = null;
+    let after: { time: string; id: string } | null = null;
     do {
-      const page: { currentPeriodEnd: any; id: string }[] = await api.app.subscriptions.due(after, 2);
+      const page: Awaited<ReturnType<BillingApi['app']['subscriptions']['due']>> = await api.app.subscriptions.due(after, 2);
       seen.push(...page.map(({ id }) => id));
       const last = page.at(-1);
-      after = page.length === 2 && last ? { time: last.currentPeriodEnd.toISO(), id: last.id } : null;
+      after = page.length === 2 && last ? { time: last.currentPeriodEnd.toISO() ?? '', id: last.id } : null;
     } while (after !== null);
     expect(seen).toEqual(expect.arrayContaining(made));
     expect(new Set(seen).size).toBe(seen.length);
