@@ -8,7 +8,7 @@ export default defineConfig({
     // Processes of their own: native modules and signal handlers do not survive worker threads.
     pool: 'forks',
     maxWorkers: 2,
-    testTimeout: 30_000,
+    testTimeout: 60_000,
     hookTimeout: 60_000,
   },
 });
