@@ -19,6 +19,7 @@ import { createClickHouse } from '#platform/clickhouse/client.ts';
 import type { Config } from '#platform/config/schema.ts';
 import { createEventLog } from '#platform/event-log/create.ts';
 import type { EventLog } from '#platform/event-log/event-log.ts';
+import type { EventLogLogger } from '#platform/event-log/log.ts';
 import { createOverflow } from '#platform/event-log/overflow.ts';
 import { topicSpecs } from '#platform/event-log/topics.ts';
 import { createDatabase } from '#platform/postgres/database.ts';
@@ -32,7 +33,7 @@ export type App = ReturnType<typeof createApp>;
  * The composition root: every service of the product, built from the configuration when it is first asked for.
  * Nothing is connected by building; engines connect on first use.
  */
-export function createApp(config: Config, { clock = systemClock }: { clock?: Clock } = {}) {
+export function createApp(config: Config, { clock = systemClock, logger }: { clock?: Clock; logger?: EventLogLogger } = {}) {
   const closers: (() => Promise<void>)[] = [];
   const opened = <T extends { close(): Promise<void> }>(engine: T): T => {
     closers.push(() => engine.close());
@@ -41,7 +42,7 @@ export function createApp(config: Config, { clock = systemClock }: { clock?: Clo
 
   const database = lazy(() => opened(createDatabase(config.postgres)));
   const clickhouse = lazy(() => opened(createClickHouse(config)));
-  const eventLog = lazy(async (): Promise<EventLog> => opened(await createEventLog(config)));
+  const eventLog = lazy(async (): Promise<EventLog> => opened(await createEventLog(config, logger)));
   const authenticator = lazy(() => createAuthenticator(config.auth, createPrincipalStore(database()), clock));
   const tenancy = lazy(() => createTenancyService({ database: database(), clock }));
   const customers = lazy(() => createCustomerService({ database: database(), clock }));

@@ -9,7 +9,7 @@ import { startConsumer } from './run.ts';
 runChild(async () => {
   const config = await loadRuntimeConfig();
   const logger = createLogger(config, 'consumer');
-  const app = createApp(config);
+  const app = createApp(config, { logger: fieldLogger(logger) });
   const consumer = await startConsumer({ app, logger: fieldLogger(logger) });
   logger.info('consumer ready');
   return {

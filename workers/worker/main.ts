@@ -11,7 +11,7 @@ import { startWorker } from './run.ts';
 runChild(async () => {
   const config = await loadRuntimeConfig();
   const logger = createLogger(config, 'worker');
-  const app = createApp(config);
+  const app = createApp(config, { logger: fieldLogger(logger) });
   const worker = await startWorker({ app, logger: fieldLogger(logger), workflows: workflows() });
   worker.broken.catch((error: unknown) => {
     logger.critical('the worker cannot go on', errorFields(error));

@@ -8,7 +8,7 @@ export type ClickHouseConfig = Pick<Config, 'clickhouse'>;
 /** Named values of `{name:Type}` placeholders. Caller text travels only here, never in SQL. */
 export type QueryParameters = Readonly<Record<string, unknown>>;
 
-/** The one way to ClickHouse. Errors: `service_unavailable` when the engine does not answer, anything else is a bug and keeps its own text. */
+/** The one way to ClickHouse. Errors: `service_unavailable` when the engine does not answer, anything else is a bug and an error of ClickHouse's own. */
 export interface ClickHouse {
   /** Rows as JSON objects; decimals and 64-bit integers arrive as text. */
   query<Row>(sql: string, parameters?: QueryParameters, settings?: ClickHouseSettings): Promise<Row[]>;
@@ -93,7 +93,7 @@ function wrap(client: ClickHouseClient): ClickHouse {
         // The connection returns to the pool once its answer is read.
         for await (const _ of stream);
       }),
-    command: (sql) => asUnavailable(async () => { await client.command({ query: sql }); }),
+    command: (sql) => asUnavailable(async () => { await client.command({ query: sql }); }, { withQuotes: true }),
     ping: () =>
       asUnavailable(async () => {
         const answer = await client.ping({ select: true });

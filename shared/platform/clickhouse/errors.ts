@@ -26,15 +26,24 @@ const PASSING_CODES = new Set([
   '999', // KEEPER_EXCEPTION
 ]);
 
-/** Runs a call to ClickHouse; an engine that is away or overloaded becomes `service_unavailable`, a wrong statement stays what it is. */
-export async function asUnavailable<Result>(call: () => Promise<Result>): Promise<Result> {
+/**
+ * Runs a call to ClickHouse; an engine that is away or overloaded becomes `service_unavailable`, a wrong statement stays an error of
+ * ClickHouse. What the engine quotes is kept only `withQuotes`: for statements that hold nothing of a tenant's.
+ */
+export async function asUnavailable<Result>(call: () => Promise<Result>, { withQuotes = false }: { withQuotes?: boolean } = {}): Promise<Result> {
   try {
     return await call();
   } catch (error) {
     if (error instanceof DomainError) throw error;
-    if (error instanceof ClickHouseError && !PASSING_CODES.has(error.code)) throw error;
+    if (error instanceof ClickHouseError && !PASSING_CODES.has(error.code)) throw withQuotes ? error : unquoted(error);
     // What is not the engine's own error is a socket, a time-out or a proxy in between.
     if (error instanceof TypeError || error instanceof RangeError || error instanceof SyntaxError) throw error;
-    throw unavailable('clickhouse', error);
+    throw unavailable('clickhouse', error instanceof ClickHouseError ? unquoted(error) : error);
   }
+}
+
+/** What the engine says up to what it quotes: it quotes rows and parameters, which are content of tenants, and messages go to logs. */
+function unquoted({ message, code, type }: ClickHouseError): ClickHouseError {
+  const [said = ''] = message.split(/['"]/, 1);
+  return new ClickHouseError({ message: `${type ?? 'error'} ${code}: ${said.trim()}`, code, ...(type === undefined ? {} : { type }) });
 }

@@ -2,6 +2,7 @@ import middy from '@middy/core';
 import httpCors from '@middy/http-cors';
 import httpRouter from '@middy/http-router';
 import type { Clock } from '#kernel/clock.ts';
+import type { RequestContext } from '#kernel/context.ts';
 import { newId } from '#kernel/ids.ts';
 import { toJson } from '#kernel/wire.ts';
 import { errorFields, type Logger } from '../observability/logger.ts';
@@ -65,11 +66,12 @@ function routeHandler(route: Route, dependencies: GatewayDependencies): Handler 
     const request = readRequest(event);
     const started = performance.now();
     const requestId = request.headers['x-request-id']?.slice(0, 128) || newId('req', dependencies.clock);
-    const log = { operation: route.operationId, request_id: requestId };
+    let log: Record<string, unknown> = { operation: route.operationId, request_id: requestId };
+    const admitted = (ctx: RequestContext): void => { log = { ...log, tenant_id: ctx.tenantId, environment_id: ctx.environmentId }; };
     try {
       const params = Object.fromEntries(Object.entries((event as RoutedEvent).pathParameters ?? {}).map(([name, value]) => [name, decode(value)]));
-      const answer = await handleRoute(route, request, params, requestId, dependencies);
-      dependencies.logger.info('request', { ...log, status: answer.status, duration_ms: Math.round(performance.now() - started), tenant_id: answer.ctx?.tenantId, environment_id: answer.ctx?.environmentId });
+      const answer = await handleRoute(route, request, params, requestId, dependencies, admitted);
+      dependencies.logger.info('request', { ...log, status: answer.status, duration_ms: Math.round(performance.now() - started) });
       return { statusCode: answer.status, headers: headersOf(requestId, answer.body, answer.headers), body: answer.body };
     } catch (error) {
       const reply = errorReply(error);

@@ -25,10 +25,11 @@ export interface HttpAnswer { readonly status: number; readonly body: string; re
 
 /**
  * Answers one request by one route: credential, environment, permission, parsing, idempotency, handler, answer.
- * Throws what the error mapper turns into an error body.
+ * Throws what the error mapper turns into an error body; `onAdmitted` has then told whose request it was.
  */
-export async function handleRoute(route: Route, request: HttpRequest, params: Readonly<Record<string, string>>, requestId: string, dependencies: RouteDependencies): Promise<HttpAnswer> {
+export async function handleRoute(route: Route, request: HttpRequest, params: Readonly<Record<string, string>>, requestId: string, dependencies: RouteDependencies, onAdmitted: (ctx: RequestContext) => void = () => {}): Promise<HttpAnswer> {
   const ctx = route.permission === 'public' ? null : await admit(route, request, requestId, dependencies);
+  if (ctx !== null) onAdmitted(ctx);
   const input = { params: parse(route.params, params, ''), query: parse(route.query, request.query, ''), body: readBody(route, request), rawBody: request.body };
 
   const run = async (runCtx: RequestContext | null): Promise<{ status: number; body: string; headers: Readonly<Record<string, string>> }> => {

@@ -14,5 +14,11 @@ export function createLogger(config: Config, service: string): Logger {
 /** An error as log fields: name, message and stack of it and its causes, without the fields that drivers attach (they hold parameters). */
 export function errorFields(error: unknown): Record<string, unknown> {
   if (!(error instanceof Error)) return { error: { message: String(error) } };
-  return { error: { name: error.name, message: error.message, stack: error.stack, ...(error.cause === undefined ? {} : { cause: errorFields(error.cause).error }) } };
+  return {
+    error: {
+      name: error.name, message: error.message, stack: error.stack,
+      ...(error.cause === undefined ? {} : { cause: errorFields(error.cause).error }),
+      ...(error instanceof AggregateError ? { errors: error.errors.map((each: unknown) => errorFields(each).error) } : {}),
+    },
+  };
 }
