@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Validator } from '@seriousme/openapi-schema-validator';
 import { describe, expect, test } from 'vitest';
 import type { Route } from '#platform/http/route.ts';
 import { allRoutes, generateOpenApi } from '../../scripts/generate-openapi.ts';
@@ -43,4 +44,10 @@ describe('the route tables', () => {
 
 test('openapi.json is what the route tables say; `npm run openapi` writes it anew', async () => {
   expect(readFileSync(join(import.meta.dirname, '../../openapi.json'), 'utf8')).toBe(await generateOpenApi());
+});
+
+test('openapi.json is valid OpenAPI 3.1', async () => {
+  const result = await new Validator().validate(JSON.parse(await generateOpenApi()) as object);
+  expect(result.errors ?? []).toEqual([]);
+  expect(result.valid).toBe(true);
 });
