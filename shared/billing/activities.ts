@@ -39,7 +39,11 @@ export function createBillingActivities({ database, clock, subscriptions, invoic
   };
 
   return {
-    closePeriod: (input) => subscriptions.closePeriod(contextOf(input), input.subscriptionId),
+    closePeriod: async (input) => {
+      const closed = await subscriptions.closePeriod(contextOf(input), input.subscriptionId);
+      // Results are kept in the workflow's history: the id says all.
+      return closed === null ? null : { invoiceId: closed.invoiceId };
+    },
 
     processInvoice: async (input) => ({ invoiceStatus: (await invoices.process(contextOf(input), input.invoiceId)).invoiceStatus }),
 

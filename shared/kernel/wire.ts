@@ -28,8 +28,8 @@ export const timeInput = z
   .string()
   .max(64)
   .transform((value, issues): DateTime => {
-    const time = DateTime.fromISO(value, { setZone: true });
-    if (time.isValid && /(Z|z|[+-]\d\d:?\d\d)$/.test(value) && value.includes('T') && time.year >= 1 && time.year <= 9999) return time.toUTC();
+    const time = DateTime.fromISO(value, { setZone: true }).toUTC();
+    if (time.isValid && /(Z|z|[+-]\d\d:?\d\d)$/.test(value) && value.includes('T') && time.year >= 1 && time.year <= 9999) return time;
     issues.addIssue({ code: 'custom', message: 'must be an RFC 3339 time such as 2026-01-31T00:00:00Z' });
     return z.NEVER;
   })

@@ -11,8 +11,9 @@ const PERIODS = ['DAILY', 'WEEKLY', 'MONTHLY', 'QUARTERLY', 'HALF_YEARLY', 'ANNU
 const STATUSES = ['active', 'paused', 'cancelled', 'incomplete', 'trialing', 'draft'] as const;
 const TYPES = ['standalone', 'delegated_invoicing', 'parent', 'inherited', 'grouped_invoicing'] as const;
 
+const seats = amountInput.refine((value) => value.lt('1e12') && value.decimalPlaces() <= 30, 'must be below 1e12').meta({ type: 'string' });
 const OverrideLineItem = z.object({
-  ...priceTerms, price_id: requiredText, billing_model: blankable(priceTerms.billing_model), quantity: blankable(amountInput),
+  ...priceTerms, price_id: requiredText, billing_model: blankable(priceTerms.billing_model), quantity: blankable(seats),
   price_unit_amount: z.unknown().optional(), price_unit_tiers: z.unknown().optional(),
 });
 

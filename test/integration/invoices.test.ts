@@ -69,6 +69,8 @@ describe('invoices', () => {
     const lines = async (more: object) => (await api.made('POST', '/v1/invoices/preview', { subscription_id: id, ...more })).line_items.map((line: { display_name: string }) => line.display_name);
     expect(await lines({})).toEqual(['Platform fee', 'input_tokens', 'output_tokens', 'requests']);
     expect(await lines({ hide_zero_charges_line_items: true })).toEqual(['Platform fee', 'requests']);
+    expect((await post('/v1/invoices/preview', { subscription_id: id, period_start: '0001-01-01T00:00:00Z' })).status).toBe(400);
+    expect((await post('/v1/subscriptions/usage', { subscription_id: id, start_time: '1900-01-01T00:00:00Z' })).status).toBe(400);
     expect((await post('/v1/invoices/preview', { subscription_id: id, period_start: '2026-03-02T00:00:00Z', period_end: '2026-03-01T00:00:00Z' })).status).toBe(400);
   });
 });

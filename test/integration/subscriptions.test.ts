@@ -88,7 +88,8 @@ describe('create', () => {
   test.each([
     [{ customer_id: undefined }, 400, 'customer_id'], [{ customer_id: 'cust_unknown' }, 404, 'customer'], [{ plan_id: 'plan_unknown' }, 404, 'plan'], [{ currency: 'eur' }, 400, 'plan_id'],
     [{ currency: 'dollars' }, 400, 'currency'], [{ billing_period: 'ONETIME' }, 400, 'billing_period'], [{ billing_period: 'DECADE' }, 400, 'billing_period'], [{ billing_period_count: 0 }, 400, 'billing_period_count'],
-    [{ end_date: '2026-02-01T00:00:00Z' }, 400, 'end_date'], [{ start_date: 'yesterday' }, 400, 'start_date'], [{ subscription_status: 'draft' }, 400, 'subscription_status'],
+    [{ end_date: '2026-02-01T00:00:00Z' }, 400, 'end_date'], [{ start_date: 'yesterday' }, 400, 'start_date'], [{ start_date: '1970-01-01T00:00:00Z' }, 400, 'start_date'],
+    [{ billing_anchor: '0001-01-01T00:00:00+14:00' }, 400, 'billing_anchor'], [{ start_date: '9999-12-01T00:00:00Z' }, 400, 'billing_period_count'], [{ override_line_items: [{ price_id: 'x', quantity: '1e99' }] }, 400, 'quantity'], [{ subscription_status: 'draft' }, 400, 'subscription_status'],
     [{ payment_behavior: 'error_if_incomplete' }, 400, 'payment_behavior'], [{ commitment_amount: '100' }, 400, 'commitment_amount'], [{ trial_period_days: 14 }, 400, 'trial_period_days'],
     [{ phases: [{ start_date: '2026-04-01T00:00:00Z' }] }, 400, 'phases'], [{ coupons: ['coupon_1'] }, 400, 'coupons'], [{ override_line_items: [{ price_id: 'price_unknown' }] }, 400, 'price_id'],
     [{ metadata: { a: 1 } }, 400, 'metadata'],

@@ -1,6 +1,7 @@
 import { type AggregatedEntitlement, mergeEntitlements } from '#entitlements/domain.ts';
 import type { Period } from '#kernel/calendar/period.ts';
 import type { RequestContext } from '#kernel/context.ts';
+import { invalid } from '#kernel/errors.ts';
 import type { Meter } from '#metering/domain/meter.ts';
 import type { MeterSnapshot } from '../domain/calculation.ts';
 import type { ReferencePoint } from '../domain/fixed-charges.ts';
@@ -8,6 +9,16 @@ import type { BilledItem, EntitlementSource, InvoiceBasis, UsageAnswer } from '.
 import { usageQuestions } from '../domain/usage-charges.ts';
 import type { BillingDependencies } from './dependencies.ts';
 import { readUsage } from './read-usage.ts';
+
+/** Longest range that a caller may ask about: daily allowances make a window of every day. */
+const LONGEST_RANGE = { years: 30 } as const;
+
+/** The range of a question from outside. Throws a validation error for one that is empty, turned round, or out of all proportion. */
+export function askedPeriod(start: Period['start'], end: Period['end'], field: string): Period {
+  if (end <= start) throw invalid(field, 'must be after the start of the range');
+  if (end > start.plus(LONGEST_RANGE)) throw invalid(field, `must not be more than ${LONGEST_RANGE.years} years after the start of the range`);
+  return { start, end };
+}
 
 /** What an invoice is about. */
 export interface InvoiceScope {

@@ -1,7 +1,7 @@
 import type { Customer } from '#customers/domain.ts';
 import type { Period } from '#kernel/calendar/period.ts';
 import type { RequestContext } from '#kernel/context.ts';
-import { DomainError, invalid, invalidOperation } from '#kernel/errors.ts';
+import { DomainError, invalidOperation } from '#kernel/errors.ts';
 import type { ListOptions, Page } from '#kernel/pagination.ts';
 import type { TenantTransaction } from '#platform/postgres/database.ts';
 import { currentPeriod } from '#subscriptions/domain/periods.ts';
@@ -14,7 +14,7 @@ import { computeDraft } from './compute.ts';
 import type { BillingDependencies } from './dependencies.ts';
 import { draftWithin } from './draft.ts';
 import { finalizeWithin, voidWithin } from './finalize.ts';
-import { gatherInputs } from './gather.ts';
+import { askedPeriod, gatherInputs } from './gather.ts';
 
 export type InvoiceService = ReturnType<typeof createInvoiceService>;
 
@@ -117,8 +117,7 @@ export function createInvoiceService(dependencies: BillingDependencies) {
     /** The subscription's next invoice as it would be now; its current period unless told. Writes nothing. */
     preview: async (ctx: RequestContext, { subscriptionId, start, end }: { subscriptionId: string; start: Period['start'] | null; end: Period['end'] | null }): Promise<InvoicePreview> => {
       const current = currentPeriod(await subscriptions.get(ctx, subscriptionId));
-      const period = { start: start ?? current.start, end: end ?? current.end };
-      if (period.end <= period.start) throw invalid('period_end', 'must be after period_start');
+      const period = askedPeriod(start ?? current.start, end ?? current.end, 'period_end');
       const { basis, usage } = await gatherInputs(dependencies, ctx, { subscriptionId, referencePoint: 'preview', period, fullPeriodEnd: null });
       return { subscription: basis.subscription, period, computed: computeInvoice({ ...basis, usage, invoiced: [] }) };
     },

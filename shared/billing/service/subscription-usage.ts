@@ -3,10 +3,9 @@ import type { Period } from '#kernel/calendar/period.ts';
 import { later } from '#kernel/calendar/period.ts';
 import type { RequestContext } from '#kernel/context.ts';
 import { type Decimal, sum } from '#kernel/decimal.ts';
-import { invalid } from '#kernel/errors.ts';
 import { computeInvoice } from '../domain/compute-invoice.ts';
 import type { BillingDependencies } from './dependencies.ts';
-import { gatherInputs } from './gather.ts';
+import { askedPeriod, gatherInputs } from './gather.ts';
 
 /** Usage of one line item with what it costs so far. */
 export interface UsageOfLine {
@@ -32,8 +31,7 @@ export async function subscriptionUsage(dependencies: BillingDependencies, ctx: 
   const subscription = await subscriptions.get(ctx, request.subscriptionId);
   const start = request.start ?? (request.lifetime ? subscription.startDate : subscription.currentPeriodStart);
   const end = request.end ?? (request.lifetime ? later(subscription.currentPeriodEnd, clock.now()) : subscription.currentPeriodEnd);
-  if (end <= start) throw invalid('end_time', 'must be after start_time');
-  const period = { start, end };
+  const period = askedPeriod(start, end, 'end_time');
   const { basis, usage } = await gatherInputs(dependencies, ctx, { subscriptionId: subscription.id, referencePoint: 'cancel', period, fullPeriodEnd: null });
   const items = basis.items.filter(({ price }) => price.type === 'USAGE');
   const lines = computeInvoice({ ...basis, items, usage, invoiced: [] }).lines.map((line): UsageOfLine => {

@@ -7,9 +7,6 @@ const UNSUPPORTED: Readonly<Record<string, readonly unknown[]>> = {
   phases: [], subscription_coupons: [], tax_rate_overrides: [], trial_period_days: ['0'],
 };
 
-/** Names of the fields that `refuseUnsupported` looks at. */
-export const UNSUPPORTED_FIELDS: readonly string[] = Object.keys(UNSUPPORTED);
-
 /**
  * Refuses a request for what would not be billed as asked, before anything is written (billing.md section 12, rule 27).
  * Keys are wire names; an empty value asks for nothing.

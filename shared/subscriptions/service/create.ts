@@ -15,6 +15,9 @@ import type { CollectionMethod, PaymentBehavior, ProrationBehavior, Subscription
 import { type NewLineItem, type NewSubscription, subscriptionRepository } from '../repository.ts';
 import type { SubscriptionDependencies } from './dependencies.ts';
 
+const EARLIEST_YEAR = 2000;
+const LATEST_YEAR = 9999;
+
 export interface LineOverride { readonly priceId: string; readonly quantity: Decimal | null; readonly terms: PriceTermsChange | null }
 
 /** What a caller decides about a new subscription; null leaves it to the rules. */
@@ -91,7 +94,10 @@ function draftOf(request: CreateSubscription, customer: Customer, now: DateTime,
     billingPeriod, billingPeriodCount, timezone, endDate, cancelAt: null,
     billingAnchor: billingAnchor({ cycle: request.billingCycle, explicit: request.billingAnchor, start: startDate, period: billingPeriod, timezone }),
   };
+  // Every period since the start is closed one by one: a typing error in the year must not make thousands of invoices.
+  if (startDate.year < EARLIEST_YEAR) throw invalid('start_date', `must not be before ${EARLIEST_YEAR}`);
   const first = periodFrom(rhythm, startDate);
+  if (first.end.year > LATEST_YEAR) throw invalid('billing_period_count', `the first period must end by the year ${LATEST_YEAR}`);
   return {
     ...rhythm, id, lookupKey: request.lookupKey, customerId: customer.id, planId: request.planId, subscriptionStatus: 'active', subscriptionType: 'standalone',
     currency: request.currency, billingCadence: 'RECURRING', billingCycle: request.billingCycle, startDate, currentPeriodStart: first.start, currentPeriodEnd: first.end,
