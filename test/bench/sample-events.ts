@@ -1,4 +1,4 @@
-/** A request for an event as an LLM gateway sends it, about 285 bytes of JSON. The same index gives the same event. */
+/** A request for an event as an LLM gateway sends it, about 270 bytes of JSON. The same index gives the same event. */
 export function sampleEvent(index: number, customers: number): Record<string, unknown> {
   return {
     event_id: `bench-event-${String(index).padStart(12, '0')}`,
