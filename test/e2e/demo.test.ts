@@ -5,7 +5,8 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { runDemo } from '#local/demo/run.ts';
 import { freePort } from '#local/ports.ts';
 import { LocalModeProcess } from '#test/support/local-mode.ts';
-import { type ExpectedCustomer, expectedOf } from './expected-demo.ts';
+import { DEMO_CUSTOMERS as CUSTOMERS, DEMO_METERED as METERED, expectedLines, linesOf } from './demo-figures.ts';
+import type { ExpectedCustomer } from './expected-demo.ts';
 
 // biome-ignore lint/suspicious/noExplicitAny: answers of any shape
 type Json = any;
@@ -14,16 +15,6 @@ const API_KEY = 'sk_local_demo_test_key';
 const NOVEMBER = { start_time: '2023-11-01T00:00:00Z', end_time: '2023-12-01T00:00:00Z' };
 const START_MS = 300_000;
 const WAIT = { timeout: 60_000, interval: 100 };
-
-const CUSTOMERS = [
-  { id: 'code-assist', name: 'Code Assist', expected: expectedOf('code'), literal: { requests: 8_819, input: '54.18', output: '3.69', request: '1.53', total: '59.40' } },
-  { id: 'chat', name: 'Chat', expected: expectedOf('conv'), literal: { requests: 19_366, input: '67.09', output: '61.33', request: '5.75', total: '134.17' } },
-] as const;
-const METERED = [
-  { key: 'llm-input-tokens', display: 'Input tokens', field: 'input', usage: { aggregation_type: 'SUM', property_name: 'context_tokens' } },
-  { key: 'llm-output-tokens', display: 'Output tokens', field: 'output', usage: { aggregation_type: 'SUM', property_name: 'generated_tokens' } },
-  { key: 'llm-requests', display: 'Requests', field: 'request', usage: { aggregation_type: 'COUNT' } },
-] as const;
 
 let parent: string;
 let port: number;
@@ -116,9 +107,7 @@ describe.sequential('the demonstration', { timeout: START_MS }, () => {
     expect(opening).toMatchObject({ ...period, billing_reason: 'SUBSCRIPTION_CREATE', total: '49', amount_due: '49', line_items: [{ display_name: 'Platform fee', amount: '49', quantity: '1' }] });
     expect(opening.line_items).toHaveLength(1);
     expect(november).toMatchObject({ ...period, billing_reason: 'SUBSCRIPTION_CYCLE', subtotal: expected.total, total: expected.total, amount_due: expected.total });
-    expect(november.line_items.map(({ display_name, amount, quantity }: Json) => ({ display_name, amount, quantity }))).toEqual(
-      METERED.map(({ display, field }) => ({ display_name: display, amount: expected[field].amount, quantity: expected[field].billed })),
-    );
+    expect(linesOf(november)).toEqual(expectedLines(expected));
     expect(november.invoice_number).toMatch(/^INV-\d{6}-\d{5}$/);
     expect(november.invoice_number).not.toBe(opening.invoice_number);
   });

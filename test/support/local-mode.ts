@@ -10,6 +10,8 @@ export interface LocalModeOptions {
   readonly dataDir: string;
   readonly port: number;
   readonly env?: Readonly<Record<string, string>>;
+  /** Such as `--real`. */
+  readonly args?: readonly string[];
 }
 
 /** A Local Mode as `npm start` runs it, in processes of its own. */
@@ -20,10 +22,10 @@ export class LocalModeProcess {
   readonly #process: ChildProcess;
   #said = '';
 
-  constructor({ dataDir, port, env = {} }: LocalModeOptions) {
+  constructor({ dataDir, port, env = {}, args = [] }: LocalModeOptions) {
     this.url = `http://127.0.0.1:${port}`;
     this.#dataDir = dataDir;
-    this.#process = spawn(process.execPath, [join(ROOT, 'local/start.ts')], {
+    this.#process = spawn(process.execPath, [join(ROOT, 'local/start.ts'), ...args], {
       cwd: ROOT,
       env: { ...withoutConfiguration(process.env), FLEXPRICE_CONFIG_FILE: 'no-such-file.yaml', FLEXPRICE_LOCAL_DATA_DIR: dataDir, FLEXPRICE_SERVER_PORT: String(port), FLEXPRICE_LOCAL_DEMO: 'false', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
@@ -60,6 +62,10 @@ export class LocalModeProcess {
     const pids = new Map(Object.entries(recorded).map(([name, { pid }]) => [name, pid]));
     const postmaster = join(this.#dataDir, 'postgres/cluster/postmaster.pid');
     if (existsSync(postmaster)) pids.set('postgres', Number(readFileSync(postmaster, 'utf8').split('\n')[0]));
+    for (const engine of ['kafka', 'temporal']) {
+      const file = join(this.#dataDir, engine, `${engine}.pid`);
+      if (existsSync(file)) pids.set(engine, Number(readFileSync(file, 'utf8')));
+    }
     return pids.set('supervisor', this.#process.pid as number);
   }
 
