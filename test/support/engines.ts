@@ -12,9 +12,9 @@ const TEMPLATE = 'flexprice_template';
 const DRAFT = 'flexprice_template_draft';
 const START_MS = 60_000;
 
-/** The configuration of a test: the defaults, and what the test says in `FLEXPRICE_*` variables. Nothing of the machine's own. */
+/** The configuration of a test: the defaults without the wait for late events, and what the test says in `FLEXPRICE_*` variables. Nothing of the machine's own. */
 export function testConfig(env: Readonly<Record<string, string>> = {}): Config {
-  return loadConfig({ env, file: 'no-such-file.yaml' });
+  return loadConfig({ env, file: 'no-such-file.yaml', defaults: { FLEXPRICE_BILLING_FINALIZATION_DELAY_SECONDS: '0' } });
 }
 
 export interface TestPostgres { readonly config: Config['postgres']; drop(): Promise<void> }

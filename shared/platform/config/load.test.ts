@@ -31,14 +31,14 @@ describe('precedence', () => {
 
   test('defaults, where nothing is said', () => {
     const config = loadConfig({ env: {}, file: NO_FILE });
-    expect(config.billing).toEqual({ sweep_seconds: 120, page_size: 100, finalization_delay_seconds: 0 });
+    expect(config.billing).toEqual({ sweep_seconds: 120, page_size: 100, finalization_delay_seconds: 7200 });
     expect(config.server.port).toBeUndefined();
     expect(config.deployment.mode).toBe('local');
   });
 
   test('the file wins over defaults, the environment over the file, value by value', () => {
     const config = loadConfig({ env: { FLEXPRICE_BILLING_SWEEP_SECONDS: '5' }, file: file() });
-    expect(config.billing).toEqual({ sweep_seconds: 5, page_size: 10, finalization_delay_seconds: 0 });
+    expect(config.billing).toEqual({ sweep_seconds: 5, page_size: 10, finalization_delay_seconds: 7200 });
     expect(config.kafka.brokers).toEqual(['a:9092', 'b:9092']);
   });
 

@@ -90,7 +90,11 @@ export const configSchema = z.strictObject({
     sweep_seconds: positive.default(120),
     page_size: positive.max(1000).default(100),
     /** Late events still count for so long after a period's first computation; then its invoice is final. */
-    finalization_delay_seconds: z.coerce.number().int().min(0).default(0),
+    finalization_delay_seconds: z.coerce.number().int().min(0).default(7200),
+  }).prefault({}),
+  metrics: z.strictObject({
+    /** Writes metrics in CloudWatch's embedded format to stdout. */
+    enabled: flag.default(false),
   }).prefault({}),
   log: z.strictObject({
     level: z.enum(['DEBUG', 'INFO', 'WARN', 'ERROR']).default('INFO'),
