@@ -4,7 +4,8 @@ import { writable } from '../engines/account.ts';
 import { freePort, isFree, portFrom } from '../ports.ts';
 import { StartError } from '../start-error.ts';
 
-const DEFAULT_PORT = 8080;
+/** Of the API, where the configuration names none. */
+export const DEFAULT_PORT = 8080;
 const NEEDED_BYTES = 1.5 * 1024 ** 3;
 
 /** Throws StartError when the folder cannot be written to or its disk is nearly full. */

@@ -13,7 +13,7 @@ import { type Engine, embeddedEngines } from './engines.ts';
 import { childEnvironment } from './environment.ts';
 import { Keeper } from './keeper.ts';
 import { type Output, seconds } from './output.ts';
-import { checkDisk, serverPort } from './preflight.ts';
+import { checkDisk, DEFAULT_PORT, serverPort } from './preflight.ts';
 
 /** Our own processes. They stop in this order: first nobody is let in, then what is under way is finished. All of a stop, with the engines, takes at most 10 s. */
 const CHILDREN = [
@@ -52,6 +52,7 @@ export class Supervisor {
     this.#dataDir = dataDir;
     await checkDisk(dataDir.path);
     const port = await serverPort(this.#options.config.server);
+    if (this.#options.config.server.port === undefined && port !== DEFAULT_PORT) output.warn(`Port ${DEFAULT_PORT} is taken: the API gets ${port}`);
     let config = this.#effective(dataDir.path, port);
 
     const startedAt = performance.now();
