@@ -22,6 +22,7 @@ import type { EventLog } from '#platform/event-log/event-log.ts';
 import type { EventLogLogger } from '#platform/event-log/log.ts';
 import { createOverflow } from '#platform/event-log/overflow.ts';
 import { topicSpecs } from '#platform/event-log/topics.ts';
+import { type Metrics, silentMetrics } from '#platform/observability/metrics.ts';
 import { createDatabase } from '#platform/postgres/database.ts';
 import { createSubscriptionService, type SubscriptionService } from '#subscriptions/service/subscription.ts';
 import { createPrincipalStore } from '#tenancy/principals.ts';
@@ -33,7 +34,7 @@ export type App = ReturnType<typeof createApp>;
  * The composition root: every service of the product, built from the configuration when it is first asked for.
  * Nothing is connected by building; engines connect on first use.
  */
-export function createApp(config: Config, { clock = systemClock, logger }: { clock?: Clock; logger?: EventLogLogger } = {}) {
+export function createApp(config: Config, { clock = systemClock, logger, metrics = silentMetrics }: { clock?: Clock; logger?: EventLogLogger; metrics?: Metrics } = {}) {
   const closers: (() => Promise<void>)[] = [];
   const opened = <T extends { close(): Promise<void> }>(engine: T): T => {
     closers.push(() => engine.close());
@@ -43,14 +44,14 @@ export function createApp(config: Config, { clock = systemClock, logger }: { clo
   const database = lazy(() => opened(createDatabase(config.postgres)));
   const clickhouse = lazy(() => opened(createClickHouse(config)));
   const eventLog = lazy(async (): Promise<EventLog> => opened(await createEventLog(config, logger)));
-  const authenticator = lazy(() => createAuthenticator(config.auth, createPrincipalStore(database()), clock));
+  const authenticator = lazy(() => createAuthenticator(config.auth, createPrincipalStore(database()), clock, metrics));
   const tenancy = lazy(() => createTenancyService({ database: database(), clock }));
   const customers = lazy(() => createCustomerService({ database: database(), clock }));
   const meters = lazy(() => createMeterService({ database: database(), clock }));
   const usage = lazy(() => createUsageService({ clickhouse: clickhouse(), meters: meters(), customers: customers(), clock }));
   const events = lazy(() => createEventService({ clickhouse: clickhouse(), meters: meters(), customers: customers() }));
   const ingest = lazy(async (): Promise<IngestService> =>
-    createIngestService({ eventLog: await eventLog(), overflow: opened(await createOverflow(config)), clock, config }));
+    createIngestService({ eventLog: await eventLog(), overflow: opened(await createOverflow(config)), clock, config, metrics }));
   const features = lazy(() => createFeatureService({ database: database(), clock, meters: meters(), isInUse: isFeatureInUse }));
   const prices = lazy(() => createPriceService({ database: database(), clock, meters: meters() }));
   const entitlements = lazy(() => createEntitlementService({ database: database(), clock, features, plans }));
@@ -79,7 +80,7 @@ export function createApp(config: Config, { clock = systemClock, logger }: { clo
   const billingActivities = lazy(() => createBillingActivities({ database: database(), clock, subscriptions: subscriptions(), invoices: invoices(), pageSize: config.billing.page_size }));
 
   return {
-    config, clock,
+    config, clock, metrics,
     get database() { return database(); },
     get clickhouse() { return clickhouse(); },
     /** A promise: the adapter is loaded on demand. */

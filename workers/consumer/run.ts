@@ -3,6 +3,7 @@ import { createEventConsumer } from '#metering/service/consume.ts';
 import type { LogBatch, Subscription } from '#platform/event-log/event-log.ts';
 import type { EventLogLogger } from '#platform/event-log/log.ts';
 import { TOPICS } from '#platform/event-log/topics.ts';
+import { startLagProbe } from './lag-probe.ts';
 import { createCustomerIds } from './customer-ids.ts';
 
 export const EVENT_CONSUMER_GROUP = 'event-store';
@@ -19,9 +20,9 @@ export interface RunningConsumer {
  * its own, so that a tenant who was put aside cannot hold up the others.
  */
 export async function startConsumer({ app, logger }: { readonly app: App; readonly logger: EventLogLogger }): Promise<RunningConsumer> {
-  const { clickhouse, customers, clock, config } = app;
+  const { clickhouse, customers, clock, config, metrics } = app;
   const eventLog = await app.eventLog;
-  const consumer = createEventConsumer({ clickhouse, eventLog, clock, enrich: createCustomerIds(customers) });
+  const consumer = createEventConsumer({ clickhouse, eventLog, clock, enrich: createCustomerIds(customers), metrics });
 
   const handler = async (batch: LogBatch): Promise<void> => {
     const counts = await consumer.consume(batch);
@@ -41,5 +42,7 @@ export async function startConsumer({ app, logger }: { readonly app: App; readon
     await Promise.allSettled(subscriptions.map((subscription) => subscription.stop()));
     throw error;
   }
-  return { stop: async () => { await Promise.all(subscriptions.map((subscription) => subscription.stop())); } };
+  const groups = [TOPICS.events, TOPICS.eventsLazy].map((topic) => ({ group: `${EVENT_CONSUMER_GROUP}-${topic}`, topic }));
+  const probe = startLagProbe({ eventLog, metrics, logger, groups });
+  return { stop: async () => { await Promise.all([probe.stop(), ...subscriptions.map((subscription) => subscription.stop())]); } };
 }

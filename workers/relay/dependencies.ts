@@ -1,6 +1,7 @@
 import type { Clock } from '#kernel/clock.ts';
 import type { EventLog } from '#platform/event-log/event-log.ts';
 import type { EventLogLogger } from '#platform/event-log/log.ts';
+import type { Metrics } from '#platform/observability/metrics.ts';
 import type { Database } from '#platform/postgres/database.ts';
 import type { JobDriver } from '#platform/workflows/job.ts';
 
@@ -10,6 +11,7 @@ export interface RelayDependencies {
   readonly jobs: Pick<JobDriver, 'start'>;
   readonly clock: Clock;
   readonly logger: EventLogLogger;
+  readonly metrics?: Metrics;
 }
 
 export function messageOf(error: unknown): string {

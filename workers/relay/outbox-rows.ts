@@ -44,6 +44,12 @@ export const outboxRows = {
       .orderBy('position').limit(limit).forUpdate().skipLocked().execute();
   },
 
+  /** When the oldest row came that is not published; null when all are. */
+  async oldestUnpublished(tx: SystemTransaction): Promise<DateTime | null> {
+    const row = await tx.selectFrom('outbox').select((eb) => eb.fn.min('createdAt').as('oldest')).where('publishedAt', 'is', null).executeTakeFirst();
+    return row?.oldest ?? null;
+  },
+
   async markPublished(tx: SystemTransaction, ids: readonly string[], now: DateTime): Promise<void> {
     if (ids.length > 0) await tx.updateTable('outbox').set({ publishedAt: now, nextAttemptAt: null }).where('id', 'in', ids).execute();
   },

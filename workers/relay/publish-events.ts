@@ -8,6 +8,9 @@ import { outboxRows } from './outbox-rows.ts';
 /** After so many refusals in a row the log is taken to be away, and the round ends. */
 const FAILURES_IN_A_ROW = 3;
 
+/** Counted here, where the change is committed. */
+const INVOICE_FINALIZED = 'invoice.update.finalized';
+
 /** What became of a row; without a failure it is in the log. */
 interface Outcome { readonly row: OutboxRow; readonly failure?: string }
 
@@ -16,13 +19,15 @@ interface Outcome { readonly row: OutboxRow; readonly failure?: string }
  * a crash between the two publishes them again with the same ids, which consumers drop.
  * @returns the number of rows looked at
  */
-export async function publishEvents({ database, eventLog, clock, logger }: RelayDependencies, batchSize: number): Promise<number> {
+export async function publishEvents({ database, eventLog, clock, logger, metrics }: RelayDependencies, batchSize: number): Promise<number> {
   return database.asSystem('relay events', async (tx) => {
     if (!await outboxRows.tryPublishingLock(tx)) return 0;
     const rows = await outboxRows.dueEvents(tx, batchSize, clock.now());
     if (rows.length === 0) return 0;
     const outcomes = await publish(eventLog, rows);
     await outboxRows.markPublished(tx, outcomes.filter(({ failure }) => failure === undefined).map(({ row }) => row.id), clock.now());
+    const finalized = outcomes.filter(({ row, failure }) => failure === undefined && row.eventName === INVOICE_FINALIZED).length;
+    if (finalized > 0) metrics?.record('InvoicesFinalised', finalized);
     for (const { row, failure } of outcomes) {
       if (failure === undefined) continue;
       logger.error('a system event could not be published', { id: row.id, event_name: row.eventName, failures: row.failureCount + 1, reason: failure });

@@ -8,6 +8,7 @@ import { startJobs } from './start-jobs.ts';
 const RETENTION = { days: 7 };
 const DELETED_PER_ROUND = 5_000;
 const DELETE_INTERVAL_MS = 600_000;
+const MEASURE_INTERVAL_MS = 30_000;
 
 export interface RelayOptions {
   /** Rows per round and kind. Default 500. */
@@ -28,7 +29,7 @@ export interface Relay {
  * independent loops: an outage of the one engine does not hold up the other.
  */
 export function startRelay(dependencies: RelayDependencies, { batchSize = 500, pollMs = 1_000 }: RelayOptions = {}): Relay {
-  const { database, clock, logger } = dependencies;
+  const { database, clock, logger, metrics } = dependencies;
   const loop = (what: string, intervalMs: number, work: () => Promise<boolean>) =>
     startPollLoop({ intervalMs, work, onError: (error) => logger.warn(`${what} failed, trying again`, { reason: messageOf(error) }) });
 
@@ -39,8 +40,14 @@ export function startRelay(dependencies: RelayDependencies, { batchSize = 500, p
   const deleting = loop('deleting published outbox rows', DELETE_INTERVAL_MS, () => database.asSystem('relay retention', async (tx) =>
     await outboxRows.deletePublished(tx, clock.now().minus(RETENTION), DELETED_PER_ROUND) === DELETED_PER_ROUND));
 
+  const measuring = metrics?.enabled ? loop('reading the age of the outbox', MEASURE_INTERVAL_MS, async () => {
+    const oldest = await database.asSystem('outbox age', (tx) => outboxRows.oldestUnpublished(tx));
+    metrics.record('OutboxAgeSeconds', oldest === null ? 0 : Math.max(0, clock.now().diff(oldest).as('seconds')));
+    return false;
+  }) : undefined;
+
   return {
     wake: () => { for (const each of loops) each.wake(); },
-    stop: async () => { await Promise.all([...loops, deleting].map((each) => each.stop())); },
+    stop: async () => { await Promise.all([...loops, deleting, measuring].map((each) => each?.stop())); },
   };
 }

@@ -5,13 +5,16 @@ import { runChild } from '#local/child.ts';
 import { loadRuntimeConfig } from '#platform/config/runtime.ts';
 import { fieldLogger } from '#platform/observability/field-logger.ts';
 import { createLogger, errorFields } from '#platform/observability/logger.ts';
+import { createMetrics, flushEvery } from '#platform/observability/metrics.ts';
 import { startWorker } from './run.ts';
 
 // The process of FLEXPRICE_DEPLOYMENT_MODE=worker.
 runChild(async () => {
   const config = await loadRuntimeConfig();
   const logger = createLogger(config, 'worker');
-  const app = createApp(config, { logger: fieldLogger(logger) });
+  const metrics = await createMetrics(config, 'worker');
+  const flushing = flushEvery(metrics);
+  const app = createApp(config, { logger: fieldLogger(logger), metrics });
   const worker = await startWorker({ app, logger: fieldLogger(logger), workflows: workflows() });
   worker.broken.catch((error: unknown) => {
     logger.critical('the worker cannot go on', errorFields(error));
@@ -22,6 +25,7 @@ runChild(async () => {
     stop: async () => {
       await worker.stop();
       await app.close();
+      flushing.stop();
     },
   };
 });

@@ -27,14 +27,14 @@ export interface WorkerProcessOptions {
 
 /** The process of FLEXPRICE_DEPLOYMENT_MODE=worker: the jobs and their schedules, the outbox relay with the overflow's replay, and the audit log's consumer. */
 export async function startWorker({ app, logger, workflows }: WorkerProcessOptions): Promise<RunningWorker> {
-  const { config, clock, database } = app;
+  const { config, clock, database, metrics } = app;
   const eventLog = await app.eventLog;
   const engine = await startJobEngine({ app, jobs: JOBS, schedules: schedulesOf(config), workflows, logger });
   const audit = await startAuditConsumer({ eventLog, audit: createAuditRepository(app.clickhouse), clock, logger }).catch(async (error: unknown) => {
     await engine.stop();
     throw error;
   });
-  const relay = startRelay({ database, eventLog, jobs: engine.driver, clock, logger });
+  const relay = startRelay({ database, eventLog, jobs: engine.driver, clock, logger, metrics });
   const overflow = await createOverflow(config);
   const replay = startOverflowReplay({ overflow, eventLog, logger });
   const listener = listenToOutbox(config.postgres, () => relay.wake(), logger);

@@ -2,6 +2,7 @@ import type { Clock } from '#kernel/clock.ts';
 import type { ClickHouse } from '#platform/clickhouse/client.ts';
 import type { EventLog, LogBatch, LogRecord } from '#platform/event-log/event-log.ts';
 import { dlqOf, HEADERS, TOPICS, type TopicName } from '#platform/event-log/topics.ts';
+import { type Metrics, silentMetrics } from '#platform/observability/metrics.ts';
 import { decide, type Decision } from '../domain/decide.ts';
 import type { LoggedEvent } from '../domain/event.ts';
 import { createEventStore } from '../repository/event-store.ts';
@@ -18,6 +19,7 @@ export interface ConsumeDependencies {
   readonly eventLog: Pick<EventLog, 'append'>;
   readonly enrich: Enrich;
   readonly clock: Clock;
+  readonly metrics?: Metrics;
 }
 
 /** What became of a batch: every event of it is in exactly one of the three. */
@@ -36,7 +38,7 @@ export interface ConsumedBatch { readonly stored: number; readonly duplicates: n
  * (one customer's events are in one partition, which has one owner). Then both copies count, each for its customer;
  * the registry keeps both claims, so that they can be found.
  */
-export function createEventConsumer({ clickhouse, eventLog, enrich, clock }: ConsumeDependencies) {
+export function createEventConsumer({ clickhouse, eventLog, enrich, clock, metrics = silentMetrics }: ConsumeDependencies) {
   const registry = createEventRegistry(clickhouse);
   const store = createEventStore(clickhouse);
   const oneByOne = serialised();
@@ -47,6 +49,15 @@ export function createEventConsumer({ clickhouse, eventLog, enrich, clock }: Con
     return decision;
   });
 
+  const tell = (stored: readonly LoggedEvent[], poison: number, milliseconds: number): void => {
+    if (!metrics.enabled) return;
+    metrics.record('BatchInsertMs', milliseconds);
+    metrics.record('RowsInserted', stored.length);
+    if (poison > 0) metrics.record('PoisonMessages', poison);
+    const oldest = stored.reduce((least, { ingestedAt }) => Math.min(least, ingestedAt), Number.POSITIVE_INFINITY);
+    if (stored.length > 0) metrics.record('EventAgeSeconds', Math.max(0, clock.now().toMillis() - oldest) / 1000);
+  };
+
   return {
     /**
      * Stores a batch of `events` or `events_lazy`; resolves when its offsets may be committed. Throws `service_unavailable` when an engine is away:
@@ -55,9 +66,11 @@ export function createEventConsumer({ clickhouse, eventLog, enrich, clock }: Con
     async consume(batch: LogBatch): Promise<ConsumedBatch> {
       const { events, poison } = unpackBatch(batch);
       const token = `${batch.topic}:${batch.partition}:${batch.messages[0]?.offset}-${batch.messages.at(-1)?.offset}`;
+      const started = performance.now();
       const { counting, duplicates } = await claim(events, token);
       await store.insert(await enrich(counting), token);
       await registry.recordDuplicates(duplicates, token);
+      tell(counting, poison.length, performance.now() - started);
       await batch.heartbeat();
       if (poison.length > 0) await eventLog.append(dlqOf(batch.topic as TopicName), poison.map((item) => deadLetter(batch, item, clock)));
       const summaries = stageSummaries(batch, counting);

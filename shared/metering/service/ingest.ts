@@ -5,6 +5,7 @@ import { newId } from '#kernel/ids.ts';
 import type { Config } from '#platform/config/schema.ts';
 import type { EventLog, LogRecord } from '#platform/event-log/event-log.ts';
 import { TOPICS, type TopicName } from '#platform/event-log/topics.ts';
+import { type Metrics, silentMetrics } from '#platform/observability/metrics.ts';
 import type { IngestEventRequest } from '../contracts/event.ts';
 import { EARLIEST_TIMESTAMP, EVENT_LIMITS, type UsageEvent } from '../domain/event.ts';
 import { storedProperties } from '../domain/properties.ts';
@@ -18,24 +19,29 @@ export interface IngestDependencies {
   readonly overflow: OverflowStore;
   readonly clock: Clock;
   readonly config: Pick<Config, 'events'>;
+  readonly metrics?: Metrics;
 }
 export type IngestService = ReturnType<typeof createIngestService>;
 
 interface Refusal { readonly field: string; readonly reason: string }
 
 /** The way of events into the log. Nothing is accepted unless all of a request is valid and durable (metering.md D1, D2). */
-export function createIngestService({ eventLog, overflow, clock, config }: IngestDependencies) {
+export function createIngestService({ eventLog, overflow, clock, config, metrics = silentMetrics }: IngestDependencies) {
   const lazyTenants = new Set(config.events.lazy_tenants);
   const maxFutureMs = config.events.max_future_hours * 3_600_000;
 
-  const store = async (topic: TopicName, records: (partitions: number | null) => LogRecord[]): Promise<void> => {
+  const store = async (topic: TopicName, count: number, records: (partitions: number | null) => LogRecord[]): Promise<void> => {
     try {
-      await eventLog.append(topic, records(await eventLog.partitionCount(topic)));
+      const packed = records(await eventLog.partitionCount(topic));
+      const started = performance.now();
+      await eventLog.append(topic, packed);
+      metrics.record('KafkaPublishMs', performance.now() - started);
     } catch (cause) {
       // Some of the records may be in the log already; the registry of ids drops the second copy.
       await overflow.put(topic, records(null)).catch((overflowCause: unknown) => {
         throw unavailable('event log', new AggregateError([cause, overflowCause], 'neither the event log nor the overflow took the events'));
       });
+      metrics.record('OverflowEnqueued', count);
     }
   };
 
@@ -52,10 +58,15 @@ export function createIngestService({ eventLog, overflow, clock, config }: Inges
       return event;
     });
     const [first] = refused;
-    if (first !== undefined) throw new DomainError('validation_error', `${first.field}: ${first.reason}`, { ...first, errors: refused });
+    if (first !== undefined) {
+      metrics.record('EventsRejected', requests.length);
+      throw new DomainError('validation_error', `${first.field}: ${first.reason}`, { ...first, errors: refused });
+    }
 
     const topic = lazyTenants.has(ctx.tenantId) ? TOPICS.eventsLazy : TOPICS.events;
-    await store(topic, (partitions) => packEvents({ tenantId: ctx.tenantId, environmentId: ctx.environmentId, ingestedAt }, events, partitions));
+    await store(topic, events.length, (partitions) => packEvents({ tenantId: ctx.tenantId, environmentId: ctx.environmentId, ingestedAt }, events, partitions));
+    metrics.record('EventsAccepted', events.length);
+    metrics.record('IngestBatchSize', events.length);
     return events.map((event) => event.id);
   };
 

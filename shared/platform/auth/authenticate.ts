@@ -4,6 +4,7 @@ import type { Clock } from '#kernel/clock.ts';
 import type { RequestContext } from '#kernel/context.ts';
 import { ForbiddenError, UnauthorizedError } from '#kernel/errors.ts';
 import type { Config } from '../config/schema.ts';
+import { type Metrics, silentMetrics } from '../observability/metrics.ts';
 import type { Principal, PrincipalStore } from './principal.ts';
 
 type Found = (Principal & { readonly expiresAtMs: number | null }) | { readonly unknown: true };
@@ -24,7 +25,7 @@ export function hashKey(key: string): string {
  * API keys of the header `auth.header` (wire-rules.md section 2). A key is looked up by its hash at most once in
  * `auth.cache_seconds`, so that a deleted key works for that long at most; unknown keys are remembered for 10 s.
  */
-export function createAuthenticator(config: Config['auth'], store: PrincipalStore, clock: Clock): Authenticator {
+export function createAuthenticator(config: Config['auth'], store: PrincipalStore, clock: Clock, metrics: Metrics = silentMetrics): Authenticator {
   const keys = new LRUCache<string, Found>({ max: 10_000, ttl: Math.max(config.cache_seconds, 0) * 1000 || 1 });
   const environments = new LRUCache<string, true>({ max: 10_000, ttl: 60_000 });
   const rootHash = config.root_key === undefined ? null : Buffer.from(hashKey(config.root_key), 'hex');
@@ -36,6 +37,7 @@ export function createAuthenticator(config: Config['auth'], store: PrincipalStor
     }
     const cached = keys.get(hash);
     if (cached) return cached;
+    metrics.record('AuthCacheMiss', 1);
     const found: Found = (await store.findByKeyHash(hash)) ?? { unknown: true };
     if (config.cache_seconds > 0) keys.set(hash, found, 'unknown' in found ? { ttl: 10_000 } : {});
     return found;

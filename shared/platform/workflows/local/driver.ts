@@ -27,6 +27,8 @@ export interface LocalJobDriverOptions<App> {
   readonly leaseMs?: number;
   /** How soon runs of other processes are noticed. Default 1 s. */
   readonly pollMs?: number;
+  /** Called once per job that failed for good. */
+  readonly onJobFailed?: () => void;
   /** The waits between attempts of an activity. */
   readonly retrySleep?: Sleep;
 }
@@ -36,7 +38,7 @@ export interface LocalJobDriverOptions<App> {
  * and one whose owner died is resumed from its first activity (activities are idempotent).
  */
 export function createLocalJobDriver<App>(options: LocalJobDriverOptions<App>): JobDriver {
-  const { database, clock, logger, jobs, app, schedules = [], concurrency = 8, leaseMs = 15_000, pollMs = 1_000, retrySleep = realSleep } = options;
+  const { database, clock, logger, jobs, app, schedules = [], concurrency = 8, leaseMs = 15_000, pollMs = 1_000, retrySleep = realSleep, onJobFailed } = options;
   const owner = randomUUID();
   const stopping = new AbortController();
   const running = new Map<string, Promise<void>>();
@@ -105,6 +107,7 @@ export function createLocalJobDriver<App>(options: LocalJobDriverOptions<App>): 
       return interrupted ? 'interrupted' : { result: output };
     } catch (error) {
       if (interrupted) return 'interrupted';
+      onJobFailed?.();
       logger.error('a job failed', { job: run.job, workflow_id: run.workflowId, code: failureCode(error), error: String(error) });
       return { code: failureCode(error), message: error instanceof Error ? error.message : String(error) };
     }

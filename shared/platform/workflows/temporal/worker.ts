@@ -1,9 +1,10 @@
-import type { WorkerOptions } from '@temporalio/worker';
+import type { InjectedSinks, WorkerOptions } from '@temporalio/worker';
 import pRetry from 'p-retry';
 import type { EventLogLogger } from '#platform/event-log/log.ts';
 import type { RegisteredJob } from '../registry.ts';
 import { temporalActivities } from './activities.ts';
 import { connectionOptions, type TemporalConfig } from './client.ts';
+import type { JobSinks } from './workflow.ts';
 
 export interface TemporalWorkerOptions<App> {
   readonly config: TemporalConfig;
@@ -15,6 +16,8 @@ export interface TemporalWorkerOptions<App> {
   /** Time for activities in hand when the worker stops. Default 8 s, within Local Mode's 10. */
   readonly shutdownGraceMs?: number;
   readonly concurrency?: number;
+  /** Called once per job that failed for good. */
+  readonly onJobFailed?: () => void;
 }
 
 export interface TemporalWorker {
@@ -24,7 +27,7 @@ export interface TemporalWorker {
 }
 
 /** Connects, bundles the workflows unless they are given as a bundle, and polls the task queue. Resolves once it polls. */
-export async function startTemporalWorker<App>({ config, jobs, app, logger, workflows, shutdownGraceMs = 8_000, concurrency = 20 }: TemporalWorkerOptions<App>): Promise<TemporalWorker> {
+export async function startTemporalWorker<App>({ config, jobs, app, logger, workflows, shutdownGraceMs = 8_000, concurrency = 20, onJobFailed }: TemporalWorkerOptions<App>): Promise<TemporalWorker> {
   const { bundleWorkflowCode, NativeConnection, Worker } = await import('@temporalio/worker');
   await installRuntime(logger);
   // The server may come up after this process, as in docker-compose.
@@ -32,12 +35,13 @@ export async function startTemporalWorker<App>({ config, jobs, app, logger, work
     retries: 12, minTimeout: 500, maxTimeout: 5_000,
     onFailedAttempt: ({ error }) => logger.warn('Temporal is not reachable yet', { reason: error.message }),
   });
+  const sinks: InjectedSinks<JobSinks> = { jobs: { failed: { fn: () => onJobFailed?.() } } };
   try {
     const workflowBundle: WorkerOptions['workflowBundle'] = 'bundle' in workflows
       ? { codePath: workflows.bundle }
       : await bundleWorkflowCode({ workflowsPath: workflows.path, logger: quiet(logger) });
     const worker = await Worker.create({
-      connection, workflowBundle, namespace: config.namespace, taskQueue: config.task_queue, activities: temporalActivities(jobs, app),
+      connection, workflowBundle, namespace: config.namespace, taskQueue: config.task_queue, activities: temporalActivities(jobs, app), sinks,
       shutdownGraceTime: shutdownGraceMs, maxConcurrentActivityTaskExecutions: concurrency,
     });
     const ended = worker.run().finally(() => connection.close());

@@ -1,7 +1,12 @@
-import { ActivityFailure, ApplicationFailure, ContinueAsNew, continueAsNew, isCancellation, proxyActivities, TemporalFailure, workflowInfo } from '@temporalio/workflow';
+import { ActivityFailure, ApplicationFailure, ContinueAsNew, continueAsNew, isCancellation, proxyActivities, proxySinks, type Sinks, TemporalFailure, workflowInfo } from '@temporalio/workflow';
 import { ActivityFailedError, failureCode, isContinueAs, type Job } from '../job.ts';
 import { type Activities, type Activity, findJob, type RegisteredJob } from '../registry.ts';
 import { activityType } from './names.ts';
+
+/** What the workflows tell the process that runs them; the sandbox has no other way out. */
+export interface JobSinks extends Sinks { readonly jobs: { failed(): void } }
+
+const { jobs: told } = proxySinks<JobSinks>();
 
 /**
  * The one workflow function behind all job types: it finds the job by the type under which it was started and runs it over
@@ -14,6 +19,7 @@ export function jobWorkflow<App>(jobs: readonly RegisteredJob<App>[]): (input: u
       const output = await job.run(remoteActivities(job), input);
       return isContinueAs(output) ? await continueAsNew(output.continueAs) : output;
     } catch (error) {
+      if (!(error instanceof ContinueAsNew || isCancellation(error))) told.failed();
       // Anything but a Temporal failure would be retried as a broken task for ever; a job that failed is to say so, as it does in process.
       if (error instanceof TemporalFailure || error instanceof ContinueAsNew) throw error;
       throw ApplicationFailure.create({ type: failureCode(error), message: error instanceof Error ? error.message : String(error), nonRetryable: true });

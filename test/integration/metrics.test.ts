@@ -1,0 +1,128 @@
+import { DateTime } from 'luxon';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createIngestService } from '#metering/service/ingest.ts';
+import { createEventConsumer } from '#metering/service/consume.ts';
+import { createAuthenticator } from '#platform/auth/authenticate.ts';
+import type { LogRecord } from '#platform/event-log/event-log.ts';
+import type { MetricName, Metrics } from '#platform/observability/metrics.ts';
+import { startLagProbe } from '#workers/consumer/lag-probe.ts';
+import { silentLogger } from '#platform/event-log/log.ts';
+import { publishEvents } from '#workers/relay/publish-events.ts';
+import { startRelay } from '#workers/relay/relay.ts';
+import { appendSystemEvent } from '#platform/postgres/outbox.ts';
+import { startJobEngine } from '#workers/worker/job-engine.ts';
+import { startTestApi, type TestApi } from '../support/api.ts';
+import { validEvent } from '../support/events.ts';
+
+// Where each process counts, told to a recorder in place of CloudWatch.
+
+interface Recorder extends Metrics { readonly values: Map<MetricName, number[]>; of(name: MetricName): number[] }
+
+function recorder(): Recorder {
+  const values = new Map<MetricName, number[]>();
+  return {
+    enabled: true, values, flush: () => undefined,
+    record: (name, value) => { values.set(name, [...(values.get(name) ?? []), value]); },
+    of: (name) => values.get(name) ?? [],
+  };
+}
+
+const NOW = DateTime.utc(2026, 11, 1, 12);
+const clock = { now: () => NOW };
+const WAIT = { timeout: 20_000, interval: 20 };
+
+let api: TestApi;
+beforeAll(async () => { api = await startTestApi({ clock, clickhouse: true }); });
+afterAll(async () => { await api.close(); });
+
+const request = (more: Readonly<Record<string, unknown>> = {}) => validEvent({ timestamp: NOW.toMillis(), ...more }) as never;
+
+test('ingest counts what is accepted, refused, and laid aside', async () => {
+  const metrics = recorder();
+  const records: LogRecord[] = [];
+  const log = { append: async (_: string, more: readonly LogRecord[]) => { records.push(...more); }, partitionCount: async () => 4 };
+  const away = { append: async () => { throw new Error('away'); }, partitionCount: async () => 4 };
+  const ingestOver = (eventLog: typeof log) => createIngestService({ eventLog, overflow: { put: async () => undefined }, clock, config: api.config, metrics });
+
+  await ingestOver(log).ingestBatch(api.ctx, [request(), request(), request()]);
+  await expect(ingestOver(log).ingestBatch(api.ctx, [request(), request({ timestamp: NOW.plus({ days: 9 }).toMillis() })])).rejects.toThrow('timestamp');
+  await ingestOver(away).ingest(api.ctx, request());
+  expect(metrics.of('EventsAccepted')).toEqual([3, 1]);
+  expect(metrics.of('IngestBatchSize')).toEqual([3, 1]);
+  expect(metrics.of('EventsRejected')).toEqual([2]);
+  expect(metrics.of('OverflowEnqueued')).toEqual([1]);
+  expect(metrics.of('KafkaPublishMs')).toHaveLength(1);
+});
+
+test('the consumer counts rows, poison, and the age of the oldest event since its acceptance', async () => {
+  const metrics = recorder();
+  const sent: LogRecord[] = [];
+  const ingestClock = { now: () => NOW.minus({ seconds: 42 }) };
+  const eventLog = { append: async (_: string, more: readonly LogRecord[]) => { sent.push(...more); }, partitionCount: async () => 1 };
+  await createIngestService({ eventLog, overflow: { put: async () => undefined }, clock: ingestClock, config: api.config })
+    .ingestBatch(api.ctx, [request({ event_id: 'm-1' }), request({ event_id: 'm-2', timestamp: NOW.minus({ years: 1 }).toMillis() })]);
+  const messages = [...sent, { key: 'k', value: Buffer.from('no event'), headers: sent[0]?.headers ?? {} }].map((record, offset) => ({ ...record, offset: BigInt(offset), timestamp: NOW }));
+  const consumer = createEventConsumer({ clickhouse: api.app.clickhouse, eventLog, enrich: async (events) => [...events], clock, metrics });
+  await consumer.consume({ topic: 'events', partition: 0, messages, heartbeat: async () => undefined });
+  expect(metrics.of('RowsInserted')).toEqual([2]);
+  expect(metrics.of('PoisonMessages')).toEqual([1]);
+  expect(metrics.of('EventAgeSeconds')).toEqual([42]);
+  expect(metrics.of('BatchInsertMs')).toHaveLength(1);
+});
+
+test('the lag is that of the group which is furthest behind, and nobody is asked when metrics are off', async () => {
+  const metrics = recorder();
+  const asked: string[] = [];
+  const lags: Record<string, bigint> = { a: 7n, b: 5n };
+  const options = {
+    logger: silentLogger, groups: [{ group: 'ga', topic: 'a' }, { group: 'gb', topic: 'b' }],
+    eventLog: { lag: async (_: string, topic: string) => { asked.push(topic); return [{ partition: 0, end: 10n, committed: 10n - (lags[topic] ?? 0n) }, { partition: 1, end: 3n, committed: 3n }]; } },
+  };
+  await startLagProbe({ ...options, metrics: { ...metrics, enabled: false } }).stop();
+  expect(asked).toEqual([]);
+  const probe = startLagProbe({ ...options, metrics });
+  await expect.poll(() => metrics.of('ConsumerLag'), WAIT).toEqual([7]);
+  await probe.stop();
+});
+
+test('the relay counts finalized invoices when they are published, and tells how long rows have waited', async () => {
+  const metrics = recorder();
+  const row = (eventName: string, entityId: string) => api.app.database.withTenant(api.ctx, (tx) => appendSystemEvent(tx, clock, { eventName, entityType: 'invoice', entityId, payload: {} }));
+  await row('invoice.update.finalized', 'inv_1');
+  await row('invoice.update', 'inv_2');
+  const dependencies = { database: api.app.database, eventLog: { append: async () => undefined }, jobs: { start: async () => ({ started: true }) }, clock, logger: silentLogger, metrics };
+  const away = { ...dependencies, eventLog: { append: async () => { throw new Error('away'); } }, clock: { now: () => NOW.plus({ seconds: 90 }) } };
+  const relay = startRelay(away, { pollMs: 60_000 });
+  await expect.poll(() => metrics.of('OutboxAgeSeconds'), WAIT).toEqual([90]);
+  await relay.stop();
+  expect(metrics.of('InvoicesFinalised')).toEqual([]);
+  await publishEvents({ ...dependencies, clock: { now: () => NOW.plus({ hours: 1 }) } }, 500);
+  expect(metrics.of('InvoicesFinalised')).toEqual([1]);
+});
+
+test('failed attempts of activities and failed jobs are counted', async () => {
+  const metrics = recorder();
+  const job = {
+    name: 'failing', retry: { initialIntervalMs: 1, backoffCoefficient: 1, maximumIntervalMs: 1, maximumAttempts: 3 }, activityTimeoutMs: 5_000,
+    run: async (activities: Record<string, (input: unknown) => Promise<unknown>>) => activities.step?.({}),
+  };
+  const jobs = [{ job, activities: () => ({ step: async () => { throw new Error('no'); } }) }];
+  const engine = await startJobEngine({ app: { ...api.app, config: api.config, clock: { now: () => DateTime.utc() }, database: api.app.database, metrics }, jobs, schedules: [], workflows: { path: '' }, logger: silentLogger } as never);
+  try {
+    await engine.driver.start('failing', 'failing-1', {});
+    await expect(engine.driver.result('failing-1')).rejects.toThrow('no');
+  } finally {
+    await engine.stop();
+  }
+  expect(metrics.of('ActivityFailed')).toEqual([1, 1, 1]);
+  expect(metrics.of('WorkflowFailed')).toEqual([1]);
+});
+
+test('a key is looked up once, and that is counted', async () => {
+  const metrics = recorder();
+  const principal = { tenantId: 't', environmentId: 'e', actorId: 'a', actorType: 'api_key' as const, roles: [], tenantSuspended: false, expiresAtMs: null };
+  const authenticator = createAuthenticator(api.config.auth, { findByKeyHash: async () => principal, environmentExists: async () => true }, clock, metrics);
+  for (const _ of [1, 2, 3]) await authenticator.authenticate({ 'x-api-key': 'sk_test_1' });
+  expect(metrics.of('AuthCacheMiss')).toEqual([1]);
+});
+
