@@ -17,6 +17,7 @@ export const FUNCTIONS = {
   management: 'functions/management/handler.ts',
   migrate: 'functions/migrate/handler.ts',
   'kafka-bootstrap': 'functions/kafka-bootstrap/handler.ts',
+  canary: 'functions/canary/handler.ts',
 } as const;
 
 /** Processes that run in containers: name and source. */
