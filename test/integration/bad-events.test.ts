@@ -140,4 +140,15 @@ describe('a batch with several bad items', () => {
     const events = [validEvent({ timestamp: later(25) }), validEvent(), validEvent({ timestamp: '1980-01-01T00:00:00Z' }), validEvent({ properties: { text: 'x'.repeat(70_000) } })];
     expect(await fieldsOf(events)).toEqual(['events[0].timestamp', 'events[2].timestamp', 'events[3].properties']);
   });
+
+  test('lists faults of form and of bounds together, in the order of the items', async () => {
+    const events = [validEvent({ timestamp: later(25) }), { event_name: 'call' }, validEvent(), validEvent({ properties: { text: 'x'.repeat(70_000) } }), 7, validEvent({ event_name: '' })];
+    expect(await fieldsOf(events)).toEqual(['events[0].timestamp', 'events[1].external_customer_id', 'events[3].properties', 'events[4]', 'events[5].event_name']);
+  });
+
+  test('lists all of a thousand', async () => {
+    const events = Array.from({ length: 1000 }, (_, index) => (index % 2 === 0 ? {} : validEvent({ timestamp: later(25) })));
+    expect(await fieldsOf(events)).toEqual(events.flatMap((_, index) =>
+      index % 2 === 0 ? [`events[${index}].event_name`, `events[${index}].external_customer_id`] : [`events[${index}].timestamp`]));
+  });
 });

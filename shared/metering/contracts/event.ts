@@ -36,7 +36,22 @@ export const IngestEventRequest = z.object({
 });
 export type IngestEventRequest = z.output<typeof IngestEventRequest>;
 
-export const BulkIngestEventRequest = z.object({ events: z.array(IngestEventRequest).min(1).max(EVENT_LIMITS.batch) });
+/** An item of a batch that is no event, with all that is wrong with it. */
+export class UnreadableEvent {
+  readonly issues: readonly z.core.$ZodIssue[];
+
+  constructor(issues: readonly z.core.$ZodIssue[]) {
+    this.issues = issues;
+  }
+}
+
+/**
+ * A bad item does not end the parsing, so that one answer can list what is wrong with all items, in form and in bounds (metering.md D2).
+ * The generator of JSON Schema calls the fallback without a context.
+ */
+const item = IngestEventRequest.catch(((context?: { error: z.ZodError }) => context && new UnreadableEvent(context.error.issues)) as never) as z.ZodType<IngestEventRequest | UnreadableEvent>;
+
+export const BulkIngestEventRequest = z.object({ events: z.array(item).min(1).max(EVENT_LIMITS.batch) });
 
 /** A flat map of strings: clients rely on it (metering.md D2). */
 export const IngestEventResponse = z.object({ message: z.string(), event_id: z.string() });

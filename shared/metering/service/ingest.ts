@@ -24,6 +24,8 @@ export interface IngestDependencies {
 export type IngestService = ReturnType<typeof createIngestService>;
 
 interface Refusal { readonly field: string; readonly reason: string }
+/** An item that is no event, and why; fields are named as the caller sees them. */
+export interface RefusedItem { readonly refused: readonly Refusal[] }
 
 /** The way of events into the log. Nothing is accepted unless all of a request is valid and durable (metering.md D1, D2). */
 export function createIngestService({ eventLog, overflow, clock, config, metrics = silentMetrics }: IngestDependencies) {
@@ -45,11 +47,15 @@ export function createIngestService({ eventLog, overflow, clock, config, metrics
     }
   };
 
-  const accept = async (ctx: RequestContext, requests: readonly IngestEventRequest[], fieldOf: (index: number, field: string) => string): Promise<string[]> => {
+  const accept = async (ctx: RequestContext, requests: readonly (IngestEventRequest | RefusedItem)[], fieldOf: (index: number, field: string) => string): Promise<string[]> => {
     const ingestedAt = clock.now();
     const now = ingestedAt.toMillis();
     const refused: Refusal[] = [];
-    const events = requests.map((request, index): UsageEvent => {
+    const events = requests.flatMap((request, index): UsageEvent | [] => {
+      if ('refused' in request) {
+        refused.push(...request.refused);
+        return [];
+      }
       const event = eventOf(request, now, clock);
       const refuse = (field: string, reason: string): unknown => refused.push({ field: fieldOf(index, field), reason });
       if (event.timestamp > now + maxFutureMs) refuse('timestamp', `must not be more than ${config.events.max_future_hours} hours in the future`);
@@ -75,7 +81,7 @@ export function createIngestService({ eventLog, overflow, clock, config, metrics
     ingest: async (ctx: RequestContext, request: IngestEventRequest): Promise<string> => (await accept(ctx, [request], (_, field) => field))[0] as string,
 
     /** All of a batch or nothing; every refused item is listed as `events[index].field`. Resolves with the ids in the order of the items. */
-    ingestBatch: (ctx: RequestContext, requests: readonly IngestEventRequest[]): Promise<string[]> => accept(ctx, requests, (index, field) => `events[${index}].${field}`),
+    ingestBatch: (ctx: RequestContext, requests: readonly (IngestEventRequest | RefusedItem)[]): Promise<string[]> => accept(ctx, requests, (index, field) => `events[${index}].${field}`),
   };
 }
 

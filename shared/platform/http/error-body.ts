@@ -23,9 +23,14 @@ export function errorReply(error: unknown): Reply {
 
 /** All issues of a schema as one validation error; the message names the first field. */
 export function validationError(error: z.ZodError, prefix: string = ''): DomainError {
-  const issues = error.issues.slice(0, 100).map((issue) => ({ field: fieldOf(prefix, issue.path), reason: reasonOf(issue) }));
+  const issues = refusalsOf(error.issues.slice(0, 100), prefix);
   const first = issues[0] ?? { field: 'body', reason: 'is not valid' };
   return new DomainError('validation_error', `${first.field}: ${first.reason}`, { ...first, errors: issues });
+}
+
+/** What a schema says, in the words of an error body; `prefix` is the path of the value that it was asked about. */
+export function refusalsOf(issues: readonly z.core.$ZodIssue[], prefix: string = ''): { field: string; reason: string }[] {
+  return issues.map((issue) => ({ field: fieldOf(prefix, issue.path), reason: reasonOf(issue) }));
 }
 
 function fieldOf(prefix: string, path: readonly PropertyKey[]): string {
