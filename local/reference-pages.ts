@@ -42,10 +42,14 @@ const TEXTS: Readonly<Record<string, { readonly type: string; readonly text: str
   '/docs/start.js': { type: 'text/javascript', text: START },
 };
 
-/** Serves the interactive API reference at `/docs` and its document; false for any other request. */
+/** Serves the interactive API reference at `/docs`, where `/` leads, and its document; false for any other request. */
 export async function referencePages(request: IncomingMessage, response: ServerResponse): Promise<boolean> {
   if (request.method !== 'GET') return false;
   const path = (request.url ?? '').split('?', 1)[0] ?? '';
+  if (path === '/') {
+    response.writeHead(302, { Location: '/docs' }).end();
+    return true;
+  }
   const text = TEXTS[path];
   if (text) {
     response.writeHead(200, { 'Content-Type': text.type }).end(text.text);

@@ -5,7 +5,7 @@ import { createBillingActivities } from '#billing/activities.ts';
 import type { BillingDependencies } from '#billing/service/dependencies.ts';
 import { createInvoiceService, type InvoiceService } from '#billing/service/invoice.ts';
 import { subscriptionUsage, type SubscriptionUsageRequest } from '#billing/service/subscription-usage.ts';
-import { createCustomerService } from '#customers/service.ts';
+import { type CustomerService, createCustomerService } from '#customers/service.ts';
 import { createEntitlementService, isFeatureInUse } from '#entitlements/service.ts';
 import { createEntitlementSummaryService } from '#entitlements/summary-service.ts';
 import { type Clock, systemClock } from '#kernel/clock.ts';
@@ -46,7 +46,7 @@ export function createApp(config: Config, { clock = systemClock, logger, metrics
   const eventLog = lazy(async (): Promise<EventLog> => opened(await createEventLog(config, logger)));
   const authenticator = lazy(() => createAuthenticator(config.auth, createPrincipalStore(database()), clock, metrics));
   const tenancy = lazy(() => createTenancyService({ database: database(), clock }));
-  const customers = lazy(() => createCustomerService({ database: database(), clock }));
+  const customers: () => CustomerService = lazy(() => createCustomerService({ database: database(), clock, hasRunningSubscription: (tx, id) => subscriptions().hasRunning(tx, id) }));
   const meters = lazy(() => createMeterService({ database: database(), clock }));
   const usage = lazy(() => createUsageService({ clickhouse: clickhouse(), meters: meters(), customers: customers(), clock }));
   const events = lazy(() => createEventService({ clickhouse: clickhouse(), meters: meters(), customers: customers() }));

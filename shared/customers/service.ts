@@ -1,5 +1,6 @@
 import type { Clock } from '#kernel/clock.ts';
 import type { RequestContext } from '#kernel/context.ts';
+import { invalidOperation } from '#kernel/errors.ts';
 import { newId } from '#kernel/ids.ts';
 import type { ListOptions, Page } from '#kernel/pagination.ts';
 import { type Camelized, toWire } from '#kernel/wire.ts';
@@ -9,11 +10,15 @@ import type { CreateCustomerRequest, UpdateCustomerRequest } from './contracts.t
 import { type Customer, requireTimezone } from './domain.ts';
 import { type CustomerFilter, customerRepository } from './repository.ts';
 
-export interface CustomerDependencies { readonly database: Database; readonly clock: Clock }
+export interface CustomerDependencies {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly hasRunningSubscription: (tx: TenantTransaction, customerId: string) => Promise<boolean>;
+}
 export type CustomerService = ReturnType<typeof createCustomerService>;
 
 /** Use cases of customers. Every change writes its system event in the same transaction. */
-export function createCustomerService({ database, clock }: CustomerDependencies) {
+export function createCustomerService({ database, clock, hasRunningSubscription }: CustomerDependencies) {
   const publish = (tx: TenantTransaction, change: 'created' | 'updated' | 'deleted', customer: Customer) =>
     appendSystemEvent(tx, clock, { eventName: `customer.${change}`, entityType: 'customer', entityId: customer.id, payload: toWire(customer) as Record<string, unknown> });
 
@@ -54,10 +59,11 @@ export function createCustomerService({ database, clock }: CustomerDependencies)
         return customer;
       }),
 
-    /** Archives the customer; its external id is free again. */
+    /** Archives the customer; its external id is free again. Refused while a subscription runs: its usage would find another customer under the id. */
     delete: (ctx: RequestContext, id: string): Promise<void> =>
       database.withTenant(ctx, async (tx) => {
         const customer = await customerRepository.lock(tx, id);
+        if (await hasRunningSubscription(tx, id)) throw invalidOperation('the customer has a subscription that still runs: cancel it first', { entity: 'customer', id });
         await customerRepository.delete(tx, id, { updatedAt: clock.now() }, ctx.actorId);
         await publish(tx, 'deleted', customer);
       }),

@@ -105,6 +105,10 @@ export const subscriptionRepository = {
     return (await published(tx).where('planId', '=', planId).where('subscriptionStatus', '!=', 'cancelled').limit(1).execute()).length > 0;
   },
 
+  async hasRunning(tx: TenantTransaction, customerId: string): Promise<boolean> {
+    return (await published(tx).where('customerId', '=', customerId).where('subscriptionStatus', '!=', 'cancelled').limit(1).execute()).length > 0;
+  },
+
   /**
    * Active subscriptions of all tenants whose period has closed at `now`, oldest first. Keyset pages: none is skipped when rows
    * leave the set while the sweep runs (billing.md section 12, rule 22).

@@ -125,3 +125,11 @@ test('a crash between draft and roll-over leaves neither', async () => {
   await api.sweep();
   expect(await api.invoicesOf(id)).toHaveLength(2);
 });
+
+test('a customer is deleted only once its subscriptions have ended', async () => {
+  const customer = await api.made('POST', '/v1/customers', { external_id: 'leaving', name: 'Leaving' });
+  const { id } = await subscribe({ customer_id: customer.id });
+  expect(await api.request('DELETE', `/v1/customers/${customer.id}`)).toMatchObject({ status: 400, body: { code: 'invalid_operation' } });
+  await api.made('POST', `/v1/subscriptions/${id}/cancel`, { cancellation_type: 'immediate' });
+  expect((await api.request('DELETE', `/v1/customers/${customer.id}`)).status).toBe(204);
+});

@@ -2,6 +2,7 @@ import { type RawBuilder, sql } from 'kysely';
 import { DateTime } from 'luxon';
 import pg from 'pg';
 import { Decimal } from '#kernel/decimal.ts';
+import { wireTime } from '#kernel/wire.ts';
 
 const { builtins } = pg.types;
 
@@ -21,7 +22,13 @@ export const typeParsers: pg.CustomTypesConfig = {
   getTypeParser: ((oid: number, format?: 'text' | 'binary') => PARSERS[oid] ?? pg.types.getTypeParser(oid, format as 'text')) as pg.CustomTypesConfig['getTypeParser'],
 };
 
-/** A value for a jsonb column. Decimals inside become text. */
+/** A value for a jsonb column. Decimals inside become text, times are written as the wire writes them. */
 export function jsonb<T>(value: T): RawBuilder<T> {
-  return sql<T>`${JSON.stringify(value)}::jsonb`;
+  return sql<T>`${JSON.stringify(value, storedForm)}::jsonb`;
+}
+
+/** Called with the holder as `this`: `value` has gone through the time's own `toJSON` already. */
+function storedForm(this: Record<string, unknown>, key: string, value: unknown): unknown {
+  const original = this[key];
+  return DateTime.isDateTime(original) ? wireTime(original) : value;
 }

@@ -102,5 +102,8 @@ export function createSubscriptionService(dependencies: SubscriptionDependencies
 
     /** Whether a subscription that still runs was made with the plan. */
     isPlanInUse: (tx: TenantTransaction, planId: string): Promise<boolean> => subscriptionRepository.isPlanInUse(tx, planId),
+
+    /** Whether the customer has a subscription that still runs. */
+    hasRunning: (tx: TenantTransaction, customerId: string): Promise<boolean> => subscriptionRepository.hasRunning(tx, customerId),
   };
 }
