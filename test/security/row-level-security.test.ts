@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { connectionOptions } from '#platform/postgres/database.ts';
+import { connectionOptions } from '#platform/postgres/connection.ts';
 import { startTestApi, type TestApi, type TestTenant } from '../support/api.ts';
 
 let api: TestApi;
@@ -10,7 +10,7 @@ beforeAll(async () => {
   api = await startTestApi();
   other = await api.tenant('Other');
   for (const tenant of [api, other]) await tenant.request('POST', '/v1/customers', { external_id: 'same-id', name: tenant.ctx.tenantId });
-  raw = new pg.Client(connectionOptions(api.config.postgres));
+  raw = new pg.Client(await connectionOptions(api.config.postgres));
   await raw.connect();
 });
 afterAll(async () => {

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import type { Config } from '#platform/config/schema.ts';
 import type { EventLogLogger } from '#platform/event-log/log.ts';
-import { connectionOptions } from '#platform/postgres/database.ts';
+import { connectionOptions } from '#platform/postgres/connection.ts';
 import { realSleep } from '#platform/workflows/poll-loop.ts';
 
 const RECONNECT_MS = 2_000;
@@ -17,7 +17,7 @@ export function listenToOutbox(config: Config['postgres'], onInsert: () => void,
 
   async function listen(): Promise<void> {
     while (!stopping.signal.aborted) {
-      const connected = new pg.Client({ ...connectionOptions(config), application_name: 'flexprice outbox listener', keepAlive: true });
+      const connected = new pg.Client({ ...await connectionOptions(config), application_name: 'flexprice outbox listener', keepAlive: true });
       const lost = Promise.withResolvers<void>();
       connected.on('error', () => lost.resolve());
       connected.on('end', () => lost.resolve());

@@ -37,7 +37,12 @@ export const configSchema = z.strictObject({
     /** Owner of the tables: used by migrations only. */
     migrator_user: z.string().min(1).default('flexprice_migrator'),
     migrator_password: secret.optional(),
+    /** `iam`: RDS's tokens, signed with the role of the process; implies TLS and needs `region`. */
+    auth: z.enum(['password', 'iam']).default('password'),
+    region: z.string().min(1).optional(),
     ssl: flag.default(false),
+    /** Whose certificates are trusted. `rds`: those of Amazon RDS and its proxies, which Node does not bring along. */
+    ssl_ca: z.enum(['system', 'rds']).default('system'),
     pool_max: positive.default(10),
     statement_timeout_ms: positive.default(30_000),
   }).prefault({}),

@@ -13,5 +13,6 @@ export async function createEventLog(config: Config, logger: EventLogLogger = si
   }
   const { createPostgresEventLog } = await import('./postgres/postgres-event-log.ts');
   const { eventLogPool } = await import('./postgres/pool.ts');
-  return createPostgresEventLog({ pool: eventLogPool(config.postgres), logger });
+  const { connectionSecurity } = await import('#platform/postgres/connection.ts');
+  return createPostgresEventLog({ pool: eventLogPool(config.postgres, await connectionSecurity(config.postgres)), logger });
 }

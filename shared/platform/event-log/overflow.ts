@@ -27,5 +27,6 @@ export async function createOverflow(config: Config): Promise<Overflow> {
   }
   const { createPostgresOverflow } = await import('./postgres/overflow.ts');
   const { eventLogPool } = await import('./postgres/pool.ts');
-  return createPostgresOverflow(eventLogPool(config.postgres));
+  const { connectionSecurity } = await import('#platform/postgres/connection.ts');
+  return createPostgresOverflow(eventLogPool(config.postgres, await connectionSecurity(config.postgres)));
 }

@@ -1,10 +1,11 @@
+import { setImmediate } from 'node:timers/promises';
 import { CamelCasePlugin, Kysely, PostgresDialect, sql, type Transaction } from 'kysely';
 import pg from 'pg';
 import type { RequestContext } from '#kernel/context.ts';
 import type { Config } from '../config/schema.ts';
-import { translateError } from './errors.ts';
+import { connectionOptions } from './connection.ts';
+import { isDeadConnection, translateError } from './errors.ts';
 import type { Tables } from './tables.ts';
-import { typeParsers } from './types.ts';
 
 declare const tenantMark: unique symbol;
 declare const systemMark: unique symbol;
@@ -24,37 +25,46 @@ export interface Database {
   close(): Promise<void>;
 }
 
-/** Options of a node-postgres connection as the app role. */
-export function connectionOptions(config: Config['postgres']): pg.PoolConfig {
-  return {
-    host: config.host ?? '127.0.0.1',
-    port: config.port,
-    database: config.database,
-    user: config.user,
-    ...(config.password === undefined ? {} : { password: config.password }),
-    ...(config.ssl ? { ssl: { rejectUnauthorized: true } } : {}),
-    types: typeParsers,
-  };
-}
+/** The same connection may fail twice before the pool has noticed: with the server's farewell, and with the end of the socket. */
+const DEAD_IN_A_ROW = 3;
 
-/** Opens a pool lazily: nothing is connected before the first transaction. */
-export function createDatabase(config: Config['postgres']): Database {
+async function openPool(config: Config['postgres']): Promise<pg.Pool> {
   const pool = new pg.Pool({
-    ...connectionOptions(config),
+    ...await connectionOptions(config),
     max: config.pool_max,
     idleTimeoutMillis: 60_000,
     connectionTimeoutMillis: 5_000,
-    statement_timeout: config.statement_timeout_ms,
     application_name: 'flexprice',
   });
   // A connection that breaks, idle or between two statements, is replaced on next use; without listeners it would end the process.
   pool.on('error', () => undefined);
   pool.on('connect', (client) => { client.on('error', () => undefined); });
-  const kysely = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }), plugins: [new CamelCasePlugin({ maintainNestedObjectKeys: true })] });
+  return pool;
+}
+
+/** Opens a pool lazily: nothing is connected before the first transaction. */
+export function createDatabase(config: Config['postgres']): Database {
+  const kysely = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: () => openPool(config) }), plugins: [new CamelCasePlugin({ maintainNestedObjectKeys: true })] });
+  /** Holds for one transaction. As a startup parameter RDS Proxy would refuse it, and for the session it would pin the connection. */
+  const statementTimeout = String(config.statement_timeout_ms);
 
   const transaction = async <T>(work: (tx: Transaction<Tables>) => Promise<T>): Promise<T> => {
+    let begun = false;
+    const attempt = (): Promise<T> => kysely.transaction().execute((tx) => {
+      begun = true;
+      return work(tx);
+    });
     try {
-      return await kysely.transaction().execute(work);
+      for (let failures = 0; ; failures += 1) {
+        try {
+          return await attempt();
+        } catch (error) {
+          // A sandbox that was frozen finds its connections dead when it says `begin`: nothing has happened yet, so once more on a new one.
+          if (begun || failures === DEAD_IN_A_ROW || !isDeadConnection(error)) throw error;
+          // The pool learns of a closed connection from the event loop.
+          await setImmediate();
+        }
+      }
     } catch (error) {
       throw translateError(error);
     }
@@ -63,11 +73,13 @@ export function createDatabase(config: Config['postgres']): Database {
   return {
     withTenant: (ctx, work) => ctx.transaction !== undefined ? work(ctx.transaction as TenantTransaction) : transaction(async (tx) => {
       await sql`select set_config('app.tenant_id', ${ctx.tenantId}, true), set_config('app.environment_id', ${ctx.environmentId}, true),
-        set_config('app.actor_id', ${ctx.actorId}, true), set_config('app.actor_type', ${ctx.actorType}, true), set_config('app.request_id', ${ctx.requestId}, true)`.execute(tx);
+        set_config('app.actor_id', ${ctx.actorId}, true), set_config('app.actor_type', ${ctx.actorType}, true), set_config('app.request_id', ${ctx.requestId}, true),
+        set_config('statement_timeout', ${statementTimeout}, true)`.execute(tx);
       return work(tx as TenantTransaction);
     }),
     asSystem: (reason, work) => transaction(async (tx) => {
-      await sql`select set_config('role', 'flexprice_system', true), set_config('application_name', ${`flexprice ${reason}`}, true)`.execute(tx);
+      await sql`select set_config('role', 'flexprice_system', true), set_config('application_name', ${`flexprice ${reason}`}, true),
+        set_config('statement_timeout', ${statementTimeout}, true)`.execute(tx);
       return work(tx as SystemTransaction);
     }),
     ping: async () => {

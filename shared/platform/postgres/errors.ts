@@ -4,6 +4,15 @@ interface PostgresError { readonly code?: string; readonly constraint?: string; 
 
 /** Classes and codes that say "the server is not there or not ready": 08 connection, 53 resources, 57P shutdown. */
 const AWAY = /^(08|53|57P)/;
+/** What a connection says that was closed from the other side while nobody looked: reset, terminated, or ended by the server (57P01). */
+const DEAD = new Set(['ECONNRESET', 'EPIPE', '57P01']);
+
+/** Whether an error comes from a connection that had been closed before, and a new one may well work. */
+export function isDeadConnection(error: unknown): boolean {
+  const { code = '', message = '' } = error as PostgresError;
+  return DEAD.has(code) || /^Connection terminated unexpectedly|not queryable/.test(message);
+}
+
 const NETWORK = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN']);
 
 /**

@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
 import type { Config } from '../config/schema.ts';
-import { connectionOptions } from './database.ts';
+import { migratorOptions } from './connection.ts';
 
 /** Any two migrators on one database exclude each other with this. */
 const LOCK = 7_203_461;
@@ -20,7 +20,7 @@ function migrationsFolder(): string {
  */
 export async function migratePostgres(config: Config): Promise<string[]> {
   const client = new pg.Client({
-    ...connectionOptions({ ...config.postgres, user: config.postgres.migrator_user, password: config.postgres.migrator_password }),
+    ...await migratorOptions(config.postgres),
     application_name: 'flexprice migrate',
   });
   await client.connect();

@@ -1,19 +1,19 @@
 import pg from 'pg';
 import type { Config } from '#platform/config/schema.ts';
+import type { ConnectionSecurity } from '#platform/postgres/connection.ts';
 
 /**
  * Connections of the event log in Postgres: apart from those of the services, so that neither can starve the other.
- * Opens none by itself. One connection is kept for notifications while something is subscribed.
+ * Opens none by itself. `security` is that of `connectionSecurity`, for whoever may talk to RDS. One connection is kept for notifications while something is subscribed.
  */
-export function eventLogPool(postgres: Config['postgres']): pg.Pool {
+export function eventLogPool(postgres: Config['postgres'], security: ConnectionSecurity = { password: postgres.password, ssl: postgres.ssl }): pg.Pool {
   if (postgres.host === undefined) throw new Error('postgres.host is not set: the event log in Postgres needs it (or set kafka.brokers)');
   return new pg.Pool({
     host: postgres.host,
     port: postgres.port,
     database: postgres.database,
     user: postgres.user,
-    password: postgres.password,
-    ssl: postgres.ssl,
+    ...security,
     max: postgres.pool_max,
     application_name: 'flexprice-event-log',
     connectionTimeoutMillis: 10_000,
