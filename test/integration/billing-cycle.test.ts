@@ -41,7 +41,7 @@ describe('November 2023 of an LLM service', () => {
     expect(requests).toMatchObject({ quantity: '3819', adjusted_entitlement_quantity: '5000' });
     expect(requests.calculation).toMatchObject({
       quantity_before_entitlement: '8819', quantity: '3819', unrounded_amount: '1.5276', amount: '1.53', rounding: { currency: 'usd', digits: 2 },
-      usage: { readings: [{ value: '8819', watermark: '2026-03-10T12:00:00.000Z' }] }, entitlement: { limit: '5000', reset: 'MONTHLY' }, price: { billing_model: 'FLAT_FEE', amount: '0.0004' },
+      usage: { readings: [{ value: '8819', watermark: '2026-03-10T12:00:00Z' }] }, entitlement: { limit: '5000', reset: 'MONTHLY' }, price: { billing_model: 'FLAT_FEE', amount: '0.0004' },
     });
 
     const after = await api.made('GET', `/v1/subscriptions/${subscription.id}`);
