@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { DomainError, ForbiddenError, UnauthorizedError } from '#kernel/errors.ts';
+import { reasonOf } from './reason.ts';
 import type { Reply } from './route.ts';
 
 /** Flat error body of every handler error (wire-rules.md section 4). */
@@ -36,9 +37,4 @@ export function refusalsOf(issues: readonly z.core.$ZodIssue[], prefix: string =
 function fieldOf(prefix: string, path: readonly PropertyKey[]): string {
   const field = path.reduce<string>((text, part) => (typeof part === 'number' ? `${text}[${part}]` : text === '' ? String(part) : `${text}.${String(part)}`), prefix);
   return field === '' ? 'body' : field;
-}
-
-function reasonOf(issue: z.core.$ZodIssue): string {
-  if (issue.code === 'invalid_type' && issue.input === undefined) return 'is required';
-  return issue.message.replace(/^Invalid input: /, '').replace(/^./, (letter) => letter.toLowerCase());
 }
