@@ -1,5 +1,7 @@
+import { DateTime } from 'luxon';
 import type { Clock } from '#kernel/clock.ts';
 import { systemContext } from '#kernel/context.ts';
+import { unavailable } from '#kernel/errors.ts';
 import type { Database } from '#platform/postgres/database.ts';
 import { currentActivity } from '#platform/workflows/activity-context.ts';
 import { enqueueJob, type JobStart } from '#platform/workflows/enqueue.ts';
@@ -40,17 +42,23 @@ export function createBillingActivities({ database, clock, subscriptions, invoic
 
   return {
     closePeriod: async (input) => {
-      const closed = await subscriptions.closePeriod(contextOf(input), input.subscriptionId);
+      const due = input.periodEnd === undefined ? null : DateTime.fromISO(input.periodEnd, { zone: 'utc' });
+      const closed = await subscriptions.closePeriod(contextOf(input), input.subscriptionId, due);
       // Results are kept in the workflow's history: the id says all.
       return closed === null ? null : { invoiceId: closed.invoiceId };
     },
 
-    processInvoice: async (input) => ({ invoiceStatus: (await invoices.process(contextOf(input), input.invoiceId)).invoiceStatus }),
+    processInvoice: async (input) => {
+      const { invoiceStatus, version } = await invoices.process(contextOf(input), input.invoiceId);
+      // Done without having done anything would use up the id of this job, and with it the draft's only way to its end.
+      if (invoiceStatus === 'DRAFT' && version === input.version) throw unavailable('clock', new Error(`invoice ${input.invoiceId} is not due by the clock of this process`));
+      return { invoiceStatus };
+    },
 
     startBillingCycles: async ({ after }) => {
       const rows = await subscriptions.due(after, pageSize);
       await startAll(rows.map(({ id, tenantId, environmentId, currentPeriodEnd }) => ({
-        tenantId, environmentId, start: { job: 'billing-cycle', workflowId: `billing-cycle-${id}-${currentPeriodEnd.toMillis()}`, input: { tenantId, environmentId, subscriptionId: id } },
+        tenantId, environmentId, start: { job: 'billing-cycle', workflowId: `billing-cycle-${id}-${currentPeriodEnd.toMillis()}`, input: { tenantId, environmentId, subscriptionId: id, periodEnd: currentPeriodEnd.toISO() } },
       })));
       return pageOf(rows, rows.at(-1)?.currentPeriodEnd.toISO());
     },
@@ -58,7 +66,7 @@ export function createBillingActivities({ database, clock, subscriptions, invoic
     startStrandedDrafts: async ({ after }) => {
       const rows = await invoices.unfinished(after, pageSize);
       await startAll(rows.map(({ id, tenantId, environmentId, version }) => ({
-        tenantId, environmentId, start: { job: 'process-invoice', workflowId: `process-invoice-${id}-${version}`, input: { tenantId, environmentId, invoiceId: id } },
+        tenantId, environmentId, start: { job: 'process-invoice', workflowId: `process-invoice-${id}-${version}`, input: { tenantId, environmentId, invoiceId: id, version } },
       })));
       return pageOf(rows, rows.at(-1)?.createdAt.toISO());
     },

@@ -89,6 +89,14 @@ export function referencePointOf(reason: BillingReason): Exclude<ReferencePoint,
   }
 }
 
+/**
+ * Whether a computed draft has waited long enough for usage that arrives late (billing.md 5.1). An opening invoice holds no usage and
+ * never waits.
+ */
+export function isDue({ lastComputedAt, billingReason }: Pick<Invoice, 'lastComputedAt' | 'billingReason'>, now: DateTime, finalizationDelaySeconds: number): boolean {
+  return lastComputedAt !== null && (billingReason === 'SUBSCRIPTION_CREATE' || lastComputedAt.plus({ seconds: finalizationDelaySeconds }) <= now);
+}
+
 /** Days from the later of period end and finalization to the due date, where no payment terms say otherwise. */
 export const DUE_DATE_DAYS = 1;
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { isContinueAs } from '#platform/workflows/job.ts';
+import { ActivityFailedError, isContinueAs } from '#platform/workflows/job.ts';
 import { type BillingCycleActivities, runBillingCycle } from './billing-cycle.ts';
 import { type BillingSweepActivities, runBillingSweep, type SweepCursor } from './billing-sweep.ts';
 
@@ -37,6 +37,23 @@ test('a long catch-up goes on in a fresh run', async () => {
   const answers = [await runBillingCycle(activities, INPUT), await runBillingCycle(activities, INPUT), await runBillingCycle(activities, INPUT)];
   expect(answers.map(isContinueAs)).toEqual([true, true, false]);
   expect(steps).toHaveLength(500);
+});
+
+test.each([
+  ['internal_error', 10, 'a run goes on after an invoice that fails, up to a number, and then says so'],
+  ['service_unavailable', 1, 'a run ends at once when an engine is away: the next one goes on'],
+])('%s after %i periods: %s', async (code, periods) => {
+  const { activities, steps } = cycleOf(50);
+  const failing = { ...activities, processInvoice: () => Promise.reject(new ActivityFailedError('processInvoice', code, 'no')) };
+  await expect(runBillingCycle(failing, INPUT)).rejects.toMatchObject({ name: 'ActivityFailedError', code });
+  expect(steps).toHaveLength(periods);
+});
+
+test('a run in which one invoice failed closes all its periods, and fails', async () => {
+  const { activities, steps } = cycleOf(3);
+  const failing: BillingCycleActivities = { ...activities, processInvoice: (input) => input.invoiceId === 'inv_2' ? Promise.reject(new ActivityFailedError('processInvoice', 'internal_error', 'no')) : activities.processInvoice(input) };
+  await expect(runBillingCycle(failing, INPUT)).rejects.toThrow('1 of the invoices');
+  expect(steps).toEqual(['close 1', 'process tenant_1 inv_1', 'close 2', 'close 3', 'process tenant_1 inv_3']);
 });
 
 test('a sweep reads page after page, first cycles and then drafts', async () => {

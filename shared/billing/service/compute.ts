@@ -4,7 +4,7 @@ import { invalidOperation } from '#kernel/errors.ts';
 import { newId } from '#kernel/ids.ts';
 import type { TenantTransaction } from '#platform/postgres/database.ts';
 import { type ComputedLine, computeInvoice } from '../domain/compute-invoice.ts';
-import { type Invoice, type InvoiceLine, referencePointOf } from '../domain/invoice.ts';
+import { type Invoice, type InvoiceLine, isDue, referencePointOf } from '../domain/invoice.ts';
 import { invoiceRepository, type NewInvoiceLine } from '../repository.ts';
 import type { BillingDependencies } from './dependencies.ts';
 import { type GatheredInputs, gatherInputs, type InvoiceScope } from './gather.ts';
@@ -39,7 +39,7 @@ function periodOf({ id, periodStart, periodEnd }: Invoice): Period {
   return { start: periodStart, end: periodEnd };
 }
 
-async function writeComputed(tx: TenantTransaction, ctx: RequestContext, { clock }: BillingDependencies, locked: Invoice, { basis, usage }: GatheredInputs): Promise<Invoice> {
+async function writeComputed(tx: TenantTransaction, ctx: RequestContext, { clock, finalizationDelaySeconds }: BillingDependencies, locked: Invoice, { basis, usage }: GatheredInputs): Promise<Invoice> {
   const now = clock.now();
   const invoiced = await invoiceRepository.invoicedLines(tx, { subscriptionId: basis.subscription.id, except: locked.id, ...basis.period });
   const { totalTax, adjustmentAmount, amountPaid } = locked;
@@ -49,7 +49,9 @@ async function writeComputed(tx: TenantTransaction, ctx: RequestContext, { clock
     const before = existing.get(identityOf(line));
     return { ...line, id: before?.id ?? newId('inv_line', clock), invoiceId: locked.id, createdAt: before?.createdAt ?? now, updatedAt: now };
   }));
-  const invoice = await invoiceRepository.update(tx, locked, { ...computed.totals, invoiceStatus: computed.isSkipped ? 'SKIPPED' : 'DRAFT', lastComputedAt: now, updatedAt: now }, ctx.actorId);
+  // Usage that is still on its way counts: there is nothing to bill only when the wait for it is over.
+  const isSkipped = computed.isSkipped && isDue({ ...locked, lastComputedAt: locked.lastComputedAt ?? now }, now, finalizationDelaySeconds);
+  const invoice = await invoiceRepository.update(tx, locked, { ...computed.totals, invoiceStatus: isSkipped ? 'SKIPPED' : 'DRAFT', lastComputedAt: now, updatedAt: now }, ctx.actorId);
   await publishInvoice(tx, clock, 'update', invoice);
   return invoice;
 }

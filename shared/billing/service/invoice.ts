@@ -8,7 +8,7 @@ import { currentPeriod } from '#subscriptions/domain/periods.ts';
 import type { Subscription } from '#subscriptions/domain/subscription.ts';
 import type { SubscriptionInvoicing } from '#subscriptions/service/dependencies.ts';
 import { type ComputedInvoice, computeInvoice } from '../domain/compute-invoice.ts';
-import type { Invoice, InvoiceLine } from '../domain/invoice.ts';
+import { type Invoice, type InvoiceLine, isDue } from '../domain/invoice.ts';
 import { type DraftCursor, type InvoiceFilter, invoiceRepository, type UnfinishedDraft } from '../repository.ts';
 import { computeDraft } from './compute.ts';
 import type { BillingDependencies } from './dependencies.ts';
@@ -45,9 +45,7 @@ export function createInvoiceService(dependencies: BillingDependencies) {
   const finalizeLocked = async (tx: TenantTransaction, ctx: RequestContext, locked: Invoice): Promise<Invoice> =>
     finalizeWithin(tx, ctx, clock, locked, await termsOf({ ...ctx, transaction: tx }, locked));
 
-  /** An opening invoice holds no usage that could arrive late. */
-  const isDue = ({ lastComputedAt, billingReason }: Invoice): boolean =>
-    lastComputedAt !== null && (billingReason === 'SUBSCRIPTION_CREATE' || lastComputedAt.plus({ seconds: finalizationDelaySeconds }) <= clock.now());
+  const isDueNow = (invoice: Invoice): boolean => isDue(invoice, clock.now(), finalizationDelaySeconds);
 
   /**
    * Computes a draft that never was, and finalizes one that has waited long enough, with the usage that has arrived meanwhile.
@@ -55,9 +53,9 @@ export function createInvoiceService(dependencies: BillingDependencies) {
    */
   const process = async (ctx: RequestContext, id: string): Promise<Invoice> => {
     const read = await database.withTenant(ctx, (tx) => invoiceRepository.get(tx, id));
-    if (read.invoiceStatus !== 'DRAFT' || (read.lastComputedAt !== null && !isDue(read))) return read;
+    if (read.invoiceStatus !== 'DRAFT' || (read.lastComputedAt !== null && !isDueNow(read))) return read;
     const computed = await computeDraft(dependencies, ctx, id);
-    if (computed.invoiceStatus !== 'DRAFT' || !(isDue(read) || isDue(computed))) return computed;
+    if (computed.invoiceStatus !== 'DRAFT' || !(isDueNow(read) || isDueNow(computed))) return computed;
     return database.withTenant(ctx, async (tx) => {
       const locked = await invoiceRepository.lock(tx, id);
       return locked.invoiceStatus === 'DRAFT' ? finalizeLocked(tx, ctx, locked) : locked;
@@ -104,11 +102,12 @@ export function createInvoiceService(dependencies: BillingDependencies) {
 
     compute: (ctx: RequestContext, id: string): Promise<Invoice> => computeDraft(dependencies, ctx, id),
 
-    /** Finalizes a draft now, whatever the finalization delay; one that was never computed is computed first. */
+    /** Finalizes a draft now, whatever the finalization delay; one that was never computed, or held nothing then, is computed first. */
     finalize: async (ctx: RequestContext, id: string): Promise<Invoice> => {
       const read = await database.withTenant(ctx, (tx) => invoiceRepository.get(tx, id));
-      const computed = read.invoiceStatus === 'DRAFT' && read.lastComputedAt === null && read.subscriptionId !== null ? await computeDraft(dependencies, ctx, id) : read;
-      if (computed.invoiceStatus === 'SKIPPED') throw invalidOperation('there is nothing to bill: the invoice is skipped', { id });
+      const isOpen = read.invoiceStatus === 'DRAFT' && read.subscriptionId !== null && (read.lastComputedAt === null || read.subtotal.isZero());
+      const computed = isOpen ? await computeDraft(dependencies, ctx, id) : read;
+      if (computed.invoiceStatus === 'SKIPPED' || (isOpen && computed.subtotal.isZero())) throw invalidOperation('there is nothing to bill', { id });
       return database.withTenant(ctx, async (tx) => finalizeLocked(tx, ctx, await invoiceRepository.lock(tx, id)));
     },
 

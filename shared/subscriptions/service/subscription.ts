@@ -1,7 +1,9 @@
+import type { DateTime } from 'luxon';
 import type { Price } from '#catalog/domain/price.ts';
 import type { Plan } from '#catalog/domain/plan.ts';
 import type { Customer } from '#customers/domain.ts';
 import type { RequestContext } from '#kernel/context.ts';
+import { unavailable } from '#kernel/errors.ts';
 import type { ListOptions, Page } from '#kernel/pagination.ts';
 import type { TenantTransaction } from '#platform/postgres/database.ts';
 import type { SubscriptionLineItem } from '../domain/line-item.ts';
@@ -83,9 +85,19 @@ export function createSubscriptionService(dependencies: SubscriptionDependencies
       return cancelled;
     },
 
-    /** Closes the oldest period that is over, in a transaction of its own; answers its draft, or null when none is over. */
-    closePeriod: (ctx: RequestContext, id: string): Promise<{ readonly invoiceId: string } | null> =>
-      database.withTenant(ctx, async (tx) => closePeriod(tx, ctx, dependencies, await subscriptionRepository.lock(tx, id))),
+    /**
+     * Closes the oldest period that is over, in a transaction of its own; answers its draft, or null when none is over.
+     * Throws `service_unavailable` when somebody found the period up to `due` to be over, and it is not by this process's clock.
+     */
+    closePeriod: (ctx: RequestContext, id: string, due: DateTime | null = null): Promise<{ readonly invoiceId: string } | null> =>
+      database.withTenant(ctx, async (tx) => {
+        const locked = await subscriptionRepository.lock(tx, id);
+        const closed = await closePeriod(tx, ctx, dependencies, locked);
+        if (closed === null && due !== null && locked.subscriptionStatus === 'active' && locked.currentPeriodEnd <= due) {
+          throw unavailable('clock', new Error(`the period of subscription ${id} is not over by the clock of this process`));
+        }
+        return closed;
+      }),
 
     /** What an invoice of the subscription is computed from. */
     billable: (ctx: RequestContext, id: string): Promise<BillableSubscription> =>
