@@ -25,7 +25,10 @@ export interface Gateway { readonly server: Server; readonly port: number; close
 
 /** Stands in for API Gateway: turns HTTP requests into payload 2.0 events for the same handlers that Lambda runs. */
 export async function startGateway(targets: GatewayTargets, { host, port }: { host: string; port: number }): Promise<Gateway> {
+  let closing = false;
   const server = createServer({ keepAliveTimeout: 65_000 }, (request, response) => {
+    // A connection that is kept for further requests would keep a closing server open.
+    response.on('finish', () => { if (closing) setImmediate(() => server.closeIdleConnections()); });
     answer(targets, request, response).catch((error: unknown) => {
       // Only a broken connection or a handler that broke its own promise of never throwing gets here.
       if (!response.headersSent) response.writeHead(500, { 'Content-Type': 'application/json' });
@@ -38,6 +41,7 @@ export async function startGateway(targets: GatewayTargets, { host, port }: { ho
     server,
     port: (server.address() as AddressInfo).port,
     close: () => new Promise((resolve) => {
+      closing = true;
       server.close(() => resolve());
       server.closeIdleConnections();
     }),

@@ -1,14 +1,14 @@
 import middy from '@middy/core';
 import httpCors from '@middy/http-cors';
 import httpRouter from '@middy/http-router';
-import type { Clock } from '#kernel/clock.ts';
+import { type Clock, systemClock } from '#kernel/clock.ts';
 import type { RequestContext } from '#kernel/context.ts';
 import { newId } from '#kernel/ids.ts';
 import { toJson } from '#kernel/wire.ts';
 import { errorFields, type Logger } from '../observability/logger.ts';
 import { errorReply } from './error-body.ts';
 import { handleRoute, type RouteDependencies } from './handle.ts';
-import { type GatewayEvent, type GatewayResult, readRequest } from './request.ts';
+import { type GatewayEvent, type GatewayResult, type HttpRequest, lowerCased, readRequest } from './request.ts';
 import type { Route } from './route.ts';
 
 /** A resource's routes, loaded on its first request: building schemas is most of a cold start. */
@@ -30,11 +30,14 @@ export function createGatewayHandler(modules: readonly RouteModule[], dependenci
     }),
     notFoundResponse: pageNotFound,
   });
+  const answer: Handler = async (event, context) => {
+    const result = isPreflight(event) ? { statusCode: 204, headers: {}, body: '' } : await (router as unknown as Handler)(event, context);
+    // Routes name their request; what no route took has a request id too.
+    return 'X-Request-ID' in result.headers ? result : { ...result, headers: { 'X-Request-ID': requestIdOf(event), ...result.headers } };
+  };
   return middy()
     .use(httpCors({ origin: '*', headers: '*', methods: 'GET,POST,PUT,DELETE,OPTIONS', exposeHeaders: 'X-Request-ID,X-Usage-Watermark' }))
-    .handler(((event: GatewayEvent, context: unknown) => isPreflight(event)
-      ? { statusCode: 204, headers: {}, body: '' }
-      : (router as unknown as Handler)(event, context)) as never) as unknown as Handler;
+    .handler(answer as never) as unknown as Handler;
 }
 
 function isPreflight(event: GatewayEvent): boolean {
@@ -52,10 +55,11 @@ function lazyModule(module: RouteModule, dependenciesOnce: () => Promise<Gateway
   };
   return async (event, context) => {
     loaded ??= load().catch((error: unknown) => { loaded = undefined; throw error; });
-    const requestId = requestIdOf(event);
     try {
       return await (await loaded)(event, context);
     } catch (error) {
+      const requestId = requestIdOf(event);
+      await dependenciesOnce().then(({ logger }) => logger.error('a resource could not be loaded', { prefix: module.prefix, request_id: requestId, ...errorFields(error) }), () => undefined);
       return respond(requestId, errorReply(error));
     }
   };
@@ -65,7 +69,7 @@ function routeHandler(route: Route, dependencies: GatewayDependencies): Handler 
   return async (event) => {
     const request = readRequest(event);
     const started = performance.now();
-    const requestId = request.headers['x-request-id']?.slice(0, 128) || newId('req', dependencies.clock);
+    const requestId = requestIdFrom(request.headers) ?? newId('req', dependencies.clock);
     let log: Record<string, unknown> = { operation: route.operationId, request_id: requestId };
     const admitted = (ctx: RequestContext): void => { log = { ...log, tenant_id: ctx.tenantId, environment_id: ctx.environmentId }; };
     try {
@@ -83,8 +87,13 @@ function routeHandler(route: Route, dependencies: GatewayDependencies): Handler 
   };
 }
 
+/** The id of a request that reaches no route: the caller's, the gateway's, or one of our own. */
 function requestIdOf(event: GatewayEvent): string {
-  return readRequest(event).headers['x-request-id'] ?? event.requestContext.requestId ?? '';
+  return requestIdFrom(lowerCased(event.headers)) ?? (event.requestContext.requestId || newId('req', systemClock));
+}
+
+function requestIdFrom(headers: HttpRequest['headers']): string | undefined {
+  return headers['x-request-id']?.slice(0, 128) || undefined;
 }
 
 function respond(requestId: string, reply: { status: number; body?: unknown }): GatewayResult {

@@ -15,12 +15,17 @@ export interface HttpRequest {
 
 /** Reads an event of API Gateway, HTTP API (payload 2.0) or REST API (1.0). */
 export function readRequest(event: GatewayEvent): HttpRequest {
-  const headers = Object.fromEntries(Object.entries(event.headers ?? {}).map(([name, value]) => [name.toLowerCase(), value ?? '']));
+  const headers = lowerCased(event.headers);
   const body = event.body === undefined || event.body === null ? '' : event.isBase64Encoded ? Buffer.from(event.body, 'base64').toString('utf8') : event.body;
   if (isV2(event)) {
     return { method: event.requestContext.http.method, path: event.rawPath, headers, query: parseQuery(event.rawQueryString), body };
   }
   return { method: event.httpMethod, path: event.path, headers, query: multiValue(event), body };
+}
+
+/** Headers under their names in lower case. */
+export function lowerCased(headers: GatewayEvent['headers'] | null | undefined): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers ?? {}).map(([name, value]) => [name.toLowerCase(), value ?? '']));
 }
 
 function isV2(event: GatewayEvent): event is APIGatewayProxyEventV2 {
@@ -34,6 +39,15 @@ function parseQuery(text: string): Record<string, string | string[]> {
     query[name] = earlier === undefined ? value : [...(Array.isArray(earlier) ? earlier : [earlier]), value];
   }
   return query;
+}
+
+/** The event with the path that routes know: an HTTP API with a named stage puts it before the path. */
+export function withoutStage(event: GatewayEvent): GatewayEvent {
+  if (!isV2(event)) return event;
+  const { stage, http } = event.requestContext;
+  const prefix = `/${stage}`;
+  const strip = (path: string): string => (path.startsWith(`${prefix}/`) || path === prefix ? path.slice(prefix.length) || '/' : path);
+  return stage === '$default' ? event : { ...event, rawPath: strip(event.rawPath), requestContext: { ...event.requestContext, http: { ...http, path: strip(http.path) } } };
 }
 
 function multiValue(event: APIGatewayProxyEvent): Record<string, string | string[]> {

@@ -92,5 +92,6 @@ const GRANTS: Readonly<Record<Role, (action: string, entity: string) => boolean>
 export function isPermitted(roles: readonly Role[], permission: Permission): boolean {
   if (permission === 'public' || permission === 'authenticated') return true;
   const [action, entity] = permission.split(':') as [string, string];
-  return roles.some((role) => GRANTS[role](action, entity));
+  // A stored role may come from another release: what is not known here grants nothing.
+  return roles.some((role) => Object.hasOwn(GRANTS, role) && GRANTS[role](action, entity));
 }

@@ -25,7 +25,7 @@ export async function listRows<T>(query: AnySelect, options: ListOptions, fields
   if (options.startTime) filtered = filtered.where(column('created_at'), '>=', options.startTime);
   if (options.endTime) filtered = filtered.where(column('created_at'), '<', options.endTime);
   options.filters.forEach((filter, index) => {
-    const kind = known[filter.field];
+    const kind = Object.hasOwn(known, filter.field) ? known[filter.field] : undefined;
     if (kind === undefined) throw invalid(`filters[${index}].field`, `unknown field ${JSON.stringify(filter.field)}`);
     // biome-ignore lint/suspicious/noExplicitAny: generic over every table
     filtered = filtered.where((eb: ExpressionBuilder<any, any>) => condition(eb, column(filter.field), filter, kind, index));
@@ -35,7 +35,7 @@ export async function listRows<T>(query: AnySelect, options: ListOptions, fields
 
   let page = filtered;
   options.sort.forEach(({ field, direction }, index) => {
-    if (!(field in known)) throw invalid(options.sort.length > 1 ? `sort[${index}].field` : 'sort', `unknown field ${JSON.stringify(field)}`);
+    if (!Object.hasOwn(known, field)) throw invalid(options.sort.length > 1 ? `sort[${index}].field` : 'sort', `unknown field ${JSON.stringify(field)}`);
     page = page.orderBy(column(field), direction);
   });
   const rows = await page.orderBy(column('id'), options.sort[0]?.direction ?? 'desc').limit(options.limit).offset(options.offset).execute();
