@@ -58,6 +58,22 @@ describe('worked examples', () => {
 });
 
 describe('scheduling', () => {
+  test.each([
+    ['MONTHLY', 6, 'QUARTERLY', 1, [60, 0, 60, 0]], ['MONTHLY', 24, 'ANNUAL', 1, [60, 0, 60, 0]], ['DAILY', 14, 'WEEKLY', 1, [60, 0, 60, 0]], ['MONTHLY', 3, 'QUARTERLY', 1, [60, 60, 60, 60]],
+    ['ANNUAL', 1, 'MONTHLY', 6, [60, 0, 60, 0]],
+  ] as const)('a price per %s x %i is charged once in that time to a subscription of %s x %i', (billingPeriod, billingPeriodCount, subscribed, count, expected) => {
+    const subscription = { ...MONTHLY, billingPeriod: subscribed, billingPeriodCount: count };
+    const windows = [START];
+    while (windows.length <= expected.length) windows.push(nextBillingDate(windows.at(-1) as DateTime, START, count, subscribed, 'UTC'));
+    const charged = (invoiceCadence: 'ADVANCE' | 'ARREAR') => expected.map((_, index) => {
+      const invoicePeriod = { start: windows[index] as DateTime, end: windows[index + 1] as DateTime };
+      const billed = { ...item('ARREAR M 60'), billingPeriod, billingPeriodCount, invoiceCadence };
+      return sum(fixedChargesFor({ items: [billed], subscription, invoicePeriod, referencePoint: invoiceCadence === 'ADVANCE' ? 'period_start' : 'period_end' }).map((charge) => charge.amount)).toNumber();
+    });
+    expect(charged('ADVANCE')).toEqual(expected);
+    expect(sum(charged('ARREAR').map((amount) => decimal(amount))).toNumber()).toBe(expected.reduce<number>((total, amount) => total + amount, 0));
+  });
+
   const charged = (lines: Partial<FixedItem>[], more: Partial<Parameters<typeof fixedChargesFor>[0]> = {}) =>
     fixedChargesFor({ items: lines.map((line, index) => ({ ...item('ADVANCE MONTHLY 100', index), ...line })), subscription: MONTHLY, invoicePeriod: JANUARY, referencePoint: 'period_start', ...more });
 

@@ -2,9 +2,11 @@ import type { DateTime } from 'luxon';
 import type { Price } from '#catalog/domain/price.ts';
 import { type PricedStep, type PricingTerms, priceQuantity } from '#catalog/domain/pricing.ts';
 import { nextBillingDate, periodsFrom, previousBillingDate } from '#kernel/calendar/billing-dates.ts';
-import { type BillingCycle, type BillingPeriod, clampPeriod, comparePeriods, earlier, type Period, type RecurringPeriod } from '#kernel/calendar/period.ts';
+import { type BillingCycle, type BillingPeriod, clampPeriod, earlier, type Period, type RecurringPeriod } from '#kernel/calendar/period.ts';
 import type { Decimal } from '#kernel/decimal.ts';
 import { roundToCurrency } from '#kernel/money.ts';
+import { hasOwnPeriods } from '#subscriptions/domain/line-item.ts';
+import { knownEnd } from '#subscriptions/domain/periods.ts';
 import { coverage, prorate, secondBasedShare, type Share } from './proration.ts';
 
 /** Which charges an invoice holds (table of billing.md 3.6). */
@@ -83,7 +85,7 @@ function chargesOf(item: FixedItem, window: Period, subscription: FixedChargesSu
   const over = knownEnd(subscription);
   if (item.invoiceCadence === 'ADVANCE' && over !== null && window.start >= over) return [];
   if (item.billingPeriod === 'ONETIME') return onetimeCharges(item, window);
-  if (isLonger(item, item.billingPeriod, subscription)) return ownPeriodCharges(item, window, subscription);
+  if (hasOwnPeriods({ ...item, billingPeriod: item.billingPeriod }, subscription)) return ownPeriodCharges(item, window, subscription);
   const period = clampPeriod(item, window);
   if (period === null) return [];
   return [charge(item, period, partialShare(period, window) ?? openingShare(period, subscription, opening))];
@@ -149,12 +151,6 @@ function openingShare(period: Period, subscription: FixedChargesSubscription, op
   return secondBasedShare(period.start, { start, end: period.end.minus({ seconds: 1 }) });
 }
 
-/** By unit of period, DAILY first (billing.md 3.5); with equal units the greater count is the longer one. */
-function isLonger(item: FixedItem, period: RecurringPeriod, subscription: FixedChargesSubscription): boolean {
-  const byUnit = comparePeriods(period, subscription.billingPeriod);
-  return byUnit === 0 ? item.billingPeriodCount > subscription.billingPeriodCount : byUnit > 0;
-}
-
 /** ADVANCE is due in [start, end), ARREAR in (start, end], at second precision (billing.md 3.5). */
 function isDue(date: DateTime, window: Period, cadence: 'ADVANCE' | 'ARREAR'): boolean {
   const [at, start, end] = [toSecond(date), toSecond(window.start), toSecond(window.end)];
@@ -163,9 +159,4 @@ function isDue(date: DateTime, window: Period, cadence: 'ADVANCE' | 'ARREAR'): b
 
 function toSecond(date: DateTime): number {
   return Math.floor(date.toSeconds());
-}
-
-function knownEnd(subscription: FixedChargesSubscription): DateTime | null {
-  const { endDate, cancelAt } = subscription;
-  return endDate !== null && cancelAt !== null ? earlier(endDate, cancelAt) : (endDate ?? cancelAt);
 }

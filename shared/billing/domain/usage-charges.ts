@@ -2,8 +2,9 @@ import type { DateTime } from 'luxon';
 import { type PricedStep, priceBuckets, priceQuantity } from '#catalog/domain/pricing.ts';
 import { billableQuantity, type EntitlementWindows, entitlementWindows } from '#entitlements/domain.ts';
 import { periodsFrom } from '#kernel/calendar/billing-dates.ts';
-import { clampPeriod, comparePeriods, earlier, type Period } from '#kernel/calendar/period.ts';
+import { clampPeriod, earlier, type Period } from '#kernel/calendar/period.ts';
 import { type Decimal, ZERO } from '#kernel/decimal.ts';
+import { hasOwnPeriods } from '#subscriptions/domain/line-item.ts';
 import { knownEnd } from '#subscriptions/domain/periods.ts';
 import type { Subscription } from '#subscriptions/domain/subscription.ts';
 import type { BilledItem, InvoiceBasis, UsageAnswer, UsageQuestion } from './inputs.ts';
@@ -89,7 +90,8 @@ function priced(billed: BilledItem, quantity: Decimal): Pick<UsageCharge, 'unrou
 
 /** The spans whose usage the invoice bills for a line: its share of the invoice's period, or its own longer periods that end in it. */
 function servicePeriods({ item }: BilledItem, { subscription, period, referencePoint }: Omit<InvoiceBasis, 'invoiced'>): Period[] {
-  if (item.billingPeriod === 'ONETIME' || !isLonger(item, subscription)) {
+  const { billingPeriod } = item;
+  if (billingPeriod === 'ONETIME' || !hasOwnPeriods({ ...item, billingPeriod }, subscription)) {
     const part = clampPeriod(item, period);
     return part === null ? [] : [part];
   }
@@ -97,15 +99,9 @@ function servicePeriods({ item }: BilledItem, { subscription, period, referenceP
   const end = item.endDate !== null && over !== null ? earlier(item.endDate, over) : (item.endDate ?? over);
   const cap = referencePoint === 'cancel' ? earlier(end ?? period.end, period.end) : end;
   const own: Period[] = [];
-  for (const whole of periodsFrom({ start: item.startDate, anchor: item.startDate, count: item.billingPeriodCount, period: item.billingPeriod, timezone: subscription.timezone, cap })) {
+  for (const whole of periodsFrom({ start: item.startDate, anchor: item.startDate, count: item.billingPeriodCount, period: billingPeriod, timezone: subscription.timezone, cap })) {
     if (whole.end > period.end) break;
     if (whole.end > period.start) own.push(whole);
   }
   return own;
-}
-
-function isLonger(item: BilledItem['item'], subscription: Subscription): boolean {
-  if (item.billingPeriod === 'ONETIME') return false;
-  const byUnit = comparePeriods(item.billingPeriod, subscription.billingPeriod);
-  return byUnit === 0 ? item.billingPeriodCount > subscription.billingPeriodCount : byUnit > 0;
 }

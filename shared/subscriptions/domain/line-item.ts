@@ -49,6 +49,15 @@ export function isEligible(price: Pick<Price, 'currency' | 'billingPeriod' | 'bi
   return ratio === null ? comparePeriods(price.billingPeriod, billingPeriod) > 0 : Number.isInteger(ratio);
 }
 
+/**
+ * Whether a line's period is longer than the subscription's, so that the line keeps periods of its own (billing.md 3.5): by unit,
+ * DAILY first, and by true length where a count makes a lesser unit the longer period (six months against a quarter).
+ */
+export function hasOwnPeriods(line: { readonly billingPeriod: RecurringPeriod; readonly billingPeriodCount: number }, { billingPeriod, billingPeriodCount }: Omit<Rhythm, 'currency'>): boolean {
+  const ratio = lengthRatio(line.billingPeriod, line.billingPeriodCount, billingPeriod, billingPeriodCount);
+  return comparePeriods(line.billingPeriod, billingPeriod) > 0 || (ratio !== null && ratio > 1);
+}
+
 function lengthRatio(period: RecurringPeriod, count: number, base: RecurringPeriod, baseCount: number): number | null {
   for (const unit of [MONTHS, DAYS]) {
     const [length, baseLength] = [unit[period], unit[base]];
