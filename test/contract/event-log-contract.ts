@@ -3,10 +3,10 @@ import { once } from 'node:events';
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { type EventLog, partitionOf } from '#platform/event-log/event-log.ts';
+import { type EventLog, type LogBatch, partitionOf } from '#platform/event-log/event-log.ts';
 import { dlqOf, TOPICS, topicSpecs } from '#platform/event-log/topics.ts';
 import { testConfig } from '../support/engines.ts';
-import { eventually, type LogAddress, openEventLog, read, record, unique } from './event-log-harness.ts';
+import { eventually, type LogAddress, openEventLog, read, record, SILENCE_MS, unique } from './event-log-harness.ts';
 
 const BIG_BYTES = 512 * 1024;
 
@@ -177,6 +177,30 @@ export function eventLogContract(address: () => LogAddress): void {
     await stopped;
     expect(reader.messages).toHaveLength(3);
     expect(await committed(log, group, topic)).toBe(3n);
+  });
+
+  test('a handler that takes longer than a member may be silent keeps its partition', async () => {
+    const log = open();
+    const topic = await newTopic(log, 1);
+    const group = unique('group');
+    const entered: AbortSignal[] = [];
+    const begun = Promise.withResolvers<void>();
+    const gate = Promise.withResolvers<void>();
+    const slow = async (_: LogBatch, signal: AbortSignal): Promise<void> => {
+      entered.push(signal);
+      begun.resolve();
+      await gate.promise;
+    };
+    // Whichever of the two has the partition, the other one would get it.
+    const readers = [await read(log, { group, topics: [topic] }, slow), await read(log, { group, topics: [topic] }, slow)];
+    await log.append(topic, numbered('a', 0, 3));
+    await begun.promise;
+    const until = performance.now() + 2.5 * SILENCE_MS;
+    await eventually('the time of two leases has passed', () => performance.now() > until || entered.length > 1);
+    expect(entered.map((signal) => signal.aborted)).toEqual([false]);
+    gate.resolve();
+    await eventually('the batch is committed', async () => await committed(log, group, topic) === 3n);
+    expect(readers.flatMap((reader) => reader.texts())).toEqual(['a:0', 'a:1', 'a:2']);
   });
 
   test('what a killed member had in hand comes again to another', async () => {

@@ -11,15 +11,18 @@ export type LogAddress =
   | { readonly kind: 'postgres'; readonly postgres: Config['postgres'] }
   | { readonly kind: 'kafka'; readonly brokers: readonly string[] };
 
+/** How long a member may be silent before its partitions go to others. */
+export const SILENCE_MS = 3000;
+
 /** Opens a log with the short leases of a test: members that died are missed within seconds. */
 export function openEventLog(address: LogAddress): EventLog {
   if (address.kind === 'postgres') {
-    return createPostgresEventLog({ pool: eventLogPool(address.postgres), leaseMs: 3000, pollMs: 200, stopGraceMs: 500 });
+    return createPostgresEventLog({ pool: eventLogPool(address.postgres), leaseMs: SILENCE_MS, pollMs: 200, stopGraceMs: 500 });
   }
   return createKafkaEventLog({
     brokers: address.brokers, client_id: 'test', auth: 'none', ssl: false, replication_factor: 1,
     logger: { debug() {}, info() {}, warn() {}, error() {} },
-    sessionTimeoutMs: 3000, rebalanceTimeoutMs: 10_000, stopGraceMs: 500,
+    sessionTimeoutMs: SILENCE_MS, rebalanceTimeoutMs: 10_000, stopGraceMs: 500,
   });
 }
 

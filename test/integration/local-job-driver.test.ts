@@ -72,7 +72,7 @@ test('a lease that is renewed is not taken over, one that has run out is', async
   await database.asSystem('test', async (tx) => {
     await jobRuns.add(tx, { workflowId: 'leased', job: 'sample-two-steps', input: {} }, now);
     expect(await jobRuns.claim(tx, 10, { owner: 'a', until: now.plus({ seconds: 15 }) }, now)).toMatchObject([{ workflowId: 'leased' }]);
-    await jobRuns.renew(tx, { owner: 'a', until: now.plus({ seconds: 25 }) });
+    await jobRuns.renew(tx, { owner: 'a', until: now.plus({ seconds: 25 }) }, ['leased']);
     const at = (seconds: number) => jobRuns.claim(tx, 10, { owner: 'b', until: now.plus({ minutes: 5 }) }, now.plus({ seconds }));
     expect(await at(20)).toEqual([]);
     expect(await at(25)).toMatchObject([{ workflowId: 'leased', leaseOwner: 'b' }]);
@@ -133,6 +133,26 @@ test('two processes make each start of a schedule once, also after the clock has
     expect(activities.calls).toHaveLength(4);
   } finally {
     await Promise.all(drivers.map((driver) => driver.close()));
+  }
+});
+
+test('a run whose end could not be recorded is taken up again, however busy its process is otherwise', async () => {
+  const release = activities.hold('busy/first');
+  let refusals = 1;
+  const flaky: Database = { ...database, asSystem: (reason, work) => reason === 'job end' && refusals-- > 0 ? Promise.reject(new Error('cut')) : database.asSystem(reason, work) };
+  const driver = start({ database: flaky, leaseMs: 600 });
+  try {
+    await driver.start('sample-two-steps', 'unrecorded', { run: 'unrecorded' });
+    await expect.poll(() => refusals, WAIT).toBe(0);
+    await driver.start('sample-two-steps', 'busy', { run: 'busy' });
+    await expect.poll(async () => (await runOf('unrecorded'))?.state, WAIT).toBe('completed');
+    expect(await runOf('unrecorded')).toMatchObject({ starts: 2 });
+    expect(await runOf('busy')).toMatchObject({ state: 'running', starts: 1 });
+    release();
+    await driver.result('busy');
+  } finally {
+    release();
+    await driver.close();
   }
 });
 

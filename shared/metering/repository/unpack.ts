@@ -14,7 +14,8 @@ export interface Poison { readonly message: LogMessage; readonly line: number | 
 /** The last instant that ClickHouse's DateTime64 holds. */
 const LATEST_TIMESTAMP = 10_413_791_999_999;
 
-const text = z.string().transform((value) => value.toWellFormed());
+/** Text that every engine can hold: what Postgres refuses would fail for ever when a customer is looked up by it, and hold the partition up. */
+const text = z.string().refine((value) => !value.includes('\u0000'), 'must not contain NUL').transform((value) => value.toWellFormed());
 const line = z.object({
   id: text.pipe(z.string().min(1)),
   event_name: text.pipe(z.string().min(1)),
@@ -52,8 +53,8 @@ export function unpackBatch({ topic, partition, messages }: Pick<LogBatch, 'topi
 }
 
 function envelopeProblem({ headers, value }: LogMessage): { reason: PoisonReason; detail: string } | null {
-  if (!headers[HEADERS.tenantId]) return { reason: 'missing_tenant', detail: `the header ${HEADERS.tenantId} is missing` };
-  if (!headers[HEADERS.environmentId]) return { reason: 'missing_environment', detail: `the header ${HEADERS.environmentId} is missing` };
+  if (!isStorable(headers[HEADERS.tenantId])) return { reason: 'missing_tenant', detail: `the header ${HEADERS.tenantId} is missing or unusable` };
+  if (!isStorable(headers[HEADERS.environmentId])) return { reason: 'missing_environment', detail: `the header ${HEADERS.environmentId} is missing or unusable` };
   const content = headers[HEADERS.content];
   if (content !== undefined && content !== CONTENT.eventPack) return { reason: 'unknown_content', detail: `holds ${content}, not ${CONTENT.eventPack}` };
   return value.length === 0 ? { reason: 'empty', detail: 'holds no event' } : null;
@@ -61,7 +62,12 @@ function envelopeProblem({ headers, value }: LogMessage): { reason: PoisonReason
 
 function ingestedAt({ headers, timestamp }: LogMessage): number {
   const accepted = DateTime.fromISO(headers[HEADERS.ingestedAt] ?? '', { zone: 'utc' });
-  return (accepted.isValid ? accepted : timestamp).toMillis();
+  const millis = accepted.toMillis();
+  return millis >= EARLIEST_TIMESTAMP && millis <= LATEST_TIMESTAMP ? millis : timestamp.toMillis();
+}
+
+function isStorable(value: string | undefined): boolean {
+  return value !== undefined && value !== '' && !value.includes('\u0000');
 }
 
 type Unpacked = Pick<LoggedEvent, 'id' | 'eventName' | 'externalCustomerId' | 'customerId' | 'source' | 'timestamp' | 'properties'>;

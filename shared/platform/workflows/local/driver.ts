@@ -71,7 +71,8 @@ export function createLocalJobDriver<App>(options: LocalJobDriverOptions<App>): 
     intervalMs: leaseMs / 3,
     onError: onError('renewing job leases'),
     async work() {
-      if (running.size > 0) await database.asSystem('job lease', (tx) => jobRuns.renew(tx, lease()));
+      // Only what is in hand: a run whose end could not be recorded has to come free.
+      if (running.size > 0) await database.asSystem('job lease', (tx) => jobRuns.renew(tx, lease(), [...running.keys()]));
       return false;
     },
   });

@@ -64,9 +64,10 @@ export const jobRuns = {
       .returningAll().execute();
   },
 
-  /** Extends the lease of all runs that `owner` holds. */
-  async renew(tx: SystemTransaction, lease: Lease): Promise<void> {
-    await tx.updateTable('jobRuns').set({ leaseExpiresAt: lease.until }).where('state', '=', 'running').where('leaseOwner', '=', lease.owner).execute();
+  /** Extends the lease of those runs that are in `owner`'s hands. */
+  async renew(tx: SystemTransaction, lease: Lease, workflowIds: readonly string[]): Promise<void> {
+    await tx.updateTable('jobRuns').set({ leaseExpiresAt: lease.until })
+      .where('workflowId', 'in', workflowIds).where('state', '=', 'running').where('leaseOwner', '=', lease.owner).execute();
   },
 
   /** Keeps where a run that goes on with another input has come to, so that a resumed one does not begin anew. */
