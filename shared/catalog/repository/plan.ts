@@ -45,6 +45,13 @@ export const planRepository = {
     return plan;
   },
 
+  /** Keeps the row from being changed or archived until the transaction ends; others may hold it like this at the same time. */
+  async share(tx: TenantTransaction, id: string): Promise<Plan> {
+    const plan = await published(tx).where('id', '=', id).forShare().executeTakeFirst();
+    if (!plan) throw notFound('plan', id);
+    return plan;
+  },
+
   /** The lock alone, also of an archived plan: its prices can still be ended. */
   async hold(tx: TenantTransaction, id: string): Promise<void> {
     await tx.selectFrom('plans').select('id').where('id', '=', id).forUpdate().execute();

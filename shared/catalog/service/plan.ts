@@ -74,6 +74,9 @@ export function createPlanService({ database, clock, prices, features, entitleme
     /** Throws NotFound for an archived plan, too: nobody can subscribe to it any more. */
     get: (ctx: RequestContext, id: string): Promise<Plan> => database.withTenant(ctx, (tx) => planRepository.get(tx, id)),
 
+    /** The plan as it stays until `tx` ends: for whoever makes something that needs it. Throws NotFound like `get`. */
+    getHeld: (tx: TenantTransaction, id: string): Promise<Plan> => planRepository.share(tx, id),
+
     /** Those of the ids that exist, archived ones included. */
     getMany: (ctx: RequestContext, ids: readonly string[]): Promise<Plan[]> => database.withTenant(ctx, (tx) => planRepository.getMany(tx, ids)),
 

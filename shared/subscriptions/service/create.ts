@@ -51,7 +51,7 @@ export async function writeSubscription(tx: TenantTransaction, ctx: RequestConte
   const inside = { ...ctx, transaction: tx };
   refuseStates(request);
   const customer = await customerOf(customers, inside, request);
-  const plan = await plans.get(inside, request.planId);
+  const plan = await plans.getHeld(tx, request.planId);
   const subscription = draftOf(request, customer, clock.now(), newId('subs', clock));
   const offered = (await prices.forPlan(inside, plan.id, { currency: request.currency }))
     .filter((price) => isEligible(price, subscription) && (price.endDate === null || price.endDate > subscription.startDate));
