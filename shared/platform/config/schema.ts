@@ -22,6 +22,8 @@ export const configSchema = z.strictObject({
     port: port.optional(),
     /** Checks every answer against its declared schema: for tests and Local Mode, off in production. */
     validate_responses: flag.default(false),
+    /** Values of `x-origin-verify` that CloudFront adds. Set: a request without one of them is refused. */
+    origin_verify: list.meta({ secret: true }).optional(),
   }).prefault({}),
   local: z.strictObject({
     data_dir: z.string().min(1).default('.flexprice'),
