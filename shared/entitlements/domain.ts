@@ -106,6 +106,14 @@ function commonReset<Source extends EntitlementTerms>(sources: readonly Source[]
   return tied.find((period) => votes.get(period)?.some(fromPlan)) ?? tied[0] ?? null;
 }
 
+/**
+ * Whether a right with dates of its own counts in a billing period: it does in every period that it touches, with its whole limit,
+ * as limits are never cut to the part of a period.
+ */
+export function countsIn({ startDate, endDate }: Pick<Entitlement, 'startDate' | 'endDate'>, period: Period): boolean {
+  return (startDate === null || startDate < period.end) && (endDate === null || endDate > period.start);
+}
+
 /** How usage meets the limit: once for the period, once per window, or by what a lifetime total gained in the period. */
 export type AllowanceRule = 'whole_period' | 'each_window' | 'since_start';
 

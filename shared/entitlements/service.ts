@@ -33,7 +33,7 @@ export function createEntitlementService({ database, clock, features, plans }: E
   const createOne = async (tx: TenantTransaction, ctx: RequestContext, request: Camelized<CreateEntitlementRequest>): Promise<Entitlement> => {
     const inside = { ...ctx, transaction: tx };
     refuseGrants(request);
-    const { id: entityId } = await plans().get(inside, planIdOf(request));
+    const { id: entityId } = await plans().getHeld(tx, planIdOf(request));
     const { feature } = await features().get(inside, request.featureId);
     if (feature.type !== request.featureType) throw invalid('feature_type', `the feature is ${feature.type}`);
     if (request.featureType === 'boolean' && typeof request.isEnabled !== 'boolean') throw invalid('is_enabled', 'is required for a boolean feature');

@@ -5,9 +5,10 @@ import type { Clock } from '#kernel/clock.ts';
 import type { RequestContext } from '#kernel/context.ts';
 import type { ListOptions } from '#kernel/pagination.ts';
 import type { Database } from '#platform/postgres/database.ts';
+import { currentPeriod } from '#subscriptions/domain/periods.ts';
 import type { Subscription } from '#subscriptions/domain/subscription.ts';
 import type { SubscriptionService } from '#subscriptions/service/subscription.ts';
-import { type AggregatedEntitlement, type Entitlement, mergeEntitlements } from './domain.ts';
+import { type AggregatedEntitlement, countsIn, type Entitlement, mergeEntitlements } from './domain.ts';
 import { entitlementRepository } from './repository.ts';
 
 export interface EntitlementSummaryDependencies {
@@ -36,11 +37,14 @@ export function createEntitlementSummaryService({ database, clock, customers, su
       const planIds = [...new Set(found.map((subscription) => subscription.planId))];
       const names = new Map((await plans.getMany({ ...ctx, transaction: tx }, planIds)).map((plan) => [plan.id, plan.name]));
       const now = clock.now();
-      const inForce = (entitlement: Entitlement) => (entitlement.startDate === null || entitlement.startDate <= now) && (entitlement.endDate === null || entitlement.endDate > now);
-      const ofPlans = (await entitlementRepository.forEntities(tx, 'PLAN', planIds)).filter(inForce);
-      const own = (await entitlementRepository.forEntities(tx, 'SUBSCRIPTION', found.map((subscription) => subscription.id))).filter(inForce);
+      // A limit is about a billing period: here counts what the invoice of the current one will count. Anything else is had now, or not.
+      const counts = (entitlement: Entitlement, subscription: Subscription) =>
+        countsIn(entitlement, entitlement.featureType === 'metered' ? currentPeriod(subscription) : { start: now, end: now.plus({ milliseconds: 1 }) });
+      const ofPlans = await entitlementRepository.forEntities(tx, 'PLAN', planIds);
+      const own = await entitlementRepository.forEntities(tx, 'SUBSCRIPTION', found.map((subscription) => subscription.id));
       return found.flatMap((subscription) => {
-        const given = [...ofPlans.filter((entitlement) => entitlement.entityId === subscription.planId), ...own.filter((entitlement) => entitlement.entityId === subscription.id)];
+        const given = [...ofPlans.filter((entitlement) => entitlement.entityId === subscription.planId), ...own.filter((entitlement) => entitlement.entityId === subscription.id)]
+          .filter((entitlement) => counts(entitlement, subscription));
         return mergeEntitlements(given.map((entitlement) => ({ ...entitlement, subscriptionId: subscription.id, entityName: names.get(subscription.planId) ?? '' }))).flatMap(({ sources }) => sources);
       });
     });

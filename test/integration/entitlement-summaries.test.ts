@@ -88,7 +88,7 @@ test('two subscriptions on one plan count twice, one unlimited source lifts the 
 
 test('subscriptions that have not begun or have ended give nothing, and neither do entitlements outside their time', async () => {
   const { id } = await customer();
-  const plan = await newPlan('Basic', [metered(100, { start_date: '2026-02-01T00:00:00Z', end_date: '2026-03-15T00:00:00Z' })]);
+  const plan = await newPlan('Basic', [{ feature_id: sso, feature_type: 'boolean', is_enabled: true, start_date: '2026-02-01T00:00:00Z', end_date: '2026-03-15T00:00:00Z' }]);
   const future = await subscribe(id, plan, { start_date: '2026-03-10T00:00:00Z' });
   const features = async () => (await summaryOf(`/v1/customers/${id}/entitlements`)).features.length;
   expect(await features()).toBe(0);
@@ -99,6 +99,17 @@ test('subscriptions that have not begun or have ended give nothing, and neither 
   clock.set(DateTime.utc(2026, 3, 12));
   expect((await api.request('POST', `/v1/subscriptions/${future}/cancel`, { cancellation_type: 'immediate', cancel_immediately_inovice_policy: 'skip' })).status).toBe(200);
   expect(await features()).toBe(0);
+});
+
+test('a limit is shown for every billing period that its entitlement touches: what the invoice of that period counts', async () => {
+  const { id } = await customer();
+  const plan = await newPlan('Basic', [metered(100, { end_date: '2026-03-15T00:00:00Z' })]);
+  const running = await subscribe(id, plan, { start_date: '2026-03-01T00:00:00Z' });
+  const next = await subscribe(id, plan, { start_date: '2026-03-15T00:00:00Z' });
+  clock.set(DateTime.utc(2026, 3, 20));
+  const limits = async (subscription: string) => (await summaryOf(`/v1/subscriptions/${subscription}/entitlements`)).features.map(({ entitlement }: { entitlement: { usage_limit: number } }) => entitlement.usage_limit);
+  expect(await limits(running)).toEqual([100]);
+  expect(await limits(next)).toEqual([]);
 });
 
 test('a plan with running subscriptions cannot be deleted, one whose subscriptions are cancelled can', async () => {

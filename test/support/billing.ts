@@ -60,7 +60,7 @@ export function entitled(limit: string | null, reset: NonNullable<BilledItem['en
   const usageLimit = limit === null ? null : decimal(limit);
   return {
     featureId: 'feat_1', featureType: 'metered', isEnabled: true, usageLimit, isSoftLimit: false, usageResetPeriod: reset, staticValues: [], configValues: [],
-    sources: [{ id: 'ent_1', entityType: 'PLAN', featureId: 'feat_1', featureType: 'metered', isEnabled: true, usageLimit, usageResetPeriod: reset, isSoftLimit: false, staticValue: null, configValue: null, parentEntitlementId: null, startDate: null }],
+    sources: [{ id: 'ent_1', entityType: 'PLAN', featureId: 'feat_1', featureType: 'metered', isEnabled: true, usageLimit, usageResetPeriod: reset, isSoftLimit: false, staticValue: null, configValue: null, parentEntitlementId: null, startDate: null, endDate: null }],
   };
 }
 

@@ -109,6 +109,16 @@ describe('windows and buckets', () => {
     expectDecimal(invoice.lines[0]?.quantity ?? ZERO, '50');
   });
 
+  test.each([
+    [null, '2023-11-01', '40'], ['2023-12-01', null, '40'], [null, '2023-11-01T00:00:01Z', '30'], ['2023-11-30', null, '30'], ['2023-11-10', '2023-11-12', '30'],
+  ])('an allowance from %s to %s counts in full in the periods that it touches, and in no other', (startDate, endDate, billed) => {
+    const allowance = entitled('10');
+    const dated = allowance && { ...allowance, sources: allowance.sources.map((source) => ({ ...source, startDate: startDate ? at(startDate) : null, endDate: endDate ? at(endDate) : null })) };
+    const { lines: [line] } = compute(basisOf([usage('input', { amount: decimal(1) }, dated)]), { meter_input: '40' });
+    expectDecimal(line?.quantity ?? ZERO, billed);
+    expect(line?.calculation.entitlement?.limit?.toFixed() ?? null).toBe(billed === '30' ? '10' : null);
+  });
+
   test('buckets are priced one by one, and together once an entitlement applies', () => {
     const tiers = [{ upTo: decimal(10), unitAmount: decimal('0.10'), flatAmount: null }, { upTo: decimal(20), unitAmount: decimal('0.05'), flatAmount: null }, { upTo: null, unitAmount: decimal('0.02'), flatAmount: null }];
     const plain: BilledItem = { ...usage('peak', { billingModel: 'TIERED', tierMode: 'SLAB', tiers, amount: null }), meter: meterOf('meter_peak', { type: 'MAX', bucketSize: 'DAY' }) };

@@ -79,12 +79,13 @@ function usageLines(inputs: InvoiceInputs): ComputedLine[] {
     const answer = usage.find(({ lineItemId, period }) => lineItemId === question.lineItemId && +period.start === +question.period.start && +period.end === +question.period.end);
     if (answer === undefined || billed.meter === null) throw new RangeError(`no usage was read for line item ${question.lineItemId}`);
     const charge = usageCharge(billed, answer, subscription);
-    const { entitlement } = billed;
+    const { allowance } = charge;
     return line(billed, answer.period, charge.quantity, {
       price: priceSnapshot(billed.price),
       usage: { meter: billed.meter, externalCustomerId, readings: answer.readings, buckets: answer.buckets },
-      entitlement: entitlement === null || charge.rule === null ? null
-        : { sources: entitlement.sources.map((source) => source.id), limit: entitlement.usageLimit, reset: entitlement.usageResetPeriod, rule: charge.rule },
+      entitlement: allowance === null ? null : {
+        sources: allowance.entitlement.sources.map((source) => source.id), limit: allowance.entitlement.usageLimit, reset: allowance.entitlement.usageResetPeriod, rule: allowance.rule,
+      },
       quantityBeforeEntitlement: charge.quantityBeforeEntitlement, quantity: charge.quantity, steps: charge.steps, proration: null,
       unroundedAmount: charge.unroundedAmount, rounding: roundingOf(billed), amount: roundToCurrency(charge.unroundedAmount, billed.item.currency),
     });

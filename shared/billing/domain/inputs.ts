@@ -8,14 +8,14 @@ import type { MeterSnapshot, UsageReading } from './calculation.ts';
 import type { ReferencePoint } from './fixed-charges.ts';
 
 /** What billing looks at in an entitlement. */
-export type EntitlementSource = EntitlementTerms & Pick<Entitlement, 'startDate'>;
+export type EntitlementSource = EntitlementTerms & Pick<Entitlement, 'startDate' | 'endDate'>;
 
 /** A line item with the price it is charged at and, for usage, what is measured and what is included. */
 export interface BilledItem {
   readonly item: SubscriptionLineItem;
   readonly price: Price;
   readonly meter: MeterSnapshot | null;
-  /** The merged entitlement of the meter's feature; null when there is none. */
+  /** The merged entitlement of the meter's feature, whatever the dates of its sources; null when there is none. */
   readonly entitlement: AggregatedEntitlement<EntitlementSource> | null;
 }
 

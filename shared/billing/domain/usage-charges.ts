@@ -1,6 +1,6 @@
 import type { DateTime } from 'luxon';
 import { type PricedStep, priceBuckets, priceQuantity } from '#catalog/domain/pricing.ts';
-import { billableQuantity, type EntitlementWindows, entitlementWindows } from '#entitlements/domain.ts';
+import { billableQuantity, countsIn, type EntitlementWindows, entitlementWindows, mergeEntitlements } from '#entitlements/domain.ts';
 import { periodsFrom } from '#kernel/calendar/billing-dates.ts';
 import { clampPeriod, earlier, type Period } from '#kernel/calendar/period.ts';
 import { type Decimal, ZERO } from '#kernel/decimal.ts';
@@ -15,9 +15,11 @@ export interface UsageCharge {
   readonly quantity: Decimal;
   readonly unroundedAmount: Decimal;
   readonly steps: readonly PricedStep[];
-  /** How the allowance was applied; null without an entitlement. */
-  readonly rule: EntitlementWindows['rule'] | null;
+  /** What was allowed, and how that was applied; null without an entitlement in the period. */
+  readonly allowance: { readonly entitlement: Allowance; readonly rule: EntitlementWindows['rule'] } | null;
 }
+
+type Allowance = NonNullable<BilledItem['entitlement']>;
 
 /** Aggregations whose totals can be subtracted from each other (billing.md 3.7). */
 const ADDITIVE: readonly string[] = ['COUNT', 'SUM', 'SUM_WITH_MULTIPLIER'];
@@ -38,23 +40,26 @@ function isUsage({ item, price }: BilledItem): boolean {
 
 function questionOf(billed: BilledItem, period: Period, subscription: Subscription): UsageQuestion {
   const { item, meter } = billed;
-  const { windows } = windowsOf(billed, period, subscription);
-  const reset = applies(billed) && windows.length > 1 ? billed.entitlement?.usageResetPeriod : null;
+  const entitlement = allowanceIn(billed, period);
+  const { windows } = windowsOf(billed, entitlement, period, subscription);
+  const reset = windows.length > 1 ? entitlement?.usageResetPeriod : null;
   return {
     lineItemId: item.id, meterId: item.meterId ?? '', period, windows,
     cut: reset === 'DAILY' ? 'DAY' : reset === 'MONTHLY' ? 'MONTH' : null,
-    buckets: meter?.aggregation.bucketSize != null && !applies(billed),
+    buckets: meter?.aggregation.bucketSize != null && entitlement === null,
   };
 }
 
-/** An entitlement counts while it is enabled; the limit is then taken from the sum of buckets (billing.md 3.7). */
-function applies({ entitlement }: BilledItem): boolean {
-  return entitlement !== null && entitlement.isEnabled;
+/** What is allowed in a period: the enabled sources that count in it. The limit is taken from the sum of buckets (billing.md 3.7). */
+function allowanceIn({ entitlement }: BilledItem, period: Period): Allowance | null {
+  if (entitlement === null) return null;
+  const sources = entitlement.sources.filter((source) => countsIn(source, period));
+  const merged = sources.length === entitlement.sources.length ? entitlement : mergeEntitlements(sources)[0];
+  return merged?.isEnabled ? merged : null;
 }
 
-function windowsOf(billed: BilledItem, period: Period, subscription: Subscription): EntitlementWindows {
-  const { entitlement, item, meter } = billed;
-  if (entitlement === null || !entitlement.isEnabled || item.billingPeriod === 'ONETIME') return { rule: 'whole_period', windows: [period] };
+function windowsOf({ item, meter }: BilledItem, entitlement: Allowance | null, period: Period, subscription: Subscription): EntitlementWindows {
+  if (entitlement === null || item.billingPeriod === 'ONETIME') return { rule: 'whole_period', windows: [period] };
   return entitlementWindows({
     reset: entitlement.usageResetPeriod, period, timezone: subscription.timezone, anchor: subscription.billingAnchor,
     billingPeriod: item.billingPeriod, billingPeriodCount: item.billingPeriodCount, additive: ADDITIVE.includes(meter?.aggregation.type ?? ''),
@@ -71,16 +76,17 @@ function entitlementStart(sources: readonly { readonly startDate: DateTime | nul
 /** Prices the usage of one service period, exactly (billing.md 3.3 and 3.7). */
 export function usageCharge(billed: BilledItem, answer: UsageAnswer, subscription: Subscription): UsageCharge {
   const before = answer.whole.value;
-  if (!applies(billed)) {
+  const entitlement = allowanceIn(billed, answer.period);
+  if (entitlement === null) {
     if (answer.buckets !== null) {
       const { amount, quantity, buckets } = priceBuckets(billed.price, answer.buckets);
-      return { quantityBeforeEntitlement: before, quantity, unroundedAmount: amount, steps: buckets.flatMap((bucket) => bucket.steps), rule: null };
+      return { quantityBeforeEntitlement: before, quantity, unroundedAmount: amount, steps: buckets.flatMap((bucket) => bucket.steps), allowance: null };
     }
-    return { quantityBeforeEntitlement: before, quantity: before, ...priced(billed, before), rule: null };
+    return { quantityBeforeEntitlement: before, quantity: before, ...priced(billed, before), allowance: null };
   }
-  const { rule } = windowsOf(billed, answer.period, subscription);
-  const quantity = billableQuantity({ entitlement: billed.entitlement, rule, usages: answer.readings.map((reading) => reading.value) });
-  return { quantityBeforeEntitlement: before, quantity, ...priced(billed, quantity), rule };
+  const { rule } = windowsOf(billed, entitlement, answer.period, subscription);
+  const quantity = billableQuantity({ entitlement, rule, usages: answer.readings.map((reading) => reading.value) });
+  return { quantityBeforeEntitlement: before, quantity, ...priced(billed, quantity), allowance: { entitlement, rule } };
 }
 
 function priced(billed: BilledItem, quantity: Decimal): Pick<UsageCharge, 'unroundedAmount' | 'steps'> {
