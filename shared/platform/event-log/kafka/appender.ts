@@ -12,6 +12,8 @@ const RECORD_OVERHEAD_BYTES = 100;
  */
 export function createAppender(kafka: Kafka, timeoutMs: number) {
   let connected: Promise<Producer> | undefined;
+  /** Those that have sent something, so that they may have died since. */
+  const proven = new WeakSet<Producer>();
 
   /** One connection attempt is shared by all callers; a failed one is forgotten, so that the next caller tries anew. */
   function producer(): Promise<Producer> {
@@ -43,20 +45,22 @@ export function createAppender(kafka: Kafka, timeoutMs: number) {
     void stale?.then((each) => each.disconnect()).catch(() => {});
   }
 
-  async function send(topic: string, records: readonly LogRecord[]): Promise<void> {
-    const current = await producer();
+  async function send(current: Producer, topic: string, records: readonly LogRecord[]): Promise<void> {
     await current.send({ topic, acks: -1, compression: CompressionTypes.GZIP, messages: records.map(toMessage) });
+    proven.add(current);
   }
 
   async function sendAll(topic: string, records: readonly LogRecord[]): Promise<void> {
     const sizeOf = ({ key, value }: LogRecord) => value.length + key.length + RECORD_OVERHEAD_BYTES;
     for (const chunk of inChunks(records, sizeOf, SEND_MAX_BYTES)) {
+      const current = await producer();
       try {
-        await send(topic, chunk);
-      } catch {
+        await send(current, topic, chunk);
+      } catch (error) {
         // The broker closes connections that were idle (a thawed Lambda finds them dead): once more on a fresh one.
-        reset();
-        await send(topic, chunk);
+        if (!proven.has(current)) throw error;
+        if (await connected === current) reset();
+        await send(await producer(), topic, chunk);
       }
     }
   }

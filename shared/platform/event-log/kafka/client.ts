@@ -9,20 +9,22 @@ export interface KafkaClientOptions {
   readonly region?: string | undefined;
   readonly ssl: boolean;
   readonly logger: EventLogLogger;
+  /** Gives up early, for a caller that has somewhere else to put its records. */
+  readonly impatient?: boolean;
 }
 
-/**
- * A kafkajs client with time-outs for a caller that itself has a deadline (a Lambda behind an API): a dead broker shows
- * within seconds, and the overflow takes the events instead.
- */
-export function createKafkaClient({ brokers, client_id: clientId, auth, region, ssl, logger }: KafkaClientOptions): Kafka {
+/** Between the two lies how long a broker may be away unnoticed: some seconds, or well below one where it refuses connections. */
+const PATIENT = { connectionTimeout: 3000, retry: { initialRetryTime: 100, maxRetryTime: 2000, retries: 5 } };
+const IMPATIENT = { connectionTimeout: 1000, retry: { initialRetryTime: 100, maxRetryTime: 1000, retries: 2 } };
+
+/** A kafkajs client. Opens no connection by itself. */
+export function createKafkaClient({ brokers, client_id: clientId, auth, region, ssl, logger, impatient = false }: KafkaClientOptions): Kafka {
   const config: KafkaConfig = {
     clientId,
     brokers: [...brokers],
-    connectionTimeout: 3000,
+    ...(impatient ? IMPATIENT : PATIENT),
     authenticationTimeout: 10_000,
     requestTimeout: 15_000,
-    retry: { initialRetryTime: 100, maxRetryTime: 2000, retries: 5 },
     logLevel: logLevel.WARN,
     logCreator: () => (entry) => forward(logger, entry),
   };

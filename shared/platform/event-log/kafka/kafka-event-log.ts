@@ -23,7 +23,8 @@ const COUNTS_TTL_MS = 5 * 60_000;
 export function createKafkaEventLog({ appendTimeoutMs = 12_000, sessionTimeoutMs = 45_000, rebalanceTimeoutMs = 60_000, stopGraceMs = 20_000, ...options }: KafkaEventLogOptions): EventLog {
   const { logger } = options;
   const kafka = createKafkaClient(options);
-  const appender = createAppender(kafka, appendTimeoutMs);
+  // Requests have a deadline, and the overflow takes what Kafka does not.
+  const appender = createAppender(createKafkaClient({ ...options, impatient: true }), appendTimeoutMs);
   const topics = createTopicsAdmin(kafka, options.replication_factor);
   const counts = createPartitionCounts((names) => answered(topics.partitionCounts(names)), COUNTS_TTL_MS);
   const subscriptions = new Set<KafkaSubscription>();
