@@ -1,8 +1,9 @@
-// `npm run bench -- [--quick] [--only ingest|consume|usage] [--json file]`
+// `npm run bench -- [--quick] [--only ingest|consume|usage|cold] [--json file]`
 // Prints what the product does beside the least that could do the same, measured in one run on this machine: read the ratios.
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { benchConsume } from './consume.ts';
+import { benchColdStart, coldStartLines } from './cold-start.ts';
 import type { Measurement } from './figures.ts';
 import { benchIngest } from './ingest.ts';
 import { machine, machineLine, table } from './report.ts';
@@ -13,10 +14,13 @@ import { benchUsage } from './usage.ts';
 const BENCHMARKS: Readonly<Record<string, (surroundings: Surroundings, sizes: Sizes) => Promise<Measurement[]>>> = { ingest: benchIngest, consume: benchConsume, usage: benchUsage };
 
 const { values: options } = parseArgs({ options: { quick: { type: 'boolean', default: false }, only: { type: 'string', multiple: true, default: [] }, json: { type: 'string' } } });
-const names = options.only.length === 0 ? Object.keys(BENCHMARKS) : options.only;
-const unknown = names.find((name) => !Object.hasOwn(BENCHMARKS, name));
+/** Needs no engine and is held against no other server. */
+const COLD = 'cold';
+const all = [COLD, ...Object.keys(BENCHMARKS)];
+const names = options.only.length === 0 ? all : options.only;
+const unknown = names.find((name) => !all.includes(name));
 if (unknown !== undefined) {
-  process.stderr.write(`There is no benchmark "${unknown}": ${Object.keys(BENCHMARKS).join(', ')}\n`);
+  process.stderr.write(`There is no benchmark "${unknown}": ${all.join(', ')}\n`);
   process.exit(2);
 }
 
@@ -35,14 +39,21 @@ const sizes = options.quick ? QUICK : FULL;
 const host = machine();
 try {
   say(machineLine(host));
-  const surroundings = await openSurroundings((stopAll) => { stop = stopAll; });
+  // Before there are engines, which would share the processors.
+  if (names.includes(COLD)) say(`measuring ${COLD} ...`);
+  const cold = names.includes(COLD) ? await benchColdStart() : [];
+  const engines = names.filter((name) => name !== COLD);
   const measurements: Measurement[] = [];
-  for (const name of names) {
-    say(`measuring ${name} ...`);
-    measurements.push(...await (BENCHMARKS[name] as (typeof BENCHMARKS)[string])(surroundings, sizes));
+  if (engines.length > 0) {
+    const surroundings = await openSurroundings((stopAll) => { stop = stopAll; });
+    for (const name of engines) {
+      say(`measuring ${name} ...`);
+      measurements.push(...await (BENCHMARKS[name] as (typeof BENCHMARKS)[string])(surroundings, sizes));
+    }
   }
-  process.stdout.write(`\n${table(measurements)}\n\nratio: ours over the other; of rates more is better, of latencies (rows without a rate) less is better\n`);
-  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify({ machine: host, quick: options.quick, sizes, measurements }, null, 2)}\n`);
+  if (cold.length > 0) process.stdout.write(`\n${coldStartLines(cold)}\n`);
+  if (measurements.length > 0) process.stdout.write(`\n${table(measurements)}\n\nratio: ours over the other; of rates more is better, of latencies (rows without a rate) less is better\n`);
+  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify({ machine: host, quick: options.quick, sizes, measurements, cold }, null, 2)}\n`);
 } catch (error) {
   // After Ctrl-C whatever fails does so because its engine is gone.
   if (stopping === undefined) {
