@@ -1,4 +1,5 @@
-import { App, type AppProps } from 'aws-cdk-lib';
+import { App, type AppProps, Validations } from 'aws-cdk-lib';
+import { AwsSolutionsChecks } from 'cdk-nag';
 import { environmentConfig } from './config/environments.ts';
 import { FlexpriceStage } from './stages/flexprice-stage.ts';
 
@@ -12,6 +13,8 @@ export function createApp({ dist, ...props }: FlexpriceAppProps): App {
   const app = new App(props);
   const name: unknown = app.node.tryGetContext('env') ?? 'dev';
   const config = environmentConfig(String(name));
+  // Findings are errors. What is excused is excused beside its construct.
+  Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
   new FlexpriceStage(app, `flexprice-${config.name}`, { config, dist });
   return app;
 }

@@ -1,4 +1,4 @@
-import * as z from 'zod';
+import type * as z from 'zod';
 import { dev } from './dev.ts';
 import { prod } from './prod.ts';
 import { type EnvironmentConfig, type EnvironmentInput, environmentSchema } from './schema.ts';
@@ -15,8 +15,13 @@ export function environmentConfig(name: string): EnvironmentConfig {
   return parseEnvironment(input);
 }
 
+/** Checks a configuration. Throws with a line for each problem: environment, path of the value, reason. */
 export function parseEnvironment(input: EnvironmentInput): EnvironmentConfig {
   const result = environmentSchema.safeParse(input);
-  if (!result.success) throw new Error(`the configuration of ${input.name} is wrong:\n${z.prettifyError(result.error)}`);
+  if (!result.success) throw new Error(result.error.issues.map((issue) => `${input.name}: ${problem(issue)}`).join('\n'));
   return result.data;
+}
+
+function problem({ path, message }: z.core.$ZodIssue): string {
+  return path.length === 0 ? message : `${path.join('.')}: ${message}`;
 }

@@ -1,6 +1,7 @@
 import { Fn, Stack } from 'aws-cdk-lib';
-import { type ISecurityGroup, type IVpc, Port, SecurityGroup, SubnetType } from 'aws-cdk-lib/aws-ec2';
+import { type ISecurityGroup, type IVpc, SubnetType } from 'aws-cdk-lib/aws-ec2';
 import { type IGrantable, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { CfnCluster, CfnConfiguration, CfnTopic } from 'aws-cdk-lib/aws-msk';
 import { Construct } from 'constructs';
@@ -8,14 +9,17 @@ import type { EnvironmentConfig } from '../config/schema.ts';
 
 /** Newest line that the Kafka client is tested with; its protocol versions end before Kafka 4. */
 const KAFKA_VERSION = '3.9.x.kraft';
-const IAM_PORT = 9098;
 const DAY_MS = 24 * 60 * 60 * 1000;
 const EVENT_RETENTION_MS = 7 * DAY_MS;
 const DEAD_LETTER_RETENTION_MS = 14 * DAY_MS;
+/** Room for the largest pack of events; the code asks for the same where it makes topics itself. */
+const MAX_MESSAGE_BYTES = 8 * 1024 * 1024;
 
 export interface EventBusProps {
   readonly vpc: IVpc;
-  readonly client: ISecurityGroup;
+  readonly securityGroup: ISecurityGroup;
+  /** What the brokers' volumes are encrypted with. */
+  readonly key: IKey;
   readonly config: EnvironmentConfig['kafka'];
   readonly name: string;
   readonly logs: LogGroup;
@@ -24,15 +28,13 @@ export interface EventBusProps {
 /** MSK with IAM authentication, and the topics. L1 on purpose: there is no stable L2, and the alpha one has no topics. */
 export class EventBus extends Construct {
   readonly clusterArn: string;
+  readonly clusterName: string;
   readonly replicationFactor: number;
 
-  constructor(scope: Construct, id: string, { vpc, client, config, name, logs }: EventBusProps) {
+  constructor(scope: Construct, id: string, { vpc, securityGroup, key, config, name, logs }: EventBusProps) {
     super(scope, id);
     const express = config.brokerType === 'express';
     this.replicationFactor = Math.min(3, config.brokers);
-
-    const securityGroup = new SecurityGroup(this, 'SecurityGroup', { vpc, description: 'Kafka brokers', allowAllOutbound: false });
-    securityGroup.addIngressRule(client, Port.tcp(IAM_PORT), 'Kafka with IAM');
 
     const cluster = new CfnCluster(this, 'Cluster', {
       clusterName: name,
@@ -46,19 +48,20 @@ export class EventBus extends Construct {
         ...(express ? {} : { storageInfo: { ebsStorageInfo: { volumeSize: config.volumeGiB } } }),
       },
       clientAuthentication: { sasl: { iam: { enabled: true } }, unauthenticated: { enabled: false } },
-      encryptionInfo: { encryptionInTransit: { clientBroker: 'TLS', inCluster: true } },
+      encryptionInfo: { encryptionAtRest: { dataVolumeKmsKeyId: key.keyArn }, encryptionInTransit: { clientBroker: 'TLS', inCluster: true } },
       enhancedMonitoring: 'PER_TOPIC_PER_BROKER',
       loggingInfo: { brokerLogs: { cloudWatchLogs: { enabled: true, logGroup: logs.logGroupName } } },
       // Express sets these itself and refuses others.
       ...(express ? {} : { configurationInfo: { arn: this.configuration(name).attrArn, revision: 1 } }),
     });
     this.clusterArn = cluster.attrArn;
+    this.clusterName = name;
 
     const { deadLetters } = config.partitions;
     const topics = { events: config.partitions.events, events_lazy: config.partitions.eventsLazy, events_post_processing: config.partitions.eventsPostProcessing, system_events: config.partitions.systemEvents };
     for (const [topic, partitions] of Object.entries(topics)) {
-      this.topic(topic, partitions, EVENT_RETENTION_MS);
-      this.topic(`${topic}.dlq`, deadLetters, DEAD_LETTER_RETENTION_MS);
+      this.topic(topic, partitions, EVENT_RETENTION_MS, express);
+      this.topic(`${topic}.dlq`, deadLetters, DEAD_LETTER_RETENTION_MS, express);
     }
   }
 
@@ -94,19 +97,29 @@ export class EventBus extends Construct {
     const properties = {
       'auto.create.topics.enable': 'false',
       'default.replication.factor': String(this.replicationFactor),
-      // With two brokers an insist on two would stop the stream at every broker restart.
-      'min.insync.replicas': this.replicationFactor >= 3 ? '2' : '1',
+      'min.insync.replicas': String(this.minInsyncReplicas),
     };
-    return new CfnConfiguration(this, 'Configuration', {
-      name,
-      kafkaVersionsList: [KAFKA_VERSION],
-      serverProperties: Object.entries(properties).map(([key, value]) => `${key}=${value}`).join('\n'),
-    });
+    return new CfnConfiguration(this, 'Configuration', { name, kafkaVersionsList: [KAFKA_VERSION], serverProperties: text(properties) });
   }
 
-  private topic(name: string, partitionCount: number, retentionMs: number): void {
+  private topic(name: string, partitionCount: number, retentionMs: number, express: boolean): void {
+    const properties = {
+      'retention.ms': String(retentionMs),
+      'max.message.bytes': String(MAX_MESSAGE_BYTES),
+      // Express brokers set it themselves.
+      ...(express ? {} : { 'min.insync.replicas': String(this.minInsyncReplicas) }),
+    };
     // Properties text in base64, like the server properties of a cluster.
-    const configs = Buffer.from(`retention.ms=${retentionMs}`).toString('base64');
+    const configs = Buffer.from(text(properties)).toString('base64');
     new CfnTopic(this, `Topic-${name}`, { clusterArn: this.clusterArn, topicName: name, partitionCount, replicationFactor: this.replicationFactor, configs });
   }
+
+  /** With two copies an insist on two would stop the stream at every broker restart. */
+  private get minInsyncReplicas(): number {
+    return this.replicationFactor >= 3 ? 2 : 1;
+  }
+}
+
+function text(properties: Readonly<Record<string, string>>): string {
+  return Object.entries(properties).map(([key, value]) => `${key}=${value}`).join('\n');
 }

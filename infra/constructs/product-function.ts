@@ -1,10 +1,11 @@
 import { join } from 'node:path';
 import type { Duration } from 'aws-cdk-lib';
-import type { ISecurityGroup, IVpc } from 'aws-cdk-lib/aws-ec2';
+import { type ISecurityGroup, type IVpc, SubnetType } from 'aws-cdk-lib/aws-ec2';
 import { Architecture, Code, Function as LambdaFunction, Runtime, Tracing } from 'aws-cdk-lib/aws-lambda';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
-import type { Construct } from 'constructs';
+import { ANY_RESOURCE, acknowledge, managedPolicy } from '../acknowledge.ts';
 import type { EnvironmentStack } from '../stacks/environment-stack.ts';
+import type { Settings } from './settings.ts';
 
 export interface ProductFunctionProps {
   /** Folder below dist/functions. */
@@ -13,37 +14,41 @@ export interface ProductFunctionProps {
   readonly description: string;
   readonly memoryMiB: number;
   readonly timeout: Duration;
-  readonly environment: Readonly<Record<string, string>>;
+  /** The configuration, where the function has one. */
+  readonly settings?: Settings;
+  /** What it is told besides. */
+  readonly environment?: Readonly<Record<string, string>>;
   readonly reservedConcurrency?: number;
   /** Absent: outside of the VPC. */
   readonly network?: { readonly vpc: IVpc; readonly securityGroup: ISecurityGroup };
 }
 
-/** A function of ours, as `npm run build` made it. */
+/** A function of ours, as `npm run build` made it. It reads its secrets by itself: no value of one is in a template. */
 export class ProductFunction extends LambdaFunction {
-  constructor(scope: EnvironmentStack, id: string, props: ProductFunctionProps) {
+  constructor(scope: EnvironmentStack, id: string, { name, dist, description, memoryMiB, timeout, settings = { values: {}, secrets: {} }, environment = {}, reservedConcurrency, network }: ProductFunctionProps) {
     super(scope, id, {
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
-      code: Code.fromAsset(join(props.dist, 'functions', props.name)),
+      code: Code.fromAsset(join(dist, 'functions', name)),
       handler: 'index.handler',
-      description: props.description,
-      memorySize: props.memoryMiB,
-      timeout: props.timeout,
+      description,
+      memorySize: memoryMiB,
+      timeout,
       tracing: Tracing.ACTIVE,
-      logGroup: logGroup(scope, `${id}Logs`),
+      logGroup: new LogGroup(scope, `${id}Logs`, { retention: scope.config.logDays, removalPolicy: scope.removalPolicy }),
       environment: {
-        ...props.environment,
-        // kafkajs computes negative time-outs, of which Node 24 warns. The file holds the certificates of RDS.
+        ...settings.values,
+        ...Object.fromEntries(Object.entries(settings.secrets).map(([variable, { secret, key }]) => [variable, `secretsmanager:${secret.secretName}#${key}`])),
+        ...environment,
+        // kafkajs computes negative time-outs, of which Node 24 warns.
         NODE_OPTIONS: '--enable-source-maps --disable-warning=TimeoutNegativeWarning',
-        NODE_EXTRA_CA_CERTS: '/var/runtime/ca-cert.pem',
       },
-      ...(props.reservedConcurrency === undefined ? {} : { reservedConcurrentExecutions: props.reservedConcurrency }),
-      ...(props.network === undefined ? {} : { vpc: props.network.vpc, securityGroups: [props.network.securityGroup] }),
+      ...(reservedConcurrency === undefined ? {} : { reservedConcurrentExecutions: reservedConcurrency }),
+      ...(network === undefined ? {} : { vpc: network.vpc, vpcSubnets: { subnetType: SubnetType.PRIVATE_WITH_EGRESS }, securityGroups: [network.securityGroup] }),
     });
+    for (const { secret } of Object.values(settings.secrets)) secret.grantRead(this);
+    const managed = ['AWSLambdaBasicExecutionRole', ...(network === undefined ? [] : ['AWSLambdaVPCAccessExecutionRole'])];
+    acknowledge(this, 'AWS keeps in these policies what every function needs: its log lines, and interfaces in the VPC', ...managed.map((policy) => managedPolicy(`service-role/${policy}`)));
+    acknowledge(this, 'X-Ray takes segments for no resource', ANY_RESOURCE);
   }
-}
-
-function logGroup(stack: EnvironmentStack, id: string): LogGroup {
-  return new LogGroup(stack as Construct, id, { retention: stack.config.logDays, removalPolicy: stack.removalPolicy });
 }

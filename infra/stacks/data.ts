@@ -1,8 +1,12 @@
 import { Duration } from 'aws-cdk-lib';
+import { Key } from 'aws-cdk-lib/aws-kms';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
+import { type Bucket, StorageClass } from 'aws-cdk-lib/aws-s3';
 import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
+import { Backups } from '../constructs/backups.ts';
 import { EventBus } from '../constructs/event-bus.ts';
+import { PrivateBucket } from '../constructs/private-bucket.ts';
 import { RelationalStore } from '../constructs/relational-store.ts';
 import { EnvironmentStack, type EnvironmentStackProps } from './environment-stack.ts';
 import type { NetworkStack } from './network.ts';
@@ -15,25 +19,42 @@ export class DataStack extends EnvironmentStack {
   readonly postgres: RelationalStore;
   /** Events that Kafka did not take; the worker replays them. */
   readonly overflow: Queue;
+  /** What could not be replayed. */
+  readonly overflowDeadLetters: Queue;
+  /** Invoices as documents, kept for as long as the law wants them. */
+  readonly invoices: Bucket;
+  /** Exports, which are fetched soon or never. */
+  readonly exports: Bucket;
 
   constructor(scope: Construct, id: string, { network, ...props }: DataStackProps) {
-    super(scope, id, { terminationProtection: props.config.production, ...props });
+    super(scope, id, props);
     const { config } = props;
-    const { vpc, runtime: client } = network;
+    const { production } = config;
+    const { vpc } = network;
 
-    this.postgres = new RelationalStore(this, 'Postgres', { vpc, client, config: config.postgres, production: config.production });
-    const logs = new LogGroup(this, 'KafkaLogs', { retention: config.logDays, removalPolicy: this.removalPolicy });
-    this.bus = new EventBus(this, 'Kafka', { vpc, client, config: config.kafka, name: `flexprice-${config.name}`, logs });
-    this.overflow = new Queue(this, 'Overflow', {
-      encryption: QueueEncryption.SQS_MANAGED,
-      enforceSSL: true,
-      retentionPeriod: Duration.days(14),
-      visibilityTimeout: Duration.minutes(2),
-      removalPolicy: this.removalPolicy,
-      deadLetterQueue: {
-        maxReceiveCount: 20,
-        queue: new Queue(this, 'OverflowDeadLetters', { encryption: QueueEncryption.SQS_MANAGED, enforceSSL: true, retentionPeriod: Duration.days(14), removalPolicy: this.removalPolicy }),
-      },
+    const key = new Key(this, 'Key', { description: `Data of FlexPrice ${config.name}`, enableKeyRotation: true, removalPolicy: this.removalPolicy });
+    this.postgres = new RelationalStore(this, 'Postgres', {
+      name: `flexprice-${config.name}`, vpc, securityGroup: network.group('postgres'), key, config: config.postgres, production, logDays: config.logDays,
+      ...(config.postgres.proxy ? { proxyGroup: network.group('proxy') } : {}),
     });
+    const logs = new LogGroup(this, 'KafkaLogs', { retention: config.logDays, removalPolicy: this.removalPolicy });
+    this.bus = new EventBus(this, 'Kafka', { vpc, securityGroup: network.group('kafka'), key, config: config.kafka, name: `flexprice-${config.name}`, logs });
+
+    const queue = { encryption: QueueEncryption.SQS_MANAGED, enforceSSL: true, retentionPeriod: Duration.days(14), removalPolicy: this.removalPolicy };
+    this.overflowDeadLetters = new Queue(this, 'OverflowDeadLetters', queue);
+    this.overflow = new Queue(this, 'Overflow', { ...queue, visibilityTimeout: Duration.minutes(2), deadLetterQueue: { maxReceiveCount: 20, queue: this.overflowDeadLetters } });
+
+    this.invoices = new PrivateBucket(this, 'Invoices', {
+      production, versioned: true, accessLogs: { bucket: network.logs, prefix: 'invoices/' },
+      lifecycle: [
+        { id: 'seldom-read', transitions: [{ storageClass: StorageClass.INTELLIGENT_TIERING, transitionAfter: Duration.days(30) }] },
+        { id: 'replaced', noncurrentVersionExpiration: Duration.days(90) },
+      ],
+    });
+    this.exports = new PrivateBucket(this, 'Exports', { production, accessLogs: { bucket: network.logs, prefix: 'exports/' }, lifecycle: [{ id: 'expire', expiration: Duration.days(30) }] });
+
+    if (config.recoveryRegion !== undefined) {
+      new Backups(this, 'Backups', { environment: config.name, days: config.postgres.backupDays, region: config.recoveryRegion, cluster: this.postgres.cluster, buckets: [this.invoices] });
+    }
   }
 }

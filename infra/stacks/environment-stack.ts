@@ -9,7 +9,7 @@ export class EnvironmentStack extends Stack {
   readonly config: EnvironmentConfig;
 
   constructor(scope: Construct, id: string, { config, ...props }: EnvironmentStackProps) {
-    super(scope, id, { stackName: `flexprice-${config.name}-${id}`, ...props });
+    super(scope, id, { stackName: `flexprice-${config.name}-${id}`, terminationProtection: config.production, ...props });
     this.config = config;
   }
 
