@@ -36,8 +36,9 @@ function invoiceOf({ currency, fees, meters, opening }: Plan) {
   const subscription = subscriptionOf({ currency, startDate: at('2023-10-01'), prorationBehavior: 'create_prorations' });
   const basis = basisOf(items, { subscription, referencePoint: opening ? 'period_start' : 'period_end' });
   const valuesOf = (meterId: string): readonly Decimal[] => meters[Number(meterId.split('_').at(-1))]?.values ?? [];
-  const answers = answersOf(usageQuestions(basis), (meterId, window) => valuesOf(meterId)[window] ?? ZERO)
-    .map((answer, index) => ({ ...answer, buckets: usageQuestions(basis)[index]?.buckets ? valuesOf(usageQuestions(basis)[index]?.meterId ?? '') : null }));
+  const questions = usageQuestions(basis);
+  const answers = answersOf(questions, (meterId, window) => valuesOf(meterId)[window] ?? ZERO)
+    .map((answer, index) => ({ ...answer, buckets: questions[index]?.buckets ? valuesOf(questions[index]?.meterId ?? '') : null }));
   return computeInvoice({ ...basis, usage: answers });
 }
 
