@@ -1,7 +1,7 @@
 import * as z from 'zod';
 import { FEATURE_TYPES, FeatureResponse } from '#catalog/contracts/feature.ts';
 import { listQuery, queryFlag, queryList, searchBody } from '#kernel/pagination.ts';
-import { amountInput, decimalText, entityBase, listOf, MAX_INT64, requiredText, text, timeInput, timeText, wholeInput, wholeNumber } from '#kernel/wire.ts';
+import { amountInput, decimalText, entityBase, listOf, MAX_INT64, objectInput, requiredText, text, timeInput, timeText, wholeInput, wholeNumber } from '#kernel/wire.ts';
 import { blankable } from '#metering/contracts/meter.ts';
 
 const ENTITY_TYPES = ['PLAN', 'SUBSCRIPTION', 'ADDON'] as const;
@@ -11,7 +11,7 @@ const terms = {
   is_enabled: z.boolean().nullish(),
   /** In meter units; null is unlimited. */
   usage_limit: wholeInput(MAX_INT64).nullish(),
-  usage_reset_period: blankable(z.enum(RESET_PERIODS)), is_soft_limit: z.boolean().nullish(), static_value: text.nullish(), config_value: z.record(z.string(), z.unknown()).nullish(),
+  usage_reset_period: blankable(z.enum(RESET_PERIODS)), is_soft_limit: z.boolean().nullish(), static_value: text.nullish(), config_value: objectInput.nullish(),
   aggregation_mode: blankable(z.enum(['additive', 'parallel'])),
   grant_measure: blankable(z.enum(['quantity', 'amount'])), grant_duration_value: z.int().nullish(), grant_duration_unit: blankable(z.enum(['hour', 'day', 'week', 'subscription_period'])),
   grant_allocation_behavior: blankable(z.enum(['first_usage', 'unit_start'])), grant_quota: blankable(amountInput),

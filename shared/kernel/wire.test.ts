@@ -1,7 +1,7 @@
 import { DateTime } from 'luxon';
 import { describe, expect, test } from 'vitest';
 import { decimal } from './decimal.ts';
-import { amountInput, currencyInput, decimalInput, fromWire, metadataInput, requiredText, timeInput, toJson, toWire, wireNumber } from './wire.ts';
+import { amountInput, currencyInput, decimalInput, fromWire, metadataInput, objectInput, requiredText, timeInput, toJson, toWire, wireNumber } from './wire.ts';
 
 describe('decimals in requests', () => {
   test.each([['12.50', '12.5'], [12.5, '12.5'], ['1e-7', '0.0000001'], ['-3', '-3'], ['.5', '0.5'], [0.1, '0.1'], ['123456789012345678901234567890.123456789', '123456789012345678901234567890.123456789']])('%s', (input, expected) => {
@@ -15,6 +15,18 @@ describe('decimals in requests', () => {
   test('amounts are not negative', () => {
     expect(amountInput.safeParse('-0.01').success).toBe(false);
     expect(amountInput.parse('0').isZero()).toBe(true);
+  });
+});
+
+describe('objects in requests', () => {
+  const nested = (levels: number): unknown => JSON.parse(`{"a":${'['.repeat(levels - 1)}1${']'.repeat(levels - 1)}}`);
+
+  test('may hold anything, 20 levels deep and 65,536 characters long', () => {
+    for (const value of [{}, { a: null, b: [1, 'x', { c: true }] }, nested(20), { a: 'x'.repeat(65_536 - '{"a":""}'.length) }]) expect(objectInput.parse(value)).toEqual(value);
+  });
+
+  test.each([['21 levels', nested(21)], ['100,000 levels', nested(100_000)], ['too long', { a: 'x'.repeat(65_536) }], ['a list', []], ['a text', '{}']])('%s is refused', (_, value) => {
+    expect(objectInput.safeParse(value).success).toBe(false);
   });
 });
 

@@ -2,6 +2,9 @@ import { DateTime } from 'luxon';
 import * as z from 'zod';
 import { Decimal, isDecimalText } from './decimal.ts';
 
+const OBJECT_LEVELS = 20;
+const OBJECT_LENGTH = 65_536;
+
 /** Decimal in a request: text or number (wire-rules.md section 8). Exact: text never passes through a double. */
 export const decimalInput = z
   .union([z.string().trim().max(128).refine(isDecimalText, 'must be a decimal number'), z.number()], { error: 'must be a decimal number' })
@@ -36,6 +39,17 @@ export const timeInput = z
   .meta({ type: 'string', format: 'date-time' });
 
 export const metadataInput = z.record(z.string().max(255), z.string().max(4096), { error: 'must be a map of strings' });
+/** Any JSON object that a caller may keep with us, within bounds that every engine can hold and print. */
+export const objectInput = z.record(z.string(), z.unknown())
+  .refine((value) => !isDeeperThan(value, OBJECT_LEVELS), `must not be nested deeper than ${OBJECT_LEVELS} levels`)
+  // What is nested too deep cannot be printed, and has been refused already.
+  .refine((value) => isDeeperThan(value, OBJECT_LEVELS) || JSON.stringify(value).length <= OBJECT_LENGTH, `must not be longer than ${OBJECT_LENGTH} characters`);
+
+function isDeeperThan(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return levels === 0 || Object.values(value).some((inner) => isDeeperThan(inner, levels - 1));
+}
+
 /** Text that must say something. Control characters that Postgres cannot store are refused. */
 export const text = z.string().max(1024).refine((value) => !value.includes('\u0000'), 'must not contain NUL');
 export const requiredText = text.refine((value) => value.trim() !== '', 'must not be empty');

@@ -88,6 +88,7 @@ test.each<[string, (plan: string) => object, string]>([
   ['an unknown reset period', (plan) => right(plan, 'metered', { usage_reset_period: 'HOURLY' }), 'usage_reset_period'],
   ['a static feature without value', (plan) => right(plan, 'static'), 'static_value'],
   ['a config feature without value', (plan) => right(plan, 'config'), 'config_value'],
+  ['a config value of 100 levels', (plan) => right(plan, 'config', { config_value: { a: JSON.parse(`${'['.repeat(99)}${']'.repeat(99)}`) } }), 'config_value'],
   ['a flag that is neither on nor off', (plan) => right(plan, 'boolean'), 'is_enabled'],
   ['a limit on a flag', (plan) => right(plan, 'boolean', { is_enabled: true, usage_limit: 5 }), 'usage_limit'],
   ['a static value on a metered feature', (plan) => right(plan, 'metered', { static_value: 'x' }), 'static_value'],

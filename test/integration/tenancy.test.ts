@@ -46,6 +46,17 @@ describe('credentials', () => {
     expect([late.status, late.body.details.field]).toEqual([400, 'expires_at']);
   });
 
+  test('a suspended tenant reads and does not write', async () => {
+    const { ctx, key, request } = await api.tenant('Suspended');
+    await api.app.database.withTenant(ctx, (tx) => tx.updateTable('tenants').set({ internalStatus: 'suspended' }).where('id', '=', ctx.tenantId).execute());
+    expect((await request('GET', '/v1/customers')).status).toBe(200);
+    expect((await request('POST', '/v1/customers/search', {})).status).toBe(200);
+    for (const [method, path] of [['POST', '/v1/customers'], ['PUT', '/v1/tenants/update'], ['DELETE', '/v1/customers/cust_x'], ['POST', '/v1/events'], ['POST', '/v1/events/bulk'], ['POST', '/v1/secrets/api/keys']] as const) {
+      const refused = await api.send(method, path, {}, { 'x-api-key': key });
+      expect([method, path, refused.status, refused.body]).toEqual([method, path, 403, { message: 'tenant account is suspended' }]);
+    }
+  });
+
   test('roles bound what a key may do, and what keys it may make', async () => {
     const reader = { 'x-api-key': await api.keyWith(['all_reader']) };
     expect((await api.send('GET', '/v1/customers', undefined, reader)).status).toBe(200);

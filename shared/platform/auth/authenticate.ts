@@ -26,8 +26,10 @@ export function hashKey(key: string): string {
  * `auth.cache_seconds`, so that a deleted key works for that long at most; unknown keys are remembered for 10 s.
  */
 export function createAuthenticator(config: Config['auth'], store: PrincipalStore, clock: Clock, metrics: Metrics = silentMetrics): Authenticator {
-  const keys = new LRUCache<string, Found>({ max: 10_000, ttl: Math.max(config.cache_seconds, 0) * 1000 || 1 });
-  const environments = new LRUCache<string, true>({ max: 10_000, ttl: 60_000 });
+  // Lifetimes follow the same clock as expiry does.
+  const bounds = { max: 10_000, perf: { now: () => clock.now().toMillis() }, ttlResolution: 0 };
+  const keys = new LRUCache<string, Found>({ ...bounds, ttl: Math.max(config.cache_seconds, 0) * 1000 || 1 });
+  const environments = new LRUCache<string, true>({ ...bounds, ttl: 60_000 });
   const rootHash = config.root_key === undefined ? null : Buffer.from(hashKey(config.root_key), 'hex');
 
   const find = async (key: string): Promise<Found> => {

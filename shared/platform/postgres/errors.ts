@@ -2,8 +2,10 @@ import { alreadyExists, DomainError, invalid, unavailable } from '#kernel/errors
 
 interface PostgresError { readonly code?: string; readonly constraint?: string; readonly message?: string }
 
-/** Classes and codes that say "the server is not there or not ready": 08 connection, 53 resources, 57P shutdown. */
-const AWAY = /^(08|53|57P)/;
+/** Classes and codes that say "the server is not there or not ready": 08 connection, 53 resources, 57P shutdown, 57014 too slow, 25006 a writer that became a reader. */
+const AWAY = /^(08|53|57P|57014|25006)/;
+/** Two transactions that cannot both go on: deadlock, serialization failure. This one was rolled back, and may well succeed next time. */
+const COLLIDED = new Set(['40P01', '40001']);
 /** What a connection says that was closed from the other side while nobody looked: reset, terminated, or ended by the server (57P01). */
 const DEAD = new Set(['ECONNRESET', 'EPIPE', '57P01']);
 
@@ -13,7 +15,7 @@ export function isDeadConnection(error: unknown): boolean {
   return DEAD.has(code) || /^Connection terminated unexpectedly|not queryable/.test(message);
 }
 
-const NETWORK = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN']);
+const NETWORK = new Set(['ECONNREFUSED', 'ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH']);
 
 /**
  * Errors of Postgres as errors of the product: an engine that is away is `service_unavailable`, a broken uniqueness rule is
@@ -29,6 +31,7 @@ export function translateError(error: unknown): unknown {
   // Text that UTF-8 databases cannot hold (NUL, lone surrogates), and numbers beyond the column.
   if (code === '22021' || code === '22P05' || (code === '22P02' && message.includes('type json'))) return invalid('body', 'contains a character that cannot be stored');
   if (code === '22003') return invalid('body', 'contains a number that is too large');
+  if (COLLIDED.has(code)) return new DomainError('version_conflict', 'another request changed the same at the same time, try again', undefined, { cause: error });
   if (AWAY.test(code) || NETWORK.has(code) || /Connection terminated|not queryable|timeout exceeded when trying to connect/.test(message)) return unavailable('postgres', error);
   return error;
 }

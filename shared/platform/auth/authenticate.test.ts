@@ -1,0 +1,78 @@
+import { DateTime } from 'luxon';
+import { expect, test } from 'vitest';
+import { fixedClock } from '#kernel/clock.ts';
+import { createAuthenticator, hashKey } from './authenticate.ts';
+import type { Principal } from './principal.ts';
+
+const KEY = 'sk_live_1';
+const bound: Principal & { expiresAtMs: null } = { tenantId: 'tenant_1', environmentId: 'env_1', actorId: 'secret_1', actorType: 'api_key', roles: ['all_writer'], tenantSuspended: false, expiresAtMs: null };
+const settings = { header: 'x-api-key', cache_seconds: 60, root_key: 'root', root_tenant_id: 'tenant_root' };
+
+/** A store that counts its look-ups. */
+function storeOf(keys: Map<string, typeof bound>, environments: readonly string[] = []) {
+  const asked: string[] = [];
+  return {
+    asked,
+    findByKeyHash: async (hash: string) => { asked.push(hash); return keys.get(hash) ?? null; },
+    environmentExists: async (tenantId: string, environmentId: string) => { asked.push(`${tenantId} ${environmentId}`); return environments.includes(`${tenantId} ${environmentId}`); },
+  };
+}
+const clock = fixedClock(DateTime.utc(2026, 3, 1));
+const authenticator = (store: ReturnType<typeof storeOf>, more: Partial<typeof settings> = {}) => createAuthenticator({ ...settings, ...more }, store, clock);
+const advance = (milliseconds: number): void => clock.set(clock.now().plus({ milliseconds }));
+
+test('a deleted key works for the lifetime of the cache at most, and its text is never handed on', async () => {
+  const keys = new Map([[hashKey(KEY), bound]]);
+  const store = storeOf(keys);
+  const { authenticate } = authenticator(store);
+  for (let time = 0; time < 3; time += 1) expect(await authenticate({ 'x-api-key': KEY })).toMatchObject({ actorId: 'secret_1' });
+  expect(store.asked).toEqual([hashKey(KEY)]);
+  keys.clear();
+  advance(60_001);
+  await expect(authenticate({ 'x-api-key': KEY })).rejects.toThrow('Invalid API key');
+});
+
+test('an unknown key is remembered for 10 s, so that it costs no look-up each time, and one that was made meanwhile works soon', async () => {
+  const keys = new Map<string, typeof bound>();
+  const store = storeOf(keys);
+  const { authenticate } = authenticator(store);
+  for (let time = 0; time < 3; time += 1) await expect(authenticate({ 'x-api-key': KEY })).rejects.toThrow('Invalid API key');
+  expect(store.asked).toHaveLength(1);
+  keys.set(hashKey(KEY), bound);
+  advance(10_001);
+  expect(await authenticate({ 'x-api-key': KEY })).toMatchObject({ tenantId: 'tenant_1' });
+});
+
+test('the header of the key is the configured one, and no other', async () => {
+  const { authenticate } = authenticator(storeOf(new Map([[hashKey(KEY), bound]])), { header: 'X-Our-Key' });
+  expect(await authenticate({ 'x-our-key': ` ${KEY} ` })).toMatchObject({ tenantId: 'tenant_1' });
+  await expect(authenticate({ 'x-api-key': KEY })).rejects.toThrow('Unauthorized');
+});
+
+test('a store that does not answer is no refusal, and nothing is remembered', async () => {
+  const store = storeOf(new Map([[hashKey(KEY), bound]]));
+  const { findByKeyHash } = store;
+  store.findByKeyHash = async () => { throw new Error('away'); };
+  const { authenticate } = authenticator(store);
+  await expect(authenticate({ 'x-api-key': KEY })).rejects.toThrow('away');
+  store.findByKeyHash = findByKeyHash;
+  expect(await authenticate({ 'x-api-key': KEY })).toMatchObject({ tenantId: 'tenant_1' });
+});
+
+test('the root key acts in the environments of its tenant only, and needs no store', async () => {
+  const store = storeOf(new Map(), ['tenant_root env_root', 'tenant_1 env_1']);
+  const { authenticate, contextOf } = authenticator(store);
+  const root = await authenticate({ 'x-api-key': 'root' });
+  expect([root.tenantId, root.roles, store.asked]).toEqual(['tenant_root', ['super_admin'], []]);
+  expect(await contextOf(root, { 'x-environment-id': 'env_root' }, 'r', true)).toMatchObject({ environmentId: 'env_root' });
+  for (const headers of [{}, { 'x-environment-id': '' }, { 'x-environment-id': 'env_1' }]) {
+    await expect(contextOf(root, headers as Record<string, string>, 'r', true)).rejects.toMatchObject({ body: { error: 'Access denied', message: 'Invalid or inaccessible environment' } });
+  }
+  expect(await contextOf(root, {}, 'r', false)).toMatchObject({ environmentId: '' });
+});
+
+test('a root key without its tenant is no key', async () => {
+  const { root_tenant_id: _, ...rest } = settings;
+  const { authenticate } = createAuthenticator({ ...rest }, storeOf(new Map()), clock);
+  await expect(authenticate({ 'x-api-key': 'root' })).rejects.toThrow('Invalid API key');
+});
