@@ -44,7 +44,7 @@ describe.runIf(installed)('the reference at /docs, in a browser', () => {
       await page.click('#operations-Users-getUserInfo .try-out__btn');
       await page.click('#operations-Users-getUserInfo .execute');
       await page.waitForSelector('#operations-Users-getUserInfo .live-responses-table .response-col_status');
-      expect(await page.locator('#operations-Users-getUserInfo .live-responses-table').innerText()).toContain(api.ctx.tenantId);
+      expect(await page.locator('#operations-Users-getUserInfo .live-responses-table').textContent()).toContain(api.ctx.tenantId);
       expect(problems).toEqual([]);
     } finally {
       await browser.close();

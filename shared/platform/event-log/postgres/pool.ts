@@ -8,7 +8,7 @@ import type { ConnectionSecurity } from '#platform/postgres/connection.ts';
  */
 export function eventLogPool(postgres: Config['postgres'], security: ConnectionSecurity = { password: postgres.password, ssl: postgres.ssl }): pg.Pool {
   if (postgres.host === undefined) throw new Error('postgres.host is not set: the event log in Postgres needs it (or set kafka.brokers)');
-  return new pg.Pool({
+  const pool = new pg.Pool({
     host: postgres.host,
     port: postgres.port,
     database: postgres.database,
@@ -21,4 +21,7 @@ export function eventLogPool(postgres: Config['postgres'], security: ConnectionS
     statement_timeout: postgres.statement_timeout_ms,
     keepAlive: true,
   });
+  // A connection can be cut at any moment, also between two of its statements; without a listener that would end the process.
+  pool.on('connect', (client) => { client.on('error', () => undefined); });
+  return pool;
 }
