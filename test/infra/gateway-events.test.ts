@@ -1,3 +1,5 @@
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -54,6 +56,27 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 test('every event has an expectation', () => {
   expect(readdirSync(FOLDER).map((name) => name.replace('.json', '')).sort()).toEqual(Object.keys(EXPECTED).sort());
+});
+
+test('the management bundle sends its segment to X-Ray, and names the invocation in its log', async () => {
+  const daemon = createSocket('udp4');
+  const segments: Record<string, unknown>[] = [];
+  daemon.on('message', (message) => { segments.push(JSON.parse(message.toString().split('\n')[1] ?? '{}') as Record<string, unknown>); });
+  daemon.bind(0, '127.0.0.1');
+  await once(daemon, 'listening');
+  const lambda = {
+    PATH: process.env.PATH, AWS_LAMBDA_FUNCTION_NAME: 'management', AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs24.x', LAMBDA_TASK_ROOT: folder, AWS_REGION: 'us-east-1', AWS_LAMBDA_INITIALIZATION_TYPE: 'on-demand',
+    _X_AMZN_TRACE_ID: 'Root=1-6741a0b2-1f2e3d4c5b6a798081929394;Parent=53995c3f42cd8ad8;Sampled=1', AWS_XRAY_DAEMON_ADDRESS: `127.0.0.1:${daemon.address().port}`,
+  };
+  const management = await startBuiltFunction(join(dist, 'functions/management/index.mjs'), { ...lambda, FLEXPRICE_TRACING_ENABLED: 'true' });
+  try {
+    expect((await management.invoke(JSON.parse(readFileSync(join(FOLDER, 'v2-health.json'), 'utf8')))).statusCode).toBe(200);
+    await expect.poll(() => segments, { timeout: 20_000 }).toContainEqual(expect.objectContaining({ name: '## management', trace_id: '1-6741a0b2-1f2e3d4c5b6a798081929394', annotations: { ColdStart: true, Service: 'management' } }));
+    await expect.poll(() => management.output(), { timeout: 20_000 }).toContain('"function_request_id":"request-of-the-runtime"');
+  } finally {
+    await management.stop();
+    daemon.close();
+  }
 });
 
 type Invoke = (name: 'ingest' | 'management', event: GatewayEvent) => Promise<GatewayResult>;

@@ -8,6 +8,8 @@ import type { GatewayResult } from '#platform/http/request.ts';
 /** A built Lambda function in a process of its own, as the runtime of Lambda has it: one request at a time. */
 export interface BuiltFunction {
   invoke(event: unknown): Promise<GatewayResult>;
+  /** What it has printed so far. */
+  output(): string;
   stop(): Promise<void>;
 }
 
@@ -46,6 +48,7 @@ export async function startBuiltFunction(path: string, env: NodeJS.ProcessEnv): 
       if (result === undefined) throw new Error(error);
       return result;
     },
+    output: () => output,
     async stop() {
       if (child.connected) child.disconnect();
       await exited;

@@ -103,6 +103,10 @@ export const configSchema = z.strictObject({
     /** Writes metrics in CloudWatch's embedded format to stdout. */
     enabled: flag.default(false),
   }).prefault({}),
+  tracing: z.strictObject({
+    /** X-Ray segments of the management function. */
+    enabled: flag.default(false),
+  }).prefault({}),
   log: z.strictObject({
     level: z.enum(['DEBUG', 'INFO', 'WARN', 'ERROR']).default('INFO'),
   }).prefault({}),

@@ -66,11 +66,11 @@ function lazyModule(module: RouteModule, dependenciesOnce: () => Promise<Gateway
 }
 
 function routeHandler(route: Route, dependencies: GatewayDependencies): Handler {
-  return async (event) => {
+  return async (event, context) => {
     const request = readRequest(event);
     const started = performance.now();
     const requestId = requestIdFrom(request.headers) ?? newId('req', dependencies.clock);
-    let log: Record<string, unknown> = { operation: route.operationId, request_id: requestId };
+    let log: Record<string, unknown> = { operation: route.operationId, request_id: requestId, ...invocationOf(context) };
     const admitted = (ctx: RequestContext): void => { log = { ...log, tenant_id: ctx.tenantId, environment_id: ctx.environmentId }; };
     try {
       const params = Object.fromEntries(Object.entries((event as RoutedEvent).pathParameters ?? {}).map(([name, value]) => [name, decode(value)]));
@@ -85,6 +85,12 @@ function routeHandler(route: Route, dependencies: GatewayDependencies): Handler 
       return respond(requestId, reply);
     }
   };
+}
+
+/** Joins our lines with those that Lambda writes about the same invocation. */
+function invocationOf(context: unknown): Record<string, unknown> {
+  const { awsRequestId } = (context ?? {}) as { awsRequestId?: unknown };
+  return awsRequestId === undefined ? {} : { function_request_id: awsRequestId };
 }
 
 /** The id of a request that reaches no route: the caller's, the gateway's, or one of our own. */
