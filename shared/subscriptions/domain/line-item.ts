@@ -50,6 +50,18 @@ export function isEligible(price: Pick<Price, 'currency' | 'billingPeriod' | 'bi
 }
 
 /**
+ * The prices of a plan that a subscription takes, in their order: those that fit it and have not ended by when their line would begin.
+ * Versions of a recurring price share the time between them; a one-time price is charged once, in its first version.
+ */
+export function takenPrices(prices: readonly Price[], subscription: Rhythm & Pick<Subscription, 'startDate'>): Price[] {
+  const begins = (price: Price) => lineStart(subscription.startDate, price.startDate);
+  const living = prices.filter((price) => isEligible(price, subscription) && (price.endDate === null || price.endDate > begins(price)));
+  const isLaterVersion = (price: Price) => price.billingPeriod === 'ONETIME'
+    && living.some((other) => (other.parentPriceId ?? other.id) === (price.parentPriceId ?? price.id) && begins(other) < begins(price));
+  return living.filter((price) => !isLaterVersion(price));
+}
+
+/**
  * Whether a line's period is longer than the subscription's, so that the line keeps periods of its own (billing.md 3.5): by unit,
  * DAILY first, and by true length where a count makes a lesser unit the longer period (six months against a quarter).
  */

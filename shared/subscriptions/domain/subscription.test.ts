@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { decimal } from '#kernel/decimal.ts';
 import { priceWith, subscriptionOf } from '#test/support/billing.ts';
 import { at, expectDecimal } from '#test/support/conformance.ts';
-import { isEligible, lineQuantity, lineStart } from './line-item.ts';
+import { isEligible, lineQuantity, lineStart, takenPrices } from './line-item.ts';
 import { periodFrom, rollOver } from './periods.ts';
 
 describe('which prices of a plan a subscription takes', () => {
@@ -19,6 +19,24 @@ describe('which prices of a plan a subscription takes', () => {
     expect(isEligible({ currency: 'usd', billingPeriod: 'QUARTERLY', billingPeriodCount: 1 }, everyTwo)).toBe(false);
     expect(isEligible({ currency: 'usd', billingPeriod: 'HALF_YEARLY', billingPeriodCount: 1 }, everyTwo)).toBe(true);
     expect(isEligible({ currency: 'usd', billingPeriod: 'MONTHLY', billingPeriodCount: 1 }, subscriptionOf({ billingPeriod: 'WEEKLY' }))).toBe(true);
+  });
+});
+
+describe('which versions of a price a subscription takes', () => {
+  const subscription = subscriptionOf({ startDate: at('2026-03-01') });
+  const version = (id: string, startDate: string | null, endDate: string | null, more: object = {}) =>
+    priceWith({ id, startDate: startDate ? at(startDate) : null, endDate: endDate ? at(endDate) : null, parentPriceId: id === 'root' ? null : 'root', ...more });
+  const taken = (...prices: ReturnType<typeof priceWith>[]) => takenPrices(prices, subscription).map(({ id }) => id);
+  test('of a recurring price all that live after its start: each is charged for its own time', () => {
+    expect(taken(version('root', null, '2026-02-01'), version('second', '2026-02-01', '2026-03-05'), version('third', '2026-03-05', null))).toEqual(['second', 'third']);
+  });
+  test('none that ended before it began', () => {
+    expect(taken(version('root', '2026-04-01', '2026-04-01'), version('second', '2026-04-01', null))).toEqual(['second']);
+    expect(taken(version('root', '2026-04-01', '2026-04-01', { billingPeriod: 'ONETIME' }))).toEqual([]);
+  });
+  test('of a one-time price only the first, because it is charged once', () => {
+    const once = { billingPeriod: 'ONETIME', invoiceCadence: 'ADVANCE' };
+    expect(taken(version('root', null, '2026-03-05', once), version('second', '2026-03-05', null, once), priceWith({ id: 'other', billingPeriod: 'ONETIME' }))).toEqual(['root', 'other']);
   });
 });
 

@@ -9,7 +9,7 @@ import type { Decimal } from '#kernel/decimal.ts';
 import { invalid } from '#kernel/errors.ts';
 import { newId } from '#kernel/ids.ts';
 import type { TenantTransaction } from '#platform/postgres/database.ts';
-import { isEligible, lineQuantity, lineStart } from '../domain/line-item.ts';
+import { lineQuantity, lineStart, takenPrices } from '../domain/line-item.ts';
 import { periodFrom } from '../domain/periods.ts';
 import type { CollectionMethod, PaymentBehavior, ProrationBehavior, Subscription } from '../domain/subscription.ts';
 import { type NewLineItem, type NewSubscription, subscriptionRepository } from '../repository.ts';
@@ -53,8 +53,7 @@ export async function writeSubscription(tx: TenantTransaction, ctx: RequestConte
   const customer = await customerOf(customers, inside, request);
   const plan = await plans.getHeld(tx, request.planId);
   const subscription = draftOf(request, customer, clock.now(), newId('subs', clock));
-  const offered = (await prices.forPlan(inside, plan.id, { currency: request.currency }))
-    .filter((price) => isEligible(price, subscription) && (price.endDate === null || price.endDate > subscription.startDate));
+  const offered = takenPrices(await prices.forPlan(inside, plan.id, { currency: request.currency }), subscription);
   requireBillable(offered, request);
 
   const priced = await Promise.all(offered.map((price) => overridden(tx, inside, dependencies, subscription, price, request.overrides)));
