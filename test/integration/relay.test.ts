@@ -152,6 +152,36 @@ test('a job start goes to the driver and not to the topic; one that fails waits 
   expect(await startJobs(relayTo(log, jobs), 500)).toBe(0);
 });
 
+const enqueue = (count: number) => database.withTenant(ctx, async (tx) => {
+  for (let index = 0; index < count; index += 1) await enqueueJob(tx, clock, { job: 'billing-cycle', workflowId: `many-${index}`, input: {} });
+});
+
+test('starting jobs leaves the connection to the driver', async () => {
+  await enqueue(6);
+  const narrow = createDatabase({ ...postgres.config, pool_max: 1 });
+  try {
+    const start = () => narrow.asSystem('driver', async () => ({ started: true }));
+    expect(await startJobs({ ...relayTo(fakeLog(), { start }), database: narrow }, 500)).toBe(6);
+    expect((await outbox()).map(({ publishedAt, failureReason }) => [publishedAt !== null, failureReason])).toEqual(Array(6).fill([true, null]));
+  } finally {
+    await narrow.close();
+  }
+});
+
+test('while the job engine is away few starts are put off; those in hand of a relay that died come again', async () => {
+  await enqueue(10);
+  await startJobs(relayTo(fakeLog(), startsNothing), 500);
+  expect((await outbox()).map(({ failureCount, nextAttemptAt }) => [failureCount, nextAttemptAt !== null])).toEqual([...Array(4).fill([1, true]), ...Array(6).fill([0, false])]);
+  const healed = relayTo(fakeLog(), { start: async () => ({ started: true }) });
+  let rounds = 0;
+  const dying: Database = { ...database, asSystem: (reason, work) => (rounds++ === 0 ? database.asSystem(reason, work) : Promise.reject(new Error('killed'))) };
+  await expect(startJobs({ ...healed, database: dying }, 500)).rejects.toThrow('killed');
+  expect(await startJobs(healed, 500)).toBe(0);
+  clock.set(clock.now().plus({ minutes: 1 }));
+  expect(await startJobs(healed, 500)).toBe(10);
+  expect((await outbox()).every(({ publishedAt }) => publishedAt !== null)).toBe(true);
+});
+
 test('a commit wakes the relay, which would else look once a minute', async () => {
   const log = fakeLog();
   const relay = startRelay(relayTo(log), { pollMs: 60_000 });

@@ -35,13 +35,24 @@ export const outboxRows = {
       .orderBy('position').limit(limit).forUpdate('outbox').skipLocked().execute();
   },
 
-  /** Job starts that are due, locked. Their order does not matter: a job's id decides. */
-  async dueJobStarts(tx: SystemTransaction, limit: number, now: DateTime): Promise<OutboxRow[]> {
-    return tx.selectFrom('outbox').selectAll()
-      .where('eventName', '=', JOB_START)
-      .where('publishedAt', 'is', null)
-      .where((eb) => eb.or([eb('nextAttemptAt', 'is', null), eb('nextAttemptAt', '<=', now)]))
-      .orderBy('position').limit(limit).forUpdate().skipLocked().execute();
+  /**
+   * Takes job starts that are due: until `until` no other relay takes them, and after it they come again by themselves.
+   * Their order does not matter: a job's id decides.
+   */
+  async takeJobStarts(tx: SystemTransaction, limit: number, now: DateTime, until: DateTime): Promise<OutboxRow[]> {
+    const rows = await tx.updateTable('outbox').set({ nextAttemptAt: until })
+      .where('id', 'in', (eb) => eb.selectFrom('outbox').select('id')
+        .where('eventName', '=', JOB_START)
+        .where('publishedAt', 'is', null)
+        .where((where) => where.or([where('nextAttemptAt', 'is', null), where('nextAttemptAt', '<=', now)]))
+        .orderBy('position').limit(limit).forUpdate().skipLocked())
+      .returningAll().execute();
+    return rows.sort((a, b) => a.position - b.position);
+  },
+
+  /** Gives back what was taken and not tried: it is due at once. */
+  async giveBack(tx: SystemTransaction, ids: readonly string[]): Promise<void> {
+    if (ids.length > 0) await tx.updateTable('outbox').set({ nextAttemptAt: null }).where('id', 'in', ids).where('publishedAt', 'is', null).execute();
   },
 
   /** When the oldest row came that is not published; null when all are. */
