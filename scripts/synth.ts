@@ -1,4 +1,4 @@
-// `npm run synth [env]`: builds, then synthesises the CDK app of one environment (dev unless told) into cdk.out.
+// `npm run synth [-- -c env=<name>]`: builds, then synthesises the CDK app of one environment (dev unless told) into cdk.out.
 // Needs no network, no Docker and no credentials, and does not go through the CDK's command line.
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
@@ -7,7 +7,7 @@ import { buildAll } from '../build.ts';
 
 const root = resolve(import.meta.dirname, '..');
 const outdir = join(root, 'cdk.out');
-const env = process.argv[2] ?? 'dev';
+const env = process.argv.slice(2).find((argument) => argument !== '-c')?.replace(/^env=/, '') ?? 'dev';
 const { context } = JSON.parse(readFileSync(join(root, 'cdk.json'), 'utf8')) as { context: Record<string, unknown> };
 
 await buildAll();

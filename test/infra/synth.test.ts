@@ -2,17 +2,20 @@ import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
+import { createApp } from '../../infra/app.ts';
 import { dev } from '../../infra/config/dev.ts';
 import { ENVIRONMENT_NAMES, parseEnvironment } from '../../infra/config/environments.ts';
 import { prod } from '../../infra/config/prod.ts';
 import type { EnvironmentInput } from '../../infra/config/schema.ts';
+import { staging } from '../../infra/config/staging.ts';
 import { apiTests } from './templates/api.ts';
 import { dataTests } from './templates/data.ts';
 import { networkTests } from './templates/network.ts';
 import { runningTests } from './templates/running.ts';
+import { settingsTests } from './templates/settings.ts';
 import { stackTests } from './templates/stacks.ts';
 import { streamTests } from './templates/streams.ts';
-import { filesOf, forgetSynthesised, synth, synthesised } from './synthesised.ts';
+import { filesOf, forgetSynthesised, synth, synthesised, synthOf } from './synthesised.ts';
 
 afterAll(forgetSynthesised);
 
@@ -28,7 +31,7 @@ test('two synths of one environment are the same to the byte', () => {
 }, 180_000);
 
 test('an unknown environment fails with the list of those there are', () => {
-  expect(() => synth('qa', 'qa')).toThrow('unknown environment "qa": choose one of dev, staging, prod');
+  expect(() => createApp({ dist: 'dist', context: { env: 'qa' } })).toThrow('unknown environment "qa": choose one of dev, staging, prod');
 });
 
 describe('a configuration that cannot work is refused with a line for each problem', () => {
@@ -54,6 +57,21 @@ describe('a configuration that cannot work is refused with a line for each probl
   });
 });
 
+test('names of their own, and ClickHouse inside of the VPC, where the configuration has them', () => {
+  const certificateArn = 'arn:aws:acm:us-east-1:111122223333:certificate/11111111-2222-3333-4444-555555555555';
+  const domain = { name: 'api.example.com', certificateArn, zone: { id: 'Z0123456789', name: 'example.com' } };
+  const serviceName = 'com.amazonaws.vpce.us-east-1.vpce-svc-0123456789abcdef0';
+  const direct = synthOf({ ...dev, domain, clickhouse: { ...dev.clickhouse, privateLink: { serviceName } } });
+  expect(direct.only('AWS::ApiGatewayV2::DomainName')).toMatchObject({ DomainName: 'api.example.com' });
+  expect(direct.properties('AWS::Route53::RecordSet').map(({ Name }) => Name)).toEqual(['api.example.com.']);
+  expect(direct.properties('AWS::EC2::VPCEndpoint').map(({ ServiceName }) => ServiceName)).toContain(serviceName);
+  expect(direct.stacks.get('network')?.Outputs).toHaveProperty('ClickHouseEndpointId');
+  const fronted = synthOf({ ...staging, domain });
+  expect(fronted.properties('AWS::ApiGatewayV2::DomainName')).toEqual([]);
+  expect(fronted.only('AWS::CloudFront::Distribution').DistributionConfig).toMatchObject({ Aliases: ['api.example.com'], ViewerCertificate: { AcmCertificateArn: certificateArn, MinimumProtocolVersion: 'TLSv1.2_2021' } });
+  for (const { findings } of [direct, fronted]) expect(findings).toEqual([]);
+}, 180_000);
+
 describe.each(ENVIRONMENT_NAMES)('%s', (env) => {
   const of = () => synthesised(env);
 
@@ -67,4 +85,5 @@ describe.each(ENVIRONMENT_NAMES)('%s', (env) => {
   dataTests(env, of);
   runningTests(env, of);
   apiTests(env, of);
+  settingsTests(of);
 });

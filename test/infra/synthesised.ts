@@ -2,6 +2,8 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, wr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createApp } from '../../infra/app.ts';
+import { environmentConfig, parseEnvironment } from '../../infra/config/environments.ts';
+import type { EnvironmentConfig, EnvironmentInput } from '../../infra/config/schema.ts';
 
 export interface Resource {
   readonly Type: string;
@@ -17,6 +19,7 @@ export interface Finding { readonly plugin: string; readonly rule: string; reado
 const root = join(import.meta.dirname, '../..');
 export const { context } = JSON.parse(readFileSync(join(root, 'cdk.json'), 'utf8')) as { context: Record<string, unknown> };
 let folder: string | undefined;
+let variants = 0;
 const made = new Map<string, Synthesised>();
 
 /** The templates of an environment, synthesised once per test file that asks. */
@@ -38,7 +41,19 @@ export interface Synthesised {
 export function synthesised(env: string): Synthesised {
   const known = made.get(env);
   if (known !== undefined) return known;
-  const outdir = synth(env, env);
+  const result = read(env, synth(env, env));
+  made.set(env, result);
+  return result;
+}
+
+/** The templates of a configuration that is no environment of ours. */
+export function synthOf(input: EnvironmentInput): Synthesised {
+  const name = `variant-${(variants += 1)}`;
+  const config = parseEnvironment(input);
+  return read(name, synthConfig(config, name));
+}
+
+function read(env: string, outdir: string): Synthesised {
   const stacks = templates(outdir);
   const resources = (type: string, stack?: string): Resource[] => [...stacks].filter(([name]) => stack === undefined || name === stack)
     .flatMap(([, { Resources }]) => Object.values(Resources)).filter(({ Type }) => Type === type);
@@ -48,9 +63,7 @@ export function synthesised(env: string): Synthesised {
     if (first === undefined || others.length > 0) throw new Error(`${env} has ${first === undefined ? 0 : 1 + others.length} of ${type}`);
     return first;
   };
-  const result: Synthesised = { env, outdir, stacks, findings: findings(outdir), resources, properties, only };
-  made.set(env, result);
-  return result;
+  return { env, outdir, stacks, findings: findings(outdir), resources, properties, only };
 }
 
 /** Removes what was synthesised. For `afterAll`. */
@@ -62,9 +75,13 @@ export function forgetSynthesised(): void {
 
 /** Synthesises an environment into a new folder of that name, and returns its path. Throws what the app throws. */
 export function synth(env: string, name: string): string {
+  return synthConfig(environmentConfig(env), name);
+}
+
+function synthConfig(config: EnvironmentConfig, name: string): string {
   folder ??= mkdtempSync(join(tmpdir(), 'flexprice-synth-'));
   const outdir = join(folder, name);
-  createApp({ dist: dist(folder), outdir, context: { ...context, env } }).synth();
+  createApp({ dist: dist(folder), outdir, context, config }).synth();
   return outdir;
 }
 
