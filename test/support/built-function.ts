@@ -7,7 +7,10 @@ import type { GatewayResult } from '#platform/http/request.ts';
 
 /** A built Lambda function in a process of its own, as the runtime of Lambda has it: one request at a time. */
 export interface BuiltFunction {
+  /** One that answers a request. */
   invoke(event: unknown): Promise<GatewayResult>;
+  /** One that answers nothing. */
+  run(event: unknown): Promise<void>;
   /** What it has printed so far. */
   output(): string;
   stop(): Promise<void>;
@@ -40,14 +43,20 @@ export async function startBuiltFunction(path: string, env: NodeJS.ProcessEnv): 
     void exited.then((code) => reject(new Error(`the function ended with code ${code}:\n${output}`)));
   });
   await answer();
+  const ask = async (event: unknown): Promise<GatewayResult | undefined> => {
+    const answered = answer();
+    child.send(event as object);
+    const { result, error } = await answered;
+    if (error !== undefined) throw new Error(`${error}\n${output}`);
+    return result;
+  };
   return {
     async invoke(event) {
-      const answered = answer();
-      child.send(event as object);
-      const { result, error } = await answered;
-      if (result === undefined) throw new Error(error);
+      const result = await ask(event);
+      if (result === undefined) throw new Error('the function answered nothing');
       return result;
     },
+    async run(event) { await ask(event); },
     output: () => output,
     async stop() {
       if (child.connected) child.disconnect();
