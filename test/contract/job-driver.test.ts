@@ -28,8 +28,8 @@ describe('the job driver in process', () => {
     await postgres.drop();
   });
 
-  jobDriverContract(async (activities, schedules = []) => {
-    const driver = createLocalJobDriver({ database, clock: systemClock, logger: silentLogger, jobs: SAMPLE_JOBS, app: activities, schedules, pollMs: 50 });
+  jobDriverContract(async (activities, { schedules = [], onJobFailed } = {}) => {
+    const driver = createLocalJobDriver({ database, clock: systemClock, logger: silentLogger, jobs: SAMPLE_JOBS, app: activities, schedules, pollMs: 50, ...(onJobFailed ? { onJobFailed } : {}) });
     return { driver, stop: () => driver.close() };
   });
 });
@@ -44,12 +44,12 @@ describeWithTemporal('the job driver on Temporal', (temporal) => {
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
   let hosts = 0;
-  jobDriverContract(async (activities, schedules = []) => {
+  jobDriverContract(async (activities, { schedules = [], onJobFailed } = {}) => {
     hosts += 1;
     const config: TemporalConfig = {
       ...testConfig({ FLEXPRICE_TEMPORAL_TASK_QUEUE: `contract-${hosts}` }).temporal, address: temporal().address,
     };
-    const worker = await startTemporalWorker({ config, jobs: SAMPLE_JOBS, app: activities, logger: silentLogger, workflows: { bundle } });
+    const worker = await startTemporalWorker({ config, jobs: SAMPLE_JOBS, app: activities, logger: silentLogger, workflows: { bundle }, ...(onJobFailed ? { onJobFailed } : {}) });
     const client = await createTemporalClient(config);
     await upsertSchedules(client, schedules, config.task_queue);
     const driver = createTemporalJobDriver(config, SAMPLE_JOBS);

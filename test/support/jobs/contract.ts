@@ -7,7 +7,8 @@ import { type RecordedActivities, recordedActivities } from './recorded-activiti
 
 /** A driver with whatever runs its jobs. */
 export interface JobHost { readonly driver: JobDriver; stop(): Promise<void> }
-export type StartHost = (activities: RecordedActivities, schedules?: readonly Schedule[]) => Promise<JobHost>;
+export interface HostOptions { readonly schedules?: readonly Schedule[]; readonly onJobFailed?: () => void }
+export type StartHost = (activities: RecordedActivities, options?: HostOptions) => Promise<JobHost>;
 
 const WAIT = { timeout: 20_000, interval: 20 };
 
@@ -16,8 +17,9 @@ export function jobDriverContract(startHost: StartHost): void {
   const activities = recordedActivities();
   let host: JobHost;
   let driver: JobDriver;
+  let failed = 0;
   beforeAll(async () => {
-    host = await startHost(activities);
+    host = await startHost(activities, { onJobFailed: () => { failed += 1; } });
     driver = host.driver;
   });
   afterAll(() => host.stop());
@@ -107,6 +109,18 @@ export function jobDriverContract(startHost: StartHost): void {
     expect(await failure(run)).toMatchObject({ code: 'internal_error', message: 'the plan has no prices' });
   });
 
+  test('each job that failed for good is told once, and no other', async () => {
+    const [broken, rounds, tolerant] = [newRun(), newRun(), newRun()];
+    const before = failed;
+    activities.failNext(`${tolerant}/first`, invalid('plan', 'is archived'));
+    await driver.start('sample-tolerant', tolerant, { run: tolerant });
+    await driver.start('sample-rounds', rounds, { run: rounds, left: 3 });
+    await Promise.all([driver.result(tolerant), driver.result(rounds)]);
+    await driver.start('sample-broken', broken, { run: broken });
+    await failure(broken);
+    await expect.poll(() => failed - before, WAIT).toBe(1);
+  });
+
   test('unknown ids and jobs are refused', async () => {
     await expect(driver.result(newRun())).rejects.toMatchObject({ code: 'not_found' });
     await expect(driver.start('no-such-job', newRun(), {})).rejects.toThrow('no-such-job');
@@ -115,10 +129,10 @@ export function jobDriverContract(startHost: StartHost): void {
   test('a schedule starts again and again, but never while its previous run is going', async () => {
     const [slow, quick] = [newRun(), newRun()];
     const release = activities.hold(`${slow}/first`);
-    const scheduled = await startHost(activities, [
+    const scheduled = await startHost(activities, { schedules: [
       { id: `slow-${slow}`, job: 'sample-two-steps', everySeconds: 1, input: { run: slow } },
       { id: `quick-${quick}`, job: 'sample-two-steps', everySeconds: 1, input: { run: quick } },
-    ]);
+    ] });
     try {
       // The quick one measures the time: it has come round three times since the slow one began.
       await expect.poll(() => callsOf(slow), WAIT).toEqual(['first']);
