@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { decimal, ZERO } from '#kernel/decimal.ts';
 import { amountsOf, type BillingApi, codeAssistUsage, type LlmPlan, makeLlmPlan, startBillingApi, utc } from '../support/billing-api.ts';
 import { recomputedAmount, type StoredCalculation } from '../support/recompute.ts';
@@ -153,6 +153,24 @@ describe('finalize and void', () => {
     const ofMarch = items.map((invoice: { invoice_number?: string }) => invoice.invoice_number ?? '').filter((number: string) => number.startsWith('INV-202603-')).map(numberOf).sort((a: number, b: number) => a - b);
     expect(numbers).toEqual([ofMarch.length - 1, ofMarch.length]);
     expect(ofMarch).toEqual(ofMarch.map((_: number, index: number) => index + 1));
+  });
+
+  test('a computation whose usage has become old meanwhile does not replace a younger one', async () => {
+    const id = await draft();
+    const { meterUsages } = api.app.usage;
+    const [reading, computed] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    vi.mocked(api.app.usage.meterUsages).mockImplementationOnce(async (...asked) => {
+      const old = (await meterUsages(...asked)).map((usage) => ({ ...usage, value: ZERO }));
+      reading.resolve();
+      await computed.promise;
+      return old;
+    });
+    const slow = api.app.invoices.compute(api.ctx, id);
+    await reading.promise;
+    expect((await api.app.invoices.compute(api.ctx, id)).total.toFixed()).toBe('108.4');
+    computed.resolve();
+    await slow;
+    expect(await get(`/v1/invoices/${id}`)).toMatchObject({ total: '108.4', invoice_status: 'DRAFT' });
   });
 
   test('finalize and void at once: each invoice ends voided, with a number only when it was final first', async () => {

@@ -1,6 +1,6 @@
 import type { Period } from '#kernel/calendar/period.ts';
 import type { RequestContext } from '#kernel/context.ts';
-import { invalidOperation } from '#kernel/errors.ts';
+import { DomainError, invalidOperation } from '#kernel/errors.ts';
 import { newId } from '#kernel/ids.ts';
 import type { TenantTransaction } from '#platform/postgres/database.ts';
 import { type ComputedLine, computeInvoice } from '../domain/compute-invoice.ts';
@@ -10,17 +10,26 @@ import type { BillingDependencies } from './dependencies.ts';
 import { type GatheredInputs, gatherInputs, type InvoiceScope } from './gather.ts';
 import { publishInvoice } from './publish.ts';
 
+const ATTEMPTS = 5;
+
 /**
  * Computes a subscription's draft or skipped invoice: inputs are gathered outside of the lock, the result is written under it.
- * Any number of times gives the same lines and totals (billing.md 5.1). An invoice that has become final meanwhile stays as it is.
+ * Any number of times gives the same lines and totals (billing.md 5.1). An invoice that has become final meanwhile stays as it is;
+ * for one that has changed the inputs are gathered again, so that what is old never replaces what is younger.
+ * Throws `version_conflict` when it changes again and again.
  */
 export async function computeDraft(dependencies: BillingDependencies, ctx: RequestContext, id: string): Promise<Invoice> {
-  const scope = scopeOf(await dependencies.database.withTenant(ctx, (tx) => invoiceRepository.get(tx, id)));
-  const gathered = await gatherInputs(dependencies, ctx, scope);
-  return dependencies.database.withTenant(ctx, async (tx) => {
-    const locked = await invoiceRepository.lock(tx, id);
-    return isComputable(locked) ? writeComputed(tx, ctx, dependencies, locked, gathered) : locked;
-  });
+  for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
+    const read = await dependencies.database.withTenant(ctx, (tx) => invoiceRepository.get(tx, id));
+    const gathered = await gatherInputs(dependencies, ctx, scopeOf(read));
+    const invoice = await dependencies.database.withTenant(ctx, async (tx) => {
+      const locked = await invoiceRepository.lock(tx, id);
+      if (!isComputable(locked)) return locked;
+      return locked.version === read.version ? writeComputed(tx, ctx, dependencies, locked, gathered) : null;
+    });
+    if (invoice !== null) return invoice;
+  }
+  throw new DomainError('version_conflict', 'the invoice is being changed by others, try again', { id });
 }
 
 function isComputable({ invoiceStatus, isManuallyEdited }: Invoice): boolean {
