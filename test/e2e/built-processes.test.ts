@@ -9,12 +9,14 @@ import { childEnvironment } from '#local/supervisor/environment.ts';
 import type { Config } from '#platform/config/schema.ts';
 import { createTemporalClient } from '#platform/workflows/temporal/client.ts';
 import { buildProcesses } from '../../build.ts';
+import { deployedProcesses, onLocalEngines, type Variables } from '../infra/deployed-processes.ts';
+import { forgetSynthesised, synthesised } from '../infra/synthesised.ts';
 import { type BuiltProcess, installTemporal, runBuiltProcess, startBuiltProcess } from '../support/built-process.ts';
 import { createTestClickHouse, createTestPostgres, type TestClickHouse, type TestPostgres, testConfig } from '../support/engines.ts';
 import { validEvent } from '../support/events.ts';
 import { describeWithKafka, describeWithTemporal } from '../support/real-engines.ts';
 
-// What the images hold, started as they start it: dist/workers alone, plain Node, real Kafka and Temporal.
+// What the images hold, started as they start it: dist/workers alone, plain Node, the variables that production gives, real Kafka and Temporal.
 
 const KEY = 'sk_built_processes_0123456789abcdef';
 const START_MS = 120_000;
@@ -31,11 +33,29 @@ describeWithKafka('the built processes', (kafka) => {
     let app: App;
     const running: BuiltProcess[] = [];
 
+    /** What production tells the process, with local engines: not a variable more, but for the password that IAM has no need of. */
+    const deployed = (name: 'consumer' | 'worker'): NodeJS.ProcessEnv => {
+      const { postgres: database, clickhouse } = config;
+      const values: Variables = {
+        FLEXPRICE_POSTGRES_HOST: database.host ?? '', FLEXPRICE_POSTGRES_PORT: String(database.port), FLEXPRICE_POSTGRES_DATABASE: database.database,
+        FLEXPRICE_POSTGRES_AUTH: 'password', FLEXPRICE_POSTGRES_SSL: 'false',
+        FLEXPRICE_CLICKHOUSE_URL: clickhouse.url ?? '', FLEXPRICE_CLICKHOUSE_USER: clickhouse.user, FLEXPRICE_CLICKHOUSE_PASSWORD: '',
+        FLEXPRICE_KAFKA_BROKERS: kafka().brokers.join(','), FLEXPRICE_KAFKA_AUTH: 'none', FLEXPRICE_KAFKA_SSL: 'false',
+        // Nothing waits there, and nobody answers: the worker says so and goes on.
+        FLEXPRICE_OVERFLOW_QUEUE_URL: 'http://127.0.0.1:1/overflow',
+        FLEXPRICE_TEMPORAL_ADDRESS: temporal().address, FLEXPRICE_TEMPORAL_NAMESPACE: temporal().namespace, FLEXPRICE_TEMPORAL_TLS: 'false', FLEXPRICE_TEMPORAL_API_KEY: 'not-checked',
+      };
+      return {
+        PATH: process.env.PATH, AWS_REGION: 'us-east-1', AWS_ACCESS_KEY_ID: 'test', AWS_SECRET_ACCESS_KEY: 'test', FLEXPRICE_CONFIG_FILE: '/dev/null',
+        FLEXPRICE_POSTGRES_PASSWORD: database.password, FLEXPRICE_CLICKHOUSE_DATABASE: clickhouse.database,
+        ...onLocalEngines(deployedProcesses(synthesised('prod')).get(name) ?? {}, values),
+      };
+    };
     const environment = (mode: Config['deployment']['mode']): NodeJS.ProcessEnv => ({
       ...childEnvironment({ ...config, deployment: { ...config.deployment, mode } }, { PATH: process.env.PATH }), FLEXPRICE_BUILD_MIGRATIONS: join(workers, 'migrations'),
     });
     const start = async (name: 'api' | 'consumer' | 'worker'): Promise<BuiltProcess> => {
-      const started = await startBuiltProcess(workers, name, environment(name));
+      const started = await startBuiltProcess(workers, name, name === 'api' ? environment(name) : deployed(name));
       running.push(started);
       return started;
     };
@@ -55,6 +75,7 @@ describeWithKafka('the built processes', (kafka) => {
       await Promise.all(running.map((each) => each.stop()));
       await app?.close();
       await Promise.all([postgres?.drop(), analytics?.drop()]);
+      forgetSynthesised();
       if (folder) rmSync(folder, { recursive: true, force: true });
     }, START_MS);
 

@@ -9,7 +9,7 @@ import { configLeaves, loadConfig } from '#platform/config/load.ts';
 import { ENVIRONMENT_NAMES } from '../../infra/config/environments.ts';
 import { startTestApi, type TestApi, toGatewayEvent } from '../support/api.ts';
 import { startBuiltFunction } from '../support/built-function.ts';
-import { deployedProcesses, RESOLVED_LATER, resolved, type Variables } from './deployed-processes.ts';
+import { deployedProcesses, onLocalEngines, RESOLVED_LATER, resolved, type Variables } from './deployed-processes.ts';
 import { forgetSynthesised, synthesised } from './synthesised.ts';
 
 // What the templates tell each process, and what the processes understand, are one and the same.
@@ -75,7 +75,6 @@ describe('the entry points start with what production gives them, on local engin
   beforeAll(async () => { api = await startTestApi({ clickhouse: true }); });
   afterAll(() => api.close());
 
-  /** Only values change: a variable that the template does not give is not given here either. */
   function local(name: string): NodeJS.ProcessEnv {
     const { postgres, clickhouse } = api.config;
     const variables = deployedProcesses(synthesised('prod')).get(name) ?? {};
@@ -88,10 +87,8 @@ describe('the entry points start with what production gives them, on local engin
       FLEXPRICE_KAFKA_BROKERS: '127.0.0.1:1', FLEXPRICE_KAFKA_AUTH: 'none', FLEXPRICE_KAFKA_SSL: 'false', FLEXPRICE_OVERFLOW_QUEUE_URL: 'http://127.0.0.1:1/overflow',
       FLEXPRICE_SERVER_ORIGIN_VERIFY: `older,${ORIGIN}`, FLEXPRICE_AUTH_ROOT_KEY: 'sk_root', FLEXPRICE_BUILD_MIGRATIONS: join(root, 'migrations'),
     };
-    const given = Object.fromEntries(Object.entries({ ...variables, ...values }).filter(([variable]) => variables[variable] !== undefined));
-    expect(Object.entries(given).filter(([, value]) => value === RESOLVED_LATER)).toEqual([]);
     // IAM has no password, the embedded server asks for one; and its ClickHouse database is this test's own.
-    return { PATH: process.env.PATH, FLEXPRICE_CONFIG_FILE: '/dev/null', FLEXPRICE_POSTGRES_PASSWORD: postgres.password, FLEXPRICE_CLICKHOUSE_DATABASE: clickhouse.database, ...given };
+    return { PATH: process.env.PATH, FLEXPRICE_CONFIG_FILE: '/dev/null', FLEXPRICE_POSTGRES_PASSWORD: postgres.password, FLEXPRICE_CLICKHOUSE_DATABASE: clickhouse.database, ...onLocalEngines(variables, values) };
   }
   const source = (name: string): string => join(root, 'functions', name, 'handler.ts');
 

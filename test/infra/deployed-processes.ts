@@ -31,6 +31,14 @@ function texts(entries: readonly (readonly [string, unknown])[]): Variables {
   return Object.fromEntries(entries.map(([name, value]) => [name, typeof value === 'string' && !value.startsWith('secretsmanager:') ? value : RESOLVED_LATER]));
 }
 
+/**
+ * The variables with the addresses and logins of local engines in place of those of AWS. Only values change: what a template does not give
+ * is not given here either, though `values` may name it. Throws for a value that is known at the deploy only and not replaced.
+ */
+export function onLocalEngines(variables: Variables, values: Variables): Variables {
+  return resolved(Object.fromEntries(Object.entries(variables).map(([name, value]) => [name, values[name] ?? value])), {});
+}
+
 /** The variables with the deploy-time values put in: those that are in `values`, by name. Throws for one that has none. */
 export function resolved(variables: Variables, values: Variables): Variables {
   return Object.fromEntries(Object.entries(variables).map(([name, value]) => {
