@@ -19,8 +19,8 @@ try {
     stdio: ['ignore', 'inherit', 'inherit'],
     env: { ...process.env, CDK_OUTDIR: outdir, CDK_CONTEXT_JSON: JSON.stringify({ ...context, env }) },
   });
-} catch (error) {
-  console.error(`synth failed: ${(error as Error).message}`);
+} catch {
+  // The app has said why.
   process.exit(1);
 }
 

@@ -38,7 +38,7 @@ export class ProductFunction extends LambdaFunction {
       logGroup: new LogGroup(scope, `${id}Logs`, { retention: scope.config.logDays, removalPolicy: scope.removalPolicy }),
       environment: {
         ...settings.values,
-        ...Object.fromEntries(Object.entries(settings.secrets).map(([variable, { secret, key }]) => [variable, `secretsmanager:${secret.secretName}#${key}`])),
+        ...Object.fromEntries(Object.entries(settings.secrets).map(([variable, { secret, key }]) => [variable, `secretsmanager:${secret.secretFullArn ?? secret.secretName}#${key}`])),
         ...environment,
         // kafkajs computes negative time-outs, of which Node 24 warns.
         NODE_OPTIONS: '--enable-source-maps --disable-warning=TimeoutNegativeWarning',

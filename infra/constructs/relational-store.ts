@@ -82,7 +82,7 @@ export class RelationalStore extends Construct {
     else this.proxy.grantConnect(grantee, APP_ROLE);
   }
 
-  /** Lets a task open connections to the database itself as the application. */
+  /** Lets a task, or the migration, open connections to the database itself as the application. */
   grantTask(grantee: IGrantable): void {
     this.cluster.grantConnect(grantee, APP_ROLE);
   }

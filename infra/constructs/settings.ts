@@ -32,7 +32,8 @@ export function settingsOf(process: ProcessName, props: SettingsProps): Settings
   if (process === 'worker') parts.push(temporal(props));
   if (process === 'ingest' || process === 'management') parts.push(origin(props));
   if (process === 'ingest' || process === 'management' || process === 'worker') parts.push({ values: { FLEXPRICE_OVERFLOW_QUEUE_URL: props.data.overflow.queueUrl }, secrets: {} });
-  if (process === 'management') parts.push({ values: { FLEXPRICE_AUTH_ROOT_TENANT_ID: ROOT_TENANT }, secrets: { FLEXPRICE_AUTH_ROOT_KEY: { secret: props.secrets.rootKey, key: 'key' } } });
+  if (process === 'management' || process === 'migrate') parts.push({ values: { FLEXPRICE_AUTH_ROOT_TENANT_ID: ROOT_TENANT }, secrets: {} });
+  if (process === 'management') parts.push({ values: {}, secrets: { FLEXPRICE_AUTH_ROOT_KEY: { secret: props.secrets.rootKey, key: 'key' } } });
   const mode = process === 'consumer' || process === 'worker' ? process : 'api';
   return { values: Object.assign({ FLEXPRICE_DEPLOYMENT_MODE: mode }, ...parts.map(({ values }) => values)), secrets: Object.assign({}, ...parts.map(({ secrets }) => secrets)) };
 }

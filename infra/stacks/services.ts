@@ -73,14 +73,15 @@ export class ServicesStack extends EnvironmentStack {
   /** Rights on streams and queues: each process its own topics, and nothing else of the cluster. */
   private grant(): void {
     const { bus, overflow, postgres } = this.#props.data;
-    const { ingest, management } = this.functions;
+    const { ingest, management, migrate } = this.functions;
     const [consumer, worker] = [this.services.consumer.task.taskRole, this.services.worker.task.taskRole];
     for (const accepting of [ingest, management]) {
       bus.grantProduce(accepting, EVENT_TOPICS);
       overflow.grantSendMessages(accepting);
       postgres.grantFunction(accepting);
     }
-    for (const task of [consumer, worker]) postgres.grantTask(task);
+    // Migrations make the tenant of the root key, as the application would.
+    for (const direct of [consumer, worker, migrate]) postgres.grantTask(direct);
     bus.grantConsume(consumer, EVENT_TOPICS, CONSUMER_GROUPS);
     bus.grantProduce(consumer, ['events_post_processing', ...deadLettersOf(EVENT_TOPICS)]);
     bus.grantConsume(worker, ['system_events'], [AUDIT_GROUP]);

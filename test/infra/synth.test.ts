@@ -8,6 +8,7 @@ import { ENVIRONMENT_NAMES, parseEnvironment } from '../../infra/config/environm
 import { prod } from '../../infra/config/prod.ts';
 import type { EnvironmentInput } from '../../infra/config/schema.ts';
 import { staging } from '../../infra/config/staging.ts';
+import { architectureDiagram, readTemplates } from '../../scripts/architecture-diagram.ts';
 import { apiTests } from './templates/api.ts';
 import { dataTests } from './templates/data.ts';
 import { networkTests } from './templates/network.ts';
@@ -70,6 +71,14 @@ test('names of their own, and ClickHouse inside of the VPC, where the configurat
   expect(fronted.properties('AWS::ApiGatewayV2::DomainName')).toEqual([]);
   expect(fronted.only('AWS::CloudFront::Distribution').DistributionConfig).toMatchObject({ Aliases: ['api.example.com'], ViewerCertificate: { AcmCertificateArn: certificateArn, MinimumProtocolVersion: 'TLSv1.2_2021' } });
   for (const { findings } of [direct, fronted]) expect(findings).toEqual([]);
+}, 180_000);
+
+test('the diagrams of docs/architecture-aws.md are those of the templates', () => {
+  const text = readFileSync(join(import.meta.dirname, '../../docs/architecture-aws.md'), 'utf8');
+  for (const env of ['dev', 'prod']) {
+    const drawn = `\`\`\`mermaid\n${architectureDiagram(readTemplates(synthesised(env).outdir))}\n\`\`\``;
+    expect(text.includes(drawn), `the diagram of ${env} is stale: npm run synth -- -c env=${env}, then node scripts/architecture-diagram.ts`).toBe(true);
+  }
 }, 180_000);
 
 describe.each(ENVIRONMENT_NAMES)('%s', (env) => {
