@@ -1,13 +1,12 @@
 // `npm run migrate`: brings the configured databases and topics up to date, and makes the tenant that the root key acts for.
 // Local Mode does the same by itself at every start.
 import { createApp } from '#app';
-import { systemContext } from '#kernel/context.ts';
-import { DomainError } from '#kernel/errors.ts';
 import { migrateClickHouse } from '#platform/clickhouse/migrate.ts';
 import { loadRuntimeConfig } from '#platform/config/runtime.ts';
 import { topicSpecs } from '#platform/event-log/topics.ts';
 import { grantAppLogin } from '#platform/postgres/app-login.ts';
 import { migratePostgres } from '#platform/postgres/migrate.ts';
+import { ensureRootTenant } from '#tenancy/root-tenant.ts';
 
 const config = await loadRuntimeConfig();
 if (config.postgres.host === undefined || config.clickhouse.url === undefined) {
@@ -23,20 +22,10 @@ try {
   const specs = topicSpecs(config);
   await (await app.eventLog).ensureTopics(specs);
   console.log(`Event log: ${specs.length} topics are there`);
-  if (config.auth.root_tenant_id !== undefined) await ensureTenant(config.auth.root_tenant_id);
+  const { root_tenant_id: tenant } = config.auth;
+  if (tenant !== undefined && await ensureRootTenant(app.tenancy, tenant)) console.log(`Tenant ${tenant}: made with a development and a production environment`);
 } finally {
   await app.close();
-}
-
-async function ensureTenant(id: string): Promise<void> {
-  const ctx = systemContext(id, '', 'migrate');
-  try {
-    await app.tenancy.getTenant(ctx, id);
-  } catch (error) {
-    if (!(error instanceof DomainError && error.code === 'not_found')) throw error;
-    await app.tenancy.createTenant(ctx, { name: 'Root' });
-    console.log(`Tenant ${id}: made with a development and a production environment`);
-  }
 }
 
 function tell(engine: string, applied: readonly string[]): void {
