@@ -49,6 +49,14 @@ export const customerRepository = {
     return ids.length === 0 ? Promise.resolve([]) : tx.selectFrom('customers').selectAll().where('id', 'in', ids).execute();
   },
 
+  /** The customer as it stays until the transaction ends; others may read and share it meanwhile, none may change it. */
+  async share(tx: TenantTransaction, by: { readonly id: string } | { readonly externalId: string }): Promise<Customer> {
+    const [column, value] = 'id' in by ? (['id', by.id] as const) : (['externalId', by.externalId] as const);
+    const customer = await published(tx).where(column, '=', value).forShare().executeTakeFirst();
+    if (!customer) throw notFound('customer', value);
+    return customer;
+  },
+
   /** Locks the row until the transaction ends. */
   async lock(tx: TenantTransaction, id: string): Promise<Customer> {
     const customer = await published(tx).where('id', '=', id).forUpdate().executeTakeFirst();

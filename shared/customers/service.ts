@@ -43,6 +43,9 @@ export function createCustomerService({ database, clock, hasRunningSubscription 
     getByExternalId: (ctx: RequestContext, externalId: string): Promise<Customer> =>
       database.withTenant(ctx, (tx) => customerRepository.getByExternalId(tx, externalId)),
 
+    /** The customer as it stays until `tx` ends: for whoever makes something that needs it. Throws NotFound like `get`. */
+    getHeld: (tx: TenantTransaction, by: { readonly id: string } | { readonly externalId: string }): Promise<Customer> => customerRepository.share(tx, by),
+
     /** Those of the ids that exist, archived ones included. */
     getMany: (ctx: RequestContext, ids: readonly string[]): Promise<Customer[]> => database.withTenant(ctx, (tx) => customerRepository.getMany(tx, ids)),
 

@@ -10,8 +10,9 @@ afterAll(() => api.close());
 const isSomebodyWaiting = async (): Promise<boolean> =>
   (await api.app.database.asSystem('test', (tx) => sql<{ waiting: number }>`select count(*)::int as waiting from pg_locks where not granted`.execute(tx))).rows[0]?.waiting !== 0;
 
-test('a plan that somebody is subscribing to cannot be deleted meanwhile', async () => {
+test.each(['plan', 'customer'] as const)('a %s that somebody is subscribing cannot be deleted meanwhile', async (what) => {
   const { planId, customerId } = await makeLlmPlan(api);
+  const path = what === 'plan' ? `/v1/plans/${planId}` : `/v1/customers/${customerId}`;
   const [reached, released] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   const { open } = api.app.invoices.invoicing;
   const paused = vi.spyOn(api.app.invoices.invoicing, 'open').mockImplementationOnce(async (...opening) => {
@@ -22,11 +23,11 @@ test('a plan that somebody is subscribing to cannot be deleted meanwhile', async
   const creating = api.request('POST', '/v1/subscriptions', { customer_id: customerId, plan_id: planId, currency: 'usd', billing_period: 'MONTHLY' });
   await reached.promise;
   let isDeleted = false;
-  const deleting = api.request('DELETE', `/v1/plans/${planId}`).finally(() => { isDeleted = true; });
+  const deleting = api.request('DELETE', path).finally(() => { isDeleted = true; });
   await expect.poll(async () => isDeleted || isSomebodyWaiting(), { timeout: 20_000, interval: 20 }).toBe(true);
   released.resolve();
   expect([(await creating).status, (await deleting).status]).toEqual([201, 400]);
-  expect((await api.request('GET', `/v1/plans/${planId}`)).status).toBe(200);
+  expect((await api.request('GET', path)).status).toBe(200);
   paused.mockRestore();
 });
 

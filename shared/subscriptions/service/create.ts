@@ -50,7 +50,7 @@ export async function writeSubscription(tx: TenantTransaction, ctx: RequestConte
   const { clock, customers, plans, prices, meters } = dependencies;
   const inside = { ...ctx, transaction: tx };
   refuseStates(request);
-  const customer = await customerOf(customers, inside, request);
+  const customer = await customerOf(customers, tx, request);
   const plan = await plans.getHeld(tx, request.planId);
   const subscription = draftOf(request, customer, clock.now(), newId('subs', clock));
   const offered = takenPrices(await prices.forPlan(inside, plan.id, { currency: request.currency }), subscription);
@@ -77,9 +77,9 @@ function refuseStates({ subscriptionStatus, paymentBehavior, startDate, endDate 
   if (startDate !== null && endDate !== null && endDate <= startDate) throw invalid('end_date', 'must be after start_date');
 }
 
-async function customerOf(customers: SubscriptionDependencies['customers'], ctx: RequestContext, { customerId, externalCustomerId }: CreateSubscription): Promise<Customer> {
+async function customerOf(customers: SubscriptionDependencies['customers'], tx: TenantTransaction, { customerId, externalCustomerId }: CreateSubscription): Promise<Customer> {
   if (customerId === null && externalCustomerId === null) throw invalid('customer_id', 'customer_id or external_customer_id is required');
-  const customer = customerId === null ? await customers.getByExternalId(ctx, externalCustomerId ?? '') : await customers.get(ctx, customerId);
+  const customer = await customers.getHeld(tx, customerId === null ? { externalId: externalCustomerId ?? '' } : { id: customerId });
   if (externalCustomerId !== null && customer.externalId !== externalCustomerId) throw invalid('external_customer_id', 'names another customer than customer_id');
   return customer;
 }
