@@ -101,9 +101,9 @@ export class TemporalServer extends Construct {
       vpcSubnets: { subnetType: SubnetType.PRIVATE_WITH_EGRESS },
       assignPublicIp: false,
       circuitBreaker: { rollback: true },
-      // Two servers of one version may share the databases: the new one is there before the old one goes.
-      minHealthyPercent: 100,
-      maxHealthyPercent: 200,
+      // Two servers on one database would have to reach each other: the old one goes first.
+      minHealthyPercent: 0,
+      maxHealthyPercent: 100,
       cloudMapOptions: { cloudMapNamespace: namespace, name: 'temporal', dnsRecordType: DnsRecordType.A, dnsTtl: Duration.seconds(10) },
       enableExecuteCommand: true,
     });

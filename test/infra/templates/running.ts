@@ -60,7 +60,10 @@ export function runningTests(env: string, of: () => Synthesised): void {
     for (const { RuntimePlatform } of of().properties('AWS::ECS::TaskDefinition')) expect(RuntimePlatform).toEqual({ CpuArchitecture: 'ARM64', OperatingSystemFamily: 'LINUX' });
     const services = of().properties('AWS::ECS::Service');
     expect(services).toHaveLength(config.temporal.kind === 'self-hosted' ? 3 : 2);
-    for (const { DeploymentConfiguration } of services) expect(DeploymentConfiguration).toMatchObject({ DeploymentCircuitBreaker: { Enable: true, Rollback: true }, MinimumHealthyPercent: 100 });
+    for (const { DeploymentConfiguration } of services) expect(DeploymentConfiguration).toMatchObject({ DeploymentCircuitBreaker: { Enable: true, Rollback: true } });
+    for (const { DeploymentConfiguration } of of().properties('AWS::ECS::Service', 'services')) expect(DeploymentConfiguration).toMatchObject({ MinimumHealthyPercent: 100, MaximumPercent: 200 });
+    // Never two servers of Temporal at once.
+    for (const { DeploymentConfiguration } of of().properties('AWS::ECS::Service', 'platform')) expect(DeploymentConfiguration).toMatchObject({ MinimumHealthyPercent: 0, MaximumPercent: 100 });
     for (const name of ['consumer', 'worker']) expect(containers().find(({ Name }) => Name === name)).toMatchObject({ StopTimeout: 60 });
     for (const { LogConfiguration } of containers()) expect(LogConfiguration?.LogDriver).toBe('awslogs');
     const spot = of().properties('AWS::ECS::Service', 'services').map(({ CapacityProviderStrategy }) => (CapacityProviderStrategy as { CapacityProvider: string }[])[0]?.CapacityProvider);
