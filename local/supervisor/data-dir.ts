@@ -69,15 +69,25 @@ export function runningSupervisor(path: string): number | undefined {
 function takeLock(root: string): void {
   const lock = join(root, LOCK);
   for (;;) {
-    try {
-      writeFileSync(lock, String(process.pid), { flag: 'wx' });
-      return;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    }
+    if (placeLock(lock)) return;
     const holder = runningSupervisor(root);
     if (holder !== undefined) throw new StartError(`Local Mode runs already on ${root} (process ${holder}). Stop it first, or give this one another folder (FLEXPRICE_LOCAL_DATA_DIR).`);
     removeStale(lock);
+  }
+}
+
+/** Puts a lock with this process's id where there is none. It appears with its content: an empty one would be taken for stale. */
+function placeLock(lock: string): boolean {
+  const own = `${lock}.${process.pid}.new`;
+  writeFileSync(own, String(process.pid));
+  try {
+    linkSync(own, lock);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  } finally {
+    rmSync(own, { force: true });
   }
 }
 

@@ -1,3 +1,4 @@
+import { deleteExpiredKeys } from '#platform/http/idempotency.ts';
 import { type PollLoop, startPollLoop } from '#platform/workflows/poll-loop.ts';
 import { messageOf, type RelayDependencies } from './dependencies.ts';
 import { outboxRows } from './outbox-rows.ts';
@@ -6,6 +7,8 @@ import { startJobs } from './start-jobs.ts';
 
 /** Published rows are kept so long for whoever asks what happened. */
 const RETENTION = { days: 7 };
+/** Answers to an Idempotency-Key: 24 h at least are promised (wire-rules.md section 7). */
+const KEY_RETENTION = { days: 2 };
 const DELETED_PER_ROUND = 5_000;
 const DELETE_INTERVAL_MS = 600_000;
 const MEASURE_INTERVAL_MS = 30_000;
@@ -39,6 +42,8 @@ export function startRelay(dependencies: RelayDependencies, { batchSize = 500, p
   ];
   const deleting = loop('deleting published outbox rows', DELETE_INTERVAL_MS, () => database.asSystem('relay retention', async (tx) =>
     await outboxRows.deletePublished(tx, clock.now().minus(RETENTION), DELETED_PER_ROUND) === DELETED_PER_ROUND));
+  const forgetting = loop('deleting old idempotency keys', DELETE_INTERVAL_MS, () => database.asSystem('idempotency retention', async (tx) =>
+    await deleteExpiredKeys(tx, clock.now().minus(KEY_RETENTION), DELETED_PER_ROUND) === DELETED_PER_ROUND));
 
   const measuring = metrics?.enabled ? loop('reading the age of the outbox', MEASURE_INTERVAL_MS, async () => {
     const oldest = await database.asSystem('outbox age', (tx) => outboxRows.oldestUnpublished(tx));
@@ -48,6 +53,6 @@ export function startRelay(dependencies: RelayDependencies, { batchSize = 500, p
 
   return {
     wake: () => { for (const each of loops) each.wake(); },
-    stop: async () => { await Promise.all([...loops, deleting, measuring].map((each) => each?.stop())); },
+    stop: async () => { await Promise.all([...loops, deleting, forgetting, measuring].map((each) => each?.stop())); },
   };
 }
