@@ -53,8 +53,8 @@ describe('transactions', () => {
   test('are bounded in time, and leave nothing behind in the session', async () => {
     const database = createDatabase({ ...postgres.config, pool_max: 1, statement_timeout_ms: 50 });
     try {
-      await expect(database.withTenant(ctx, (tx) => sql`select pg_sleep(30)`.execute(tx))).rejects.toMatchObject({ code: '57014' });
-      await expect(database.asSystem('test', (tx) => sql`select pg_sleep(30)`.execute(tx))).rejects.toMatchObject({ code: '57014' });
+      await expect(database.withTenant(ctx, (tx) => sql`select pg_sleep(30)`.execute(tx))).rejects.toMatchObject({ code: 'service_unavailable', cause: { code: '57014' } });
+      await expect(database.asSystem('test', (tx) => sql`select pg_sleep(30)`.execute(tx))).rejects.toMatchObject({ code: 'service_unavailable', cause: { code: '57014' } });
       const shown = await database.withTenant(ctx, async (tx) => (await sql<{ inside: string; reset: string }>`select current_setting('statement_timeout') as inside, reset_val as reset from pg_settings where name = 'statement_timeout'`.execute(tx)).rows);
       expect(shown).toEqual([{ inside: '50ms', reset: '0' }]);
     } finally {
