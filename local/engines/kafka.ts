@@ -1,11 +1,11 @@
-import { spawn, spawnSync } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, realpathSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { mkdirSync, realpathSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Kafka, logLevel } from 'kafkajs';
 import { freePort } from '../ports.ts';
-import { forgetProcess, rememberProcess, stopOrphan } from './orphan.ts';
+import { type DetachedEngine, startDetached } from './detached.ts';
+import { stopOrphan } from './orphan.ts';
 import { ENGINES, kafkaIsInstalled } from './paths.ts';
-import { exitOf, until } from './process.ts';
 
 export interface KafkaOptions {
   /** Holds the log (`log/`) and its settings; may be used again after any kind of end. */
@@ -17,15 +17,11 @@ export interface KafkaOptions {
   readonly logFile?: string;
 }
 
-export interface RunningKafka {
+export interface RunningKafka extends DetachedEngine {
   /** `host:port`, for `kafka.brokers`. */
   readonly brokers: readonly string[];
   readonly port: number;
   readonly controllerPort: number;
-  readonly pid: number;
-  stop(): Promise<void>;
-  /** Settles with the exit code, however the process ended. */
-  readonly exited: Promise<number>;
 }
 
 const HOST = '127.0.0.1';
@@ -53,53 +49,26 @@ export async function startKafka({ dataDir, port, controllerPort, logFile }: Kaf
   if (format.error) throw new Error('Kafka needs Java 17 or newer on the PATH', { cause: format.error });
   if (format.status !== 0) throw new Error(`Kafka could not format ${folder}: ${format.stderr.trim() || format.stdout.trim()}`);
 
-  const log = openSync(logFile ?? '/dev/null', 'a');
-  // Detached: Ctrl-C reaches the whole process group, and Kafka has to outlive the processes that use it.
-  const child = spawn('java', ['-Xmx512m', '-cp', classpath, 'kafka.Kafka', settingsFile], { cwd: folder, stdio: ['ignore', log, log], detached: true });
-  closeSync(log);
-  const exited = exitOf(child);
-  rememberProcess(pidFile, child.pid as number);
   const brokers = [`${HOST}:${chosen.port}`];
-  try {
-    await ready(brokers, exited);
-  } catch (error) {
-    child.kill('SIGKILL');
-    throw error;
-  }
-
-  return {
-    ...chosen,
-    brokers,
-    pid: child.pid as number,
-    exited,
-    async stop() {
-      child.kill('SIGTERM');
-      const forced = setTimeout(() => child.kill('SIGKILL'), STOP_MS);
-      await exited;
-      clearTimeout(forced);
-      forgetProcess(pidFile);
-    },
-  };
+  const engine = await startDetached({
+    name: 'Kafka', command: 'java', args: ['-Xmx512m', '-cp', classpath, 'kafka.Kafka', settingsFile],
+    folder, pidFile, logFile, startMs: START_MS, stopMs: STOP_MS, answers: () => answers(brokers),
+  });
+  return { ...engine, ...chosen, brokers };
 }
 
-async function ready(brokers: readonly string[], exited: Promise<number>): Promise<void> {
-  let code: number | undefined;
-  void exited.then((value) => { code = value; });
+async function answers(brokers: readonly string[]): Promise<boolean> {
   const kafka = new Kafka({ clientId: 'start', brokers: [...brokers], logLevel: logLevel.NOTHING, connectionTimeout: 1000, retry: { retries: 0 } });
-  const answers = async (): Promise<boolean> => {
-    if (code !== undefined) throw new Error(`Kafka ended with code ${code} before it was ready`);
-    const admin = kafka.admin();
-    try {
-      await admin.connect();
-      // It listens before it has registered itself; only a broker that lists itself can hold topics.
-      return (await admin.describeCluster()).brokers.length === 1;
-    } catch {
-      return false;
-    } finally {
-      await admin.disconnect().catch(() => {});
-    }
-  };
-  if (!(await until(answers, START_MS, 100))) throw new Error(`Kafka did not answer within ${START_MS / 1000} s`);
+  const admin = kafka.admin();
+  try {
+    await admin.connect();
+    // It listens before it has registered itself; only a broker that lists itself can hold topics.
+    return (await admin.describeCluster()).brokers.length === 1;
+  } catch {
+    return false;
+  } finally {
+    await admin.disconnect().catch(() => {});
+  }
 }
 
 function settings(port: number, controllerPort: number, logDir: string): string {
