@@ -1,6 +1,6 @@
 import type { DateTime } from 'luxon';
 import type { Price } from '#catalog/domain/price.ts';
-import { changedTerms, type PriceTermsChange } from '#catalog/service/price-write.ts';
+import { changedTerms, draftFrom, type PriceTermsChange } from '#catalog/service/price-write.ts';
 import type { Customer } from '#customers/domain.ts';
 import { billingAnchor } from '#kernel/calendar/billing-dates.ts';
 import type { BillingCycle, RecurringPeriod } from '#kernel/calendar/period.ts';
@@ -119,9 +119,8 @@ async function overridden(tx: TenantTransaction, ctx: RequestContext, { prices }
   const override = overrides.find(({ priceId }) => priceId === price.id);
   const quantity = lineQuantity(price, override?.quantity ?? null);
   if (!override?.terms) return { price, quantity };
-  const { id, tenantId: _, environmentId: __, status: ___, createdBy: ____, updatedBy: _____, sequence: ______, createdAt: _______, updatedAt: ________, displayAmount: _________, ...rest } = price;
   const own = await prices.createWithin(tx, ctx, {
-    ...rest, ...changedTerms(price, override.terms), entityType: 'SUBSCRIPTION', entityId: subscription.id, parentPriceId: price.parentPriceId ?? id, lookupKey: null,
+    ...draftFrom(price), ...changedTerms(price, override.terms), entityType: 'SUBSCRIPTION', entityId: subscription.id, parentPriceId: price.parentPriceId ?? price.id, lookupKey: null,
   });
   return { price: own, quantity };
 }
