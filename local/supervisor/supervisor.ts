@@ -19,6 +19,7 @@ import { checkDisk, DEFAULT_PORT, serverPort } from './preflight.ts';
 const CHILDREN = [
   { name: 'api', script: 'local/api.ts', stopMilliseconds: 2_000 },
   { name: 'consumer', script: 'workers/consumer/main.ts', stopMilliseconds: 2_500 },
+  { name: 'relay', script: 'workers/relay/main.ts', stopMilliseconds: 2_500 },
   { name: 'worker', script: 'workers/worker/main.ts', stopMilliseconds: 2_500 },
 ] as const;
 const READY_MS = 60_000;
