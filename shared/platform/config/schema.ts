@@ -111,6 +111,8 @@ export const configSchema = z.strictObject({
   }).prefault({}),
   log: z.strictObject({
     level: z.enum(['DEBUG', 'INFO', 'WARN', 'ERROR']).default('INFO'),
+    /** Of so many requests whose events were accepted, one has a line. Those that were refused or failed always have theirs. */
+    ingest_every: positive.default(100),
   }).prefault({}),
 });
 
