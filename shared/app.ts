@@ -13,6 +13,7 @@ import type { RequestContext } from '#kernel/context.ts';
 import { createEventService } from '#metering/service/events.ts';
 import { createIngestService, type IngestService } from '#metering/service/ingest.ts';
 import { createMeterService } from '#metering/service/meters.ts';
+import { createQuotas } from '#metering/service/quotas.ts';
 import { createUsageService } from '#metering/service/usage.ts';
 import { createAuthenticator } from '#platform/auth/authenticate.ts';
 import { createClickHouse } from '#platform/clickhouse/client.ts';
@@ -51,7 +52,7 @@ export function createApp(config: Config, { clock = systemClock, logger, metrics
   const usage = lazy(() => createUsageService({ clickhouse: clickhouse(), meters: meters(), customers: customers(), clock }));
   const events = lazy(() => createEventService({ clickhouse: clickhouse(), meters: meters(), customers: customers() }));
   const ingest = lazy(async (): Promise<IngestService> =>
-    createIngestService({ eventLog: await eventLog(), overflow: opened(await createOverflow(config)), clock, config, metrics }));
+    createIngestService({ eventLog: await eventLog(), overflow: opened(await createOverflow(config)), clock, config, metrics, quotas: createQuotas({ database: database(), clock }) }));
   const features = lazy(() => createFeatureService({ database: database(), clock, meters: meters(), isInUse: isFeatureInUse }));
   const prices = lazy(() => createPriceService({ database: database(), clock, meters: meters() }));
   const entitlements = lazy(() => createEntitlementService({ database: database(), clock, features, plans }));

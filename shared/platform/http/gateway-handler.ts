@@ -9,7 +9,7 @@ import { errorFields, type Logger } from '../observability/logger.ts';
 import { errorReply } from './error-body.ts';
 import { handleRoute, type RouteDependencies } from './handle.ts';
 import { type GatewayEvent, type GatewayResult, type HttpRequest, lowerCased, readRequest } from './request.ts';
-import type { Route } from './route.ts';
+import type { Reply, Route } from './route.ts';
 
 /** A resource's routes, loaded on its first request: building schemas is most of a cold start. */
 export interface RouteModule { readonly prefix: string; readonly load: () => Promise<readonly Route[]> }
@@ -41,7 +41,7 @@ export function createGatewayHandler(modules: readonly RouteModule[], dependenci
     return 'X-Request-ID' in result.headers ? result : { ...result, headers: { 'X-Request-ID': requestIdOf(event), ...result.headers } };
   };
   return middy()
-    .use(httpCors({ origin: '*', headers: '*', methods: 'GET,POST,PUT,DELETE,OPTIONS', exposeHeaders: 'X-Request-ID,X-Usage-Watermark' }))
+    .use(httpCors({ origin: '*', headers: '*', methods: 'GET,POST,PUT,DELETE,OPTIONS', exposeHeaders: 'X-Request-ID,X-Usage-Watermark,Retry-After' }))
     .handler(answer as never) as unknown as Handler;
 }
 
@@ -109,9 +109,9 @@ function requestIdFrom(headers: HttpRequest['headers']): string | undefined {
   return headers['x-request-id']?.slice(0, 128) || undefined;
 }
 
-function respond(requestId: string, reply: { status: number; body?: unknown }): GatewayResult {
+function respond(requestId: string, reply: Reply): GatewayResult {
   const body = toJson(reply.body);
-  return { statusCode: reply.status, headers: { ...headersOf(requestId, body, {}), ...(reply.status === 503 ? { 'Retry-After': '1' } : {}) }, body };
+  return { statusCode: reply.status, headers: headersOf(requestId, body, reply.headers ?? {}), body };
 }
 
 function headersOf(requestId: string, body: string, extra: Readonly<Record<string, string>>): Record<string, string> {
