@@ -32,12 +32,12 @@ test('an engine that is away is unavailable, a wrong statement is a bug', async 
   const away = createClickHouse(testConfig({ FLEXPRICE_CLICKHOUSE_URL: 'http://127.0.0.1:9' }));
   await expect(away.query('SELECT 1')).rejects.toMatchObject({ code: 'service_unavailable' });
   await expect(away.ping()).rejects.toMatchObject({ code: 'service_unavailable' });
-  await expect(away.insert({ table: 'events', columns: ['id'], ndjson: '{"id":"x"}', token: 't' })).rejects.toMatchObject({ code: 'service_unavailable' });
+  await expect(away.insert({ table: 'events', columns: ['id'], rows: [['x']], token: 't' })).rejects.toMatchObject({ code: 'service_unavailable' });
   await away.close();
 });
 
 test('a second insert under one token is dropped, another token is not', async () => {
-  const row = { table: 'event_ids', columns: ['id_hash', 'id'], ndjson: '{"id_hash":"18446744073709551615","id":"x"}' };
+  const row = { table: 'event_ids', columns: ['id_hash', 'id'], rows: [['18446744073709551615', 'x']] };
   for (const token of ['a', 'a', 'b']) await clickhouse.insert({ ...row, token });
   expect(await clickhouse.query("SELECT count() AS rows FROM event_ids WHERE id = 'x'")).toEqual([{ rows: '2' }]);
 });
