@@ -16,6 +16,7 @@ import {
 import { refuseUnsupported } from './domain/unsupported.ts';
 import type { CreateSubscription, LineOverride } from './service/create.ts';
 import type { SubscriptionExpansion, SubscriptionService, SubscriptionView } from './service/subscription.ts';
+import { commitmentsOf } from './commitments-from-wire.ts';
 import { subscriptionToWire, subscriptionUsageToWire } from './to-wire.ts';
 
 const tag = 'Subscriptions';
@@ -96,7 +97,7 @@ function creationOf(body: CreateSubscriptionRequest): CreateSubscription {
     startDate: body.start_date ?? null, endDate: body.end_date ?? null, billingPeriod: body.billing_period, billingPeriodCount: body.billing_period_count ?? 1,
     billingCycle: body.billing_cycle ?? 'anniversary', billingAnchor: body.billing_anchor ?? null, subscriptionStatus: body.subscription_status ?? null,
     collectionMethod: body.collection_method ?? 'charge_automatically', paymentBehavior: body.payment_behavior ?? 'default_active', prorationBehavior: body.proration_behavior ?? 'none',
-    paymentTerms: body.payment_terms ?? null, overrides: (fromWire(body.override_line_items) ?? []).map(overrideOf), metadata: body.metadata ?? {},
+    paymentTerms: body.payment_terms ?? null, overrides: (fromWire(body.override_line_items) ?? []).map(overrideOf), commitments: commitmentsOf(body), metadata: body.metadata ?? {},
   };
 }
 
