@@ -79,11 +79,11 @@ function grouping(windowed: boolean, grouped: boolean): string {
   return grouped ? 'GROUP BY GROUPING SETS ((g), ())' : '';
 }
 
-function isNumeric({ type }: UsageQuery): boolean {
+export function isNumeric({ type }: UsageQuery): boolean {
   return type !== 'COUNT' && type !== 'COUNT_UNIQUE';
 }
 
-function aggregates(bindings: Bindings, { type, range }: UsageQuery): { amount: string; events: string } {
+export function aggregates(bindings: Bindings, { type, range }: UsageQuery): { amount: string; events: string } {
   switch (type) {
     case 'COUNT': return { amount: 'count()', events: 'count()' };
     case 'COUNT_UNIQUE': return { amount: 'uniqExact(value_text)', events: 'count(value_text)' };
@@ -101,7 +101,7 @@ function aggregates(bindings: Bindings, { type, range }: UsageQuery): { amount: 
   }
 }
 
-function conditions(bindings: Bindings, ctx: RequestContext, query: UsageQuery): string[] {
+export function conditions(bindings: Bindings, ctx: RequestContext, query: UsageQuery): string[] {
   return [
     tenantCondition(bindings, ctx),
     ...(query.externalCustomerIds === null ? [] : [`external_customer_id IN ${bindings.bind('Array(String)', query.externalCustomerIds)}`]),

@@ -43,7 +43,8 @@ export function windowSql(bindings: Bindings, time: string, window: UsageWindow,
     case '3HOUR':
     case '6HOUR':
     case '12HOUR':
-      return `toUnixTimestamp(toStartOfInterval(fromUnixTimestamp64Milli(${time}, 'UTC'), INTERVAL ${HOURS[size]} HOUR, ${bindings.bind('String', timezone)})) * 1000`;
+      // Signed as every other start is: windows of buckets compare the two.
+      return `toInt64(toUnixTimestamp(toStartOfInterval(fromUnixTimestamp64Milli(${time}, 'UTC'), INTERVAL ${HOURS[size]} HOUR, ${bindings.bind('String', timezone)}))) * 1000`;
     default: return startsSql(time, window, range);
   }
 }
