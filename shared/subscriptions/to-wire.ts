@@ -3,6 +3,7 @@ import { barePriceToWire } from '#catalog/routes/to-wire.ts';
 import { decimal, ONE, sum } from '#kernel/decimal.ts';
 import { displayAmount } from '#kernel/money.ts';
 import { toWire, wireNumber, wireTime } from '#kernel/wire.ts';
+import type { SubscriptionLineItem } from './domain/line-item.ts';
 import type { TimeOfDayBucket } from './domain/commitment.ts';
 import type { SubscriptionView } from './service/subscription.ts';
 
@@ -10,8 +11,12 @@ import type { SubscriptionView } from './service/subscription.ts';
 export function subscriptionToWire({ subscription, items, customer, plan }: SubscriptionView): object {
   return {
     ...(toWire({ ...subscription, pauseStatus: 'none', customer, plan }) as object),
-    ...(items && { line_items: items.map(({ item, price }) => ({ ...(toWire({ ...item, commitmentTimeBuckets: item.commitmentTimeBuckets.map(timeBucketToWire) }) as object), ...(price && { price: barePriceToWire(price) }) })) }),
+    ...(items && { line_items: items.map(({ item, price }) => ({ ...lineItemToWire(item), ...(price && { price: barePriceToWire(price) }) })) }),
   };
+}
+
+export function lineItemToWire(item: SubscriptionLineItem): object {
+  return toWire({ ...item, commitmentTimeBuckets: item.commitmentTimeBuckets.map(timeBucketToWire) }) as object;
 }
 
 /** The factor of a time bucket is a number, unlike that of its line (wire-rules.md section 8). */

@@ -6,6 +6,7 @@ import { earlier, later, type Period } from './period.ts';
 /** Wire values of usage windows and meter buckets (metering.md section 4). */
 export type WindowSize = 'MINUTE' | '15MIN' | '30MIN' | 'HOUR' | '3HOUR' | '6HOUR' | '12HOUR' | 'DAY' | 'WEEK' | 'MONTH';
 
+/** From the shortest to the longest. */
 export const WINDOW_SIZES: readonly WindowSize[] = ['MINUTE', '15MIN', '30MIN', 'HOUR', '3HOUR', '6HOUR', '12HOUR', 'DAY', 'WEEK', 'MONTH'];
 
 const MINUTE_MS = 60_000;
@@ -14,6 +15,11 @@ const HOURS = { '3HOUR': 3, '6HOUR': 6, '12HOUR': 12 } as const;
 
 export function isWindowSize(text: string): text is WindowSize {
   return (WINDOW_SIZES as readonly string[]).includes(text);
+}
+
+/** The longer of two window sizes: points of a bucketed meter roll up to it (metering.md 6.2). */
+export function longerWindow(a: WindowSize, b: WindowSize): WindowSize {
+  return WINDOW_SIZES.indexOf(a) >= WINDOW_SIZES.indexOf(b) ? a : b;
 }
 
 /**

@@ -1,7 +1,8 @@
+import { longerWindow } from '#kernel/calendar/windows.ts';
 import type { RequestContext } from '#kernel/context.ts';
 import type { UsageQuery, UsageWindow } from '../domain/usage.ts';
 import { Bindings, filterConditions, instant, propertyTextSql, quantitySql, tenantCondition } from './sql.ts';
-import { longerWindow, windowSql } from './windows-sql.ts';
+import { windowSql } from './windows-sql.ts';
 
 /** Shape of the rows that `usageSql` selects, whatever the question. */
 export interface UsageRow {
