@@ -13,7 +13,7 @@ const BILLING_REASONS = [
 const step = z.object({ quantity: decimalText, unit_amount: decimalText, flat_amount: decimalText, amount: decimalText, tier_index: z.int() });
 const reading = z.object({ period: z.object({ start: timeText, end: timeText }), value: decimalText, event_count: z.int(), watermark: timeText.optional() });
 
-/** The parts add up to the amount of the line. */
+/** The parts add up to the amount of the line or item that they stand on. */
 export const CommitmentInfo = z.object({
   type: z.string().optional(), amount: decimalText.optional(), quantity: decimalText.optional(), duration: z.string().optional(), overage_factor: decimalText.optional(), true_up_enabled: z.boolean(),
   is_windowed: z.boolean(), computed_commitment_utilized_amount: decimalText, computed_overage_amount: decimalText, computed_true_up_amount: decimalText,

@@ -7,6 +7,7 @@ import type { RequestContext } from '#kernel/context.ts';
 import { invalid } from '#kernel/errors.ts';
 import { listOptions, parseExpand } from '#kernel/pagination.ts';
 import { type Camelized, fromWire, toWire } from '#kernel/wire.ts';
+import { okUpTo } from '#metering/routes/watermark.ts';
 import { pageReply } from '#platform/http/page.ts';
 import { created, ok, type Route, route } from '#platform/http/route.ts';
 import {
@@ -56,9 +57,10 @@ export function subscriptionRoutes({ subscriptions, invoices, usage }: Subscript
     route({
       method: 'POST', path: '/v1/subscriptions/usage', operationId: 'getSubscriptionUsage', tag, summary: 'Usage of a subscription and what it costs', permission: 'authenticated',
       body: GetUsageBySubscriptionRequest, responses: { 200: GetUsageBySubscriptionResponse },
-      handler: async ({ ctx, body }) => ok(subscriptionUsageToWire(await usage(ctx, {
-        subscriptionId: body.subscription_id, start: body.start_time ?? null, end: body.end_time ?? null, lifetime: body.lifetime_usage ?? false,
-      }))),
+      handler: async ({ ctx, body }) => {
+        const found = await usage(ctx, { subscriptionId: body.subscription_id, start: body.start_time ?? null, end: body.end_time ?? null, lifetime: body.lifetime_usage ?? false });
+        return okUpTo(found.watermark, subscriptionUsageToWire(found));
+      },
     }),
     route({
       method: 'GET', path: '/v1/subscriptions/{id}', operationId: 'getSubscription', tag, summary: 'Get a subscription with plan, customer, line items and latest invoice', permission: 'authenticated',

@@ -6,7 +6,6 @@ import type { WindowSize } from '#kernel/calendar/windows.ts';
 import type { RequestContext } from '#kernel/context.ts';
 import { ZERO } from '#kernel/decimal.ts';
 import { invalid } from '#kernel/errors.ts';
-import { roundToCurrency } from '#kernel/money.ts';
 import type { GroupedUsage, GroupKey } from '#metering/domain/grouped-usage.ts';
 import type { PropertyFilter } from '#metering/domain/meter.ts';
 import { type BucketSummary, bucketSummaries } from '../domain/bucket-summary.ts';
@@ -92,7 +91,7 @@ function itemsOf(line: AnalyticsLine, { groups }: GroupedUsage, view: AnalyticsV
     const item = line.priced?.item;
     return {
       line, values: group.values, sources: group.sources, costed, windowSize,
-      commitment: item && split ? commitmentInfo({ item }, split, roundToCurrency(split.charge, item.currency)) : null,
+      commitment: item && split ? commitmentInfo({ item }, split) : null,
       bucketSummaries: item ? bucketSummaries(item.commitmentTimeBuckets, costed.windows) : [],
     };
   });

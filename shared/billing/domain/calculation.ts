@@ -43,7 +43,7 @@ export interface UsageReading {
 
 /** How a commitment changed what the usage of a line costs, exactly; `charge` is the line's amount before rounding. */
 export interface CommitmentCalculation extends CommitmentSplit {
-  /** As the line shows it. */
+  /** As the line shows it: its parts are rounded and add up to the line's amount. */
   readonly info: CommitmentInfo;
   /** What is committed to in the period or, windowed, in each window; null where only time buckets have a commitment. */
   readonly line: Commitment | null;

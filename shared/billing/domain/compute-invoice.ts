@@ -7,7 +7,7 @@ import { type LineCalculation, priceSnapshot } from './calculation.ts';
 import { type FixedCharge, fixedChargesFor } from './fixed-charges.ts';
 import type { BilledItem, InvoiceBasis, InvoicedLine, UsageAnswer } from './inputs.ts';
 import type { InvoiceLine } from './invoice.ts';
-import { commitmentInfo } from './line-commitment.ts';
+import { commitmentInfo, roundedParts } from './line-commitment.ts';
 import { type InvoiceTotals, invoiceTotals, type Settlement, UNSETTLED } from './totals.ts';
 import { usageCharge, usageQuestions } from './usage-charges.ts';
 
@@ -89,7 +89,7 @@ function usageLines(inputs: InvoiceInputs): ComputedLine[] {
         sources: allowance.entitlement.sources.map((source) => source.id), limit: allowance.entitlement.usageLimit, reset: allowance.entitlement.usageResetPeriod, rule: allowance.rule,
       },
       quantityBeforeEntitlement: charge.quantityBeforeEntitlement, quantity: charge.quantity, steps: charge.steps,
-      commitment: commitment && { ...commitment, info: commitmentInfo(billed, commitment, amount) }, proration: null,
+      commitment: commitment && { ...commitment, info: commitmentInfo(billed, roundedParts(commitment, amount, billed.item.currency)) }, proration: null,
       unroundedAmount: charge.unroundedAmount, rounding: roundingOf(billed), amount,
     });
   });

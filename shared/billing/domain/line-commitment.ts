@@ -16,10 +16,7 @@ export interface CommittedLine {
   readonly bucketPrices: readonly Price[];
 }
 
-/**
- * A commitment as the wire shows it on an invoice line and in analytics. The computed parts are rounded to the currency and add up
- * to the rounded amount of the line (billing.md 2.3).
- */
+/** A commitment as the wire shows it on an invoice line and in analytics: its terms, and what they came to. */
 export interface CommitmentInfo {
   readonly type: CommitmentType | null;
   readonly amount: Decimal | null;
@@ -57,13 +54,19 @@ export function windowedTermsOf(line: CommittedLine, size: WindowSize | null, ti
   return { line: { price, commitment: commitmentOf(line) }, buckets, size, timezone };
 }
 
-/** `amount` is the rounded charge: overage and true-up are rounded, and utilized takes the rest, so that the parts add up. */
-export function commitmentInfo({ item }: Pick<CommittedLine, 'item'>, split: CommitmentSplit, amount: Decimal): CommitmentInfo {
-  const overage = roundToCurrency(split.overage, item.currency);
-  const trueUp = roundToCurrency(split.trueUp, item.currency);
+/** The parts of a charge that was rounded to `amount`: overage and true-up are rounded, and utilized takes the rest, so that they add up (billing.md 2.3). */
+export function roundedParts(split: CommitmentSplit, amount: Decimal, currency: string): Parts {
+  const overage = roundToCurrency(split.overage, currency);
+  const trueUp = roundToCurrency(split.trueUp, currency);
+  return { utilized: amount.minus(overage).minus(trueUp), overage, trueUp };
+}
+
+type Parts = Pick<CommitmentSplit, 'utilized' | 'overage' | 'trueUp'>;
+
+export function commitmentInfo({ item }: Pick<CommittedLine, 'item'>, { utilized, overage, trueUp }: Parts): CommitmentInfo {
   return {
     type: item.commitmentType, amount: item.commitmentAmount, quantity: item.commitmentQuantity, duration: item.commitmentDuration, overageFactor: item.commitmentOverageFactor,
     trueUpEnabled: item.commitmentTrueUpEnabled, isWindowed: item.commitmentWindowed,
-    computedCommitmentUtilizedAmount: amount.minus(overage).minus(trueUp), computedOverageAmount: overage, computedTrueUpAmount: trueUp,
+    computedCommitmentUtilizedAmount: utilized, computedOverageAmount: overage, computedTrueUpAmount: trueUp,
   };
 }
