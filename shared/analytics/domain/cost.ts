@@ -4,8 +4,8 @@ import { commitmentOf, windowedTermsOf } from '#billing/domain/line-commitment.t
 import { pricesRows, windowUsages } from '#billing/domain/window-usage.ts';
 import { type SplitWindow, splitWindows } from '#billing/domain/windowed-commitment.ts';
 import { priceBuckets, priceQuantity } from '#catalog/domain/pricing.ts';
-import { windowStart } from '#kernel/calendar/windows.ts';
-import { type Decimal, ZERO } from '#kernel/decimal.ts';
+import { nextWindowStart, windowStart } from '#kernel/calendar/windows.ts';
+import { type Decimal, sum, ZERO } from '#kernel/decimal.ts';
 import type { TimedFigure, UsageGroup } from '#metering/domain/grouped-usage.ts';
 import type { UsageFigure, UsageWindow } from '#metering/domain/usage.ts';
 import { isCommitted } from '#subscriptions/domain/commitment.ts';
@@ -47,11 +47,8 @@ export function costGroup(line: AnalyticsLine, group: UsageGroup, view: Analytic
   const rows = windowUsages(group.buckets, pricesRows(price));
   const base = rows.length > 0 ? priceBuckets(price, rows.flatMap(({ quantities }) => quantities)).amount : priceQuantity(price, value).amount;
   const split = view.commitments && isCommitted(line.priced.item) ? splitCommitment(base, commitmentOf(line.priced)) : null;
-  const costs = new Map<number, Decimal>();
-  for (const { start, quantities } of window === null ? [] : rows) {
-    const at = startOf(start, window).toMillis();
-    costs.set(at, quantities.reduce((total, quantity) => total.plus(priceQuantity(price, quantity).amount), costs.get(at) ?? ZERO));
-  }
+  const costs = new Map(window === null ? [] : inPoints(rows, window).map(({ start, own }) =>
+    [start.toMillis(), sum(own.flatMap(({ quantities }) => quantities).map((quantity) => priceQuantity(price, quantity).amount))]));
   const points = group.points.map((point): CostedPoint => {
     const amount = costs.get(point.windowStart.toMillis()) ?? priceQuantity(price, point.value).amount;
     return { ...point, cost: { amount, split: null }, bucketIds: [] };
@@ -68,14 +65,21 @@ function windowed(line: AnalyticsLine, priced: PricedItem, group: UsageGroup, { 
   const { value, eventCount } = group;
   if (window === null) return { value, eventCount, cost, points: [], windows };
   const used = new Map(group.points.map((point) => [point.windowStart.toMillis(), point]));
-  const points = [...Map.groupBy(windows, ({ start }) => startOf(start, window).toMillis())].map(([millis, own]): CostedPoint => {
+  const points = inPoints(windows, window).map(({ start, own }): CostedPoint => {
     const sums = sumSplits(own);
-    const figure = used.get(millis) ?? { value: ZERO, eventCount: 0, windowStart: startOf((own[0] as SplitWindow).start, window) };
+    const figure = used.get(start.toMillis()) ?? { value: ZERO, eventCount: 0, windowStart: start };
     return { ...figure, cost: { amount: sums.charge, split: sums }, bucketIds: [...new Set(own.flatMap(({ bucketId }) => bucketId ?? []))] };
   });
   return { value, eventCount, cost, points, windows };
 }
 
-function startOf(time: DateTime, window: UsageWindow | null): DateTime {
-  return window === null ? time : windowStart(time, window.size, window.timezone, window.anchor);
+/** What begins in each point, in the order of time. The calendar is asked once per point, not once per bucket: there may be many. */
+function inPoints<Timed extends { readonly start: DateTime }>(timed: readonly Timed[], { size, timezone, anchor }: UsageWindow): { start: DateTime; own: Timed[] }[] {
+  const points: { start: DateTime; end: DateTime; own: Timed[] }[] = [];
+  for (const item of [...timed].sort((a, b) => a.start.toMillis() - b.start.toMillis())) {
+    const last = points.at(-1);
+    if (last !== undefined && item.start < last.end) last.own.push(item);
+    else points.push({ start: windowStart(item.start, size, timezone, anchor), end: nextWindowStart(item.start, size, timezone, anchor), own: [item] });
+  }
+  return points;
 }

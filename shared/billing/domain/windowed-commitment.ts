@@ -2,7 +2,7 @@ import type { DateTime } from 'luxon';
 import { type PricedStep, type PricingTerms, priceQuantity } from '#catalog/domain/pricing.ts';
 import { toCivil } from '#kernel/calendar/civil.ts';
 import { earlier, type Period } from '#kernel/calendar/period.ts';
-import { nextWindowStart, type WindowSize, windowStart } from '#kernel/calendar/windows.ts';
+import { nextWindowStart, type WindowSize, windowStartsWithin } from '#kernel/calendar/windows.ts';
 import { type Decimal, min, sum, ZERO } from '#kernel/decimal.ts';
 import { isWithin, type TimeOfDay } from '#subscriptions/domain/commitment.ts';
 import { type Commitment, type CommitmentSplit, splitCommitment, sumSplits } from './commitment.ts';
@@ -84,11 +84,13 @@ function trueUpStarts(terms: WindowedTerms, period: Period, asOf: DateTime): Dat
   const { line, buckets, size, timezone } = terms;
   if (!line.commitment?.trueUp && !buckets.some((bucket) => bucket.commitment?.trueUp)) return [];
   const starts: DateTime[] = [];
-  for (let start = windowStart(period.start, size, timezone); start < period.end; ) {
-    const next = nextWindowStart(start, size, timezone);
-    if (earlier(next, period.end) > asOf) break;
-    if (termsAt(terms, start).commitment?.trueUp) starts.push(start);
-    start = next;
+  // A window is over when the next one begins, the last one when the period ends.
+  let last: DateTime | null = null;
+  for (const start of windowStartsWithin(period, size, timezone)) {
+    if (start > asOf) return starts;
+    if (last !== null && termsAt(terms, last).commitment?.trueUp) starts.push(last);
+    last = start;
   }
+  if (last !== null && earlier(nextWindowStart(last, size, timezone), period.end) <= asOf && termsAt(terms, last).commitment?.trueUp) starts.push(last);
   return starts;
 }
