@@ -91,6 +91,22 @@ describe('lists and searches of a stranger', () => {
   });
 });
 
+test('analytics of another tenant show neither its usage nor its lines', async () => {
+  const { externalCustomerId: customer, featureId, meterId } = world;
+  const range = { external_customer_id: customer, start_time: '2026-01-01T00:00:00Z', end_time: '2027-01-01T00:00:00Z' };
+  const questions = [
+    ['/v1/events/analytics', range], ['/v1/events/analytics', { ...range, feature_ids: [featureId], group_by: ['source'] }], ['/v1/meter-usage/detailed-analytics', { ...range, meter_ids: [meterId], expand: ['meter', 'price', 'feature'] }],
+  ] as const;
+  for (const [path, question] of questions) {
+    expect((await api.request('POST', path, question)).text).toContain(world.subscriptionId);
+    for (const key of [strangersKey, neighbourKey]) {
+      const answer = await api.send('POST', path, question, { 'x-api-key': key });
+      expect([answer.status, answer.body.items]).toEqual([200, []]);
+      expect(answer.headers['X-Usage-Watermark']).toBeUndefined();
+    }
+  }
+});
+
 test('usage of another tenant is zero', async () => {
   const question = { event_name: world.eventName, external_customer_id: world.externalCustomerId, aggregation_type: 'COUNT', start_time: '2026-01-01T00:00:00Z', end_time: '2027-01-01T00:00:00Z' };
   expect((await api.request('POST', '/v1/events/usage', question)).body.value).toBe(1);
