@@ -13,7 +13,7 @@ export const MeterFilter = z.object({ key: requiredText.max(255), values: z.arra
 export const MeterAggregation = z.object({
   type: z.enum(AGGREGATION_TYPES),
   field: blankable(text.max(255)),
-  /** Refused for now: see checkExpression in the meter service. */
+  /** CEL over first-level properties, in place of a field. */
   expression: blankable(text.max(4096)),
   multiplier: blankable(decimalInput),
   bucket_size: blankable(windowSize),

@@ -3,15 +3,20 @@ import type { WindowSize } from '#kernel/calendar/windows.ts';
 import { Decimal } from '#kernel/decimal.ts';
 import { invalid } from '#kernel/errors.ts';
 import type { EntityColumns } from '#kernel/wire.ts';
+import { parseExpression } from './expression/parse.ts';
 
 export const AGGREGATION_TYPES = ['COUNT', 'SUM', 'AVG', 'COUNT_UNIQUE', 'LATEST', 'SUM_WITH_MULTIPLIER', 'MAX', 'WEIGHTED_SUM'] as const;
 export type AggregationType = (typeof AGGREGATION_TYPES)[number];
+/** Aggregations that may measure an expression (metering.md 3.2). */
+const WITH_EXPRESSION: readonly AggregationType[] = ['SUM', 'AVG', 'MAX', 'LATEST'];
 export const RESET_USAGE = ['BILLING_PERIOD', 'NEVER'] as const;
 
 /** How a meter turns events into one number (metering.md 3). `multiplier` is decimal text. */
 export interface Aggregation {
   readonly type: AggregationType;
   readonly field: string | null;
+  /** CEL over the properties of an event, in place of a field. Absent in meters from before there were expressions. */
+  readonly expression?: string | null;
   readonly multiplier: string | null;
   /** MAX or SUM per bucket; the value of a range is the sum over its buckets. */
   readonly bucketSize: WindowSize | null;
@@ -36,10 +41,15 @@ export interface Meter extends EntityColumns {
 
 /** Throws a validation error that names the part which breaks metering.md 3.2. */
 export function checkAggregation(aggregation: Aggregation): void {
-  const { type, field, multiplier, bucketSize, groupBy } = aggregation;
-  if (type !== 'COUNT' && field === null) throw invalid('aggregation.field', `is required for ${type}`);
+  const { type, field, expression = null, multiplier, bucketSize, groupBy } = aggregation;
+  if (type !== 'COUNT' && field === null && expression === null) throw invalid('aggregation.field', `is required for ${type}`);
+  if (expression !== null) {
+    if (!WITH_EXPRESSION.includes(type)) throw invalid('aggregation.expression', `belongs to ${WITH_EXPRESSION.join(', ')} only`);
+    if (field !== null) throw invalid('aggregation.expression', 'must not be given together with field');
+    parseExpression(expression);
+  }
   if (type === 'SUM_WITH_MULTIPLIER' && multiplier === null) throw invalid('aggregation.multiplier', 'is required for SUM_WITH_MULTIPLIER');
-  if (type !== 'SUM_WITH_MULTIPLIER' && multiplier !== null) throw invalid('aggregation.multiplier', 'belongs to SUM_WITH_MULTIPLIER only');
+  if (type !== 'SUM_WITH_MULTIPLIER' && expression === null && multiplier !== null) throw invalid('aggregation.multiplier', 'belongs to SUM_WITH_MULTIPLIER and to expressions only');
   if (multiplier !== null && !new Decimal(multiplier).gt(0)) throw invalid('aggregation.multiplier', 'must be greater than 0');
   if (bucketSize !== null && type !== 'MAX' && type !== 'SUM') throw invalid('aggregation.bucket_size', 'belongs to MAX and SUM only');
   if (groupBy !== null && (type !== 'MAX' || bucketSize === null)) throw invalid('aggregation.group_by', 'belongs to MAX with a bucket_size only');

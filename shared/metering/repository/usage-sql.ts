@@ -1,5 +1,6 @@
 import type { RequestContext } from '#kernel/context.ts';
 import type { UsageQuery, UsageWindow } from '../domain/usage.ts';
+import { expressionColumns } from './expression-sql.ts';
 import { Bindings, filterConditions, instant, propertyTextSql, quantitySql, tenantCondition } from './sql.ts';
 import { longerWindow, windowSql } from './windows-sql.ts';
 
@@ -39,10 +40,9 @@ export function pointWindow({ window, bucketSize }: UsageQuery): UsageWindow | n
 function plain(bindings: Bindings, ctx: RequestContext, query: UsageQuery, question: number): string {
   const window = pointWindow(query);
   const columns = [
-    ...(query.field === null ? [] : [`${propertyTextSql(bindings, query.field)} AS value_text`]),
+    ...valueColumns(bindings, query),
     ...(window === null ? [] : [`${windowSql(bindings, 'toUnixTimestamp64Milli(timestamp)', window, query.range)} AS w`]),
     ...(query.groupBy === null ? [] : [`${propertyTextSql(bindings, query.groupBy)} AS g`]),
-    ...(isNumeric(query) ? [`${quantitySql('value_text')} AS quantity`] : []),
     'timestamp', 'ingested_at', 'id',
   ];
   const { amount, events } = aggregates(bindings, query);
@@ -56,7 +56,7 @@ function bucketedMaximum(bindings: Bindings, ctx: RequestContext, query: UsageQu
   const window = pointWindow(query);
   const bucket = { size: bucketSize, timezone: window?.timezone ?? query.timezone, anchor: window?.anchor ?? null };
   const group = query.groupBy === null ? '' : `, ${propertyTextSql(bindings, query.groupBy)} AS g`;
-  const events = `SELECT ${windowSql(bindings, 'toUnixTimestamp64Milli(timestamp)', bucket, query.range)} AS b${group}, ${propertyTextSql(bindings, query.field ?? '')} AS value_text, ${quantitySql('value_text')} AS quantity
+  const events = `SELECT ${windowSql(bindings, 'toUnixTimestamp64Milli(timestamp)', bucket, query.range)} AS b${group}, ${valueColumns(bindings, query).join(', ')}
 FROM events FINAL WHERE ${conditions(bindings, ctx, query).join(' AND ')}`;
   const buckets = `SELECT b${query.groupBy === null ? '' : ', g'}, max(quantity) AS highest, count(quantity) AS taken FROM (${events}) GROUP BY b${query.groupBy === null ? '' : ', g'} HAVING taken > 0`;
   const columns = ['highest', 'taken', ...(query.groupBy === null ? [] : ['g']), ...(window === null ? [] : [`${windowSql(bindings, 'b', window, query.range)} AS w`])];
@@ -77,6 +77,13 @@ function grouping(windowed: boolean, grouped: boolean): string {
   if (windowed && grouped) return 'GROUP BY GROUPING SETS ((w, g), ())';
   if (windowed) return 'GROUP BY GROUPING SETS ((w), ())';
   return grouped ? 'GROUP BY GROUPING SETS ((g), ())' : '';
+}
+
+/** What each event is worth: `quantity`, exact or NULL, or for distinct counts `value_text`. */
+function valueColumns(bindings: Bindings, query: UsageQuery): string[] {
+  if (query.expression !== null) return expressionColumns(bindings, query.expression);
+  if (query.field === null) return [];
+  return [`${propertyTextSql(bindings, query.field)} AS value_text`, ...(isNumeric(query) ? [`${quantitySql('value_text')} AS quantity`] : [])];
 }
 
 function isNumeric({ type }: UsageQuery): boolean {

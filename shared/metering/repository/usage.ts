@@ -2,13 +2,15 @@ import { DateTime } from 'luxon';
 import type { RequestContext } from '#kernel/context.ts';
 import { Decimal, ZERO } from '#kernel/decimal.ts';
 import type { ClickHouse } from '#platform/clickhouse/client.ts';
+import { weightOf } from '../domain/expression/ast.ts';
 import { figureOf, floorTotal, type Usage, type UsagePoint, type UsageQuery, type UsageSums } from '../domain/usage.ts';
 import { Bindings, FINAL_SETTINGS, tenantCondition } from './sql.ts';
 import { type UsageRow, usageSql } from './usage-sql.ts';
 import { checkWindowCount } from './windows-sql.ts';
 
-/** Questions that travel in one statement: more make it slow to plan, fewer cost round trips. */
+/** Questions that travel in one statement: more make it slow to plan, fewer cost round trips. A long expression counts as several. */
 const PER_STATEMENT = 25;
+const WEIGHT_PER_QUESTION = 20;
 
 export type UsageRepository = ReturnType<typeof createUsageRepository>;
 
@@ -34,8 +36,8 @@ export function createUsageRepository(clickhouse: ClickHouse) {
       for (const { window, range } of queries) if (window !== null) checkWindowCount(range, window);
       const marks = await watermarks(ctx, queries, watermark);
       const answers: Usage[] = [];
-      for (let from = 0; from < queries.length; from += PER_STATEMENT) {
-        const chunk = queries.slice(from, from + PER_STATEMENT);
+      for (const chunk of statementsOf(queries)) {
+        const from = answers.length;
         const { sql, bindings } = usageSql(ctx, chunk);
         const rows = await clickhouse.query<UsageRow>(sql, bindings.parameters, FINAL_SETTINGS);
         const byQuestion = Map.groupBy(rows, (row) => Number(row.question));
@@ -44,6 +46,19 @@ export function createUsageRepository(clickhouse: ClickHouse) {
       return answers;
     },
   };
+}
+
+/** Cuts the questions into statements, in their order. */
+function statementsOf(queries: readonly UsageQuery[]): UsageQuery[][] {
+  const statements: UsageQuery[][] = [];
+  let room = 0;
+  for (const query of queries) {
+    const size = 1 + (query.expression === null ? 0 : Math.floor(weightOf(query.expression) / WEIGHT_PER_QUESTION));
+    if (size > room) [room] = [PER_STATEMENT, statements.push([])];
+    room -= size;
+    statements.at(-1)?.push(query);
+  }
+  return statements;
 }
 
 /** One look-up per set of customers: a billing run asks many meters of the same one. */

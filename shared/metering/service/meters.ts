@@ -1,6 +1,5 @@
 import type { Clock } from '#kernel/clock.ts';
 import type { RequestContext } from '#kernel/context.ts';
-import { invalid } from '#kernel/errors.ts';
 import { newId } from '#kernel/ids.ts';
 import type { ListOptions, Page } from '#kernel/pagination.ts';
 import { type Camelized, toWire } from '#kernel/wire.ts';
@@ -77,9 +76,8 @@ export function createMeterService({ database, clock }: MeterDependencies) {
 }
 
 function aggregationOf(request: NewMeterRequest['aggregation']): Aggregation {
-  if (request.expression) throw invalid('aggregation.expression', 'is not supported, name a field');
   const aggregation: Aggregation = {
-    type: request.type, field: request.field ?? null, multiplier: request.multiplier?.toFixed() ?? null,
+    type: request.type, field: request.field ?? null, expression: request.expression ?? null, multiplier: request.multiplier?.toFixed() ?? null,
     bucketSize: request.bucketSize ?? null, groupBy: request.groupBy ?? null,
   };
   checkAggregation(aggregation);
