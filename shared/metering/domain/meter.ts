@@ -39,6 +39,13 @@ export interface Meter extends EntityColumns {
   readonly version: number;
 }
 
+/** What a meter measured until it was changed. */
+export interface MeterVersion extends Pick<Meter, 'tenantId' | 'environmentId' | 'version' | 'eventName' | 'aggregation' | 'filters' | 'resetUsage' | 'disabledAt'> {
+  readonly meterId: string;
+  readonly replacedAt: DateTime;
+  readonly replacedBy: string;
+}
+
 /** Throws a validation error that names the part which breaks metering.md 3.2. */
 export function checkAggregation(aggregation: Aggregation): void {
   const { type, field, expression = null, multiplier, bucketSize, groupBy } = aggregation;
@@ -60,4 +67,10 @@ export function unionFilters(existing: readonly PropertyFilter[], added: readonl
   const values = new Map<string, Set<string>>();
   for (const filter of [...existing, ...added]) values.set(filter.key, new Set([...(values.get(filter.key) ?? []), ...filter.values]));
   return [...values].map(([key, set]) => ({ key, values: [...set] }));
+}
+
+/** Whether the filters have as many keys and values as those that they are a union with: then nothing was added. */
+export function addsNothing(union: readonly PropertyFilter[], existing: readonly PropertyFilter[]): boolean {
+  const size = (filters: readonly PropertyFilter[]): number => filters.reduce((total, { values }) => total + 1 + values.length, 0);
+  return size(union) === size(existing);
 }

@@ -6,7 +6,8 @@ import { type Camelized, toWire } from '#kernel/wire.ts';
 import type { Database, TenantTransaction } from '#platform/postgres/database.ts';
 import { appendSystemEvent } from '#platform/postgres/outbox.ts';
 import type { CreateMeterRequest, UpdateMeterRequest } from '../contracts/meter.ts';
-import { type Aggregation, checkAggregation, type Meter, unionFilters } from '../domain/meter.ts';
+import { addsNothing, type Aggregation, checkAggregation, type Meter, type MeterVersion, unionFilters } from '../domain/meter.ts';
+import { meterVersionRepository } from '../repository/meter-versions.ts';
 import { type MeterListFilter, meterRepository } from '../repository/meters.ts';
 
 export interface MeterDependencies { readonly database: Database; readonly clock: Clock }
@@ -39,6 +40,7 @@ export function createMeterService({ database, clock }: MeterDependencies) {
       const before = await meterRepository.lock(tx, id);
       const values = next(before);
       if (values === null) return before;
+      if (values.version !== undefined) await meterVersionRepository.keep(tx, before, { replacedAt: values.updatedAt, replacedBy: ctx.actorId });
       const meter = await meterRepository.update(tx, id, values, ctx.actorId);
       await publish(tx, kind, meter);
       return meter;
@@ -61,9 +63,21 @@ export function createMeterService({ database, clock }: MeterDependencies) {
     list: (ctx: RequestContext, filter: MeterListFilter, options: ListOptions): Promise<Page<Meter>> =>
       database.withTenant(ctx, (tx) => meterRepository.list(tx, filter, options)),
 
-    /** Adds filters and values to the existing ones. Usage changes for past events, too: it follows from the definition (M2). */
+    /**
+     * Adds filters and values to the existing ones, as a new version. Usage changes for past events, too: it follows from the
+     * definition (M2); invoices keep what they were computed from. Adding what is there already changes nothing.
+     */
     update: (ctx: RequestContext, id: string, request: Camelized<UpdateMeterRequest>): Promise<Meter> =>
-      change(ctx, id, 'updated', (meter) => ({ filters: unionFilters(meter.filters, request.filters), version: meter.version + 1, updatedAt: clock.now() })),
+      change(ctx, id, 'updated', (meter) => {
+        const filters = unionFilters(meter.filters, request.filters);
+        return addsNothing(filters, meter.filters) ? null : { filters, version: meter.version + 1, updatedAt: clock.now() };
+      }),
+
+    /** Former definitions of a meter, the oldest first; the current one is the meter itself. Throws NotFound. */
+    formerVersions: (ctx: RequestContext, id: string): Promise<MeterVersion[]> => database.withTenant(ctx, async (tx) => {
+      await meterRepository.get(tx, id);
+      return meterVersionRepository.of(tx, id);
+    }),
 
     /** Stops counting at this moment; earlier usage stays. Disabling again changes nothing. */
     disable: (ctx: RequestContext, id: string): Promise<Meter> =>
