@@ -13,6 +13,7 @@ import type { RequestContext } from '#kernel/context.ts';
 import { createEventService } from '#metering/service/events.ts';
 import { createIngestService, type IngestService } from '#metering/service/ingest.ts';
 import { createMeterService } from '#metering/service/meters.ts';
+import { createMeterPreviewService } from '#metering/service/preview.ts';
 import { createUsageService } from '#metering/service/usage.ts';
 import { createAuthenticator } from '#platform/auth/authenticate.ts';
 import { createClickHouse } from '#platform/clickhouse/client.ts';
@@ -49,6 +50,9 @@ export function createApp(config: Config, { clock = systemClock, logger, metrics
   const customers: () => CustomerService = lazy(() => createCustomerService({ database: database(), clock, hasRunningSubscription: (tx, id) => subscriptions().hasRunning(tx, id) }));
   const meters = lazy(() => createMeterService({ database: database(), clock }));
   const usage = lazy(() => createUsageService({ clickhouse: clickhouse(), meters: meters(), customers: customers(), clock }));
+  const meterPreviews = lazy(() => createMeterPreviewService({
+    clickhouse: clickhouse(), meters: meters(), openPeriod: (...asked) => subscriptions().openPeriod(...asked), clock,
+  }));
   const events = lazy(() => createEventService({ clickhouse: clickhouse(), meters: meters(), customers: customers() }));
   const ingest = lazy(async (): Promise<IngestService> =>
     createIngestService({ eventLog: await eventLog(), overflow: opened(await createOverflow(config)), clock, config, metrics }));
@@ -89,6 +93,7 @@ export function createApp(config: Config, { clock = systemClock, logger, metrics
     get tenancy() { return tenancy(); },
     get customers() { return customers(); },
     get meters() { return meters(); },
+    get meterPreviews() { return meterPreviews(); },
     get usage() { return usage(); },
     get events() { return events(); },
     /** A promise, as the event log is one. */

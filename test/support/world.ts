@@ -69,6 +69,7 @@ export async function seedEverything(api: TestApi): Promise<World> {
       ['POST', '/v1/subscriptions/usage', { subscription_id: ids.subscriptionId }],
       ['POST', '/v1/invoices/preview', { subscription_id: ids.subscriptionId }],
       ['POST', '/v1/events/usage/meter', { meter_id: meterId, external_customer_id: externalCustomerId }],
+      ['POST', '/v1/meters/preview', { meter_id: meterId, external_customer_id: externalCustomerId }],
       ['GET', `/v1/events/lookup?id=${eventId}`, undefined],
     ],
     secretsOfOwner: (exceptTenantLevel) => [

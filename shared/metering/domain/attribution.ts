@@ -30,7 +30,7 @@ export function meterMatches(meter: Meter, event: StoredEvent): boolean {
  * reason, null and booleans included (N5), and so is an event of which an expression has no value. COUNT_UNIQUE takes 1 where the
  * field is present.
  */
-export function attribute({ aggregation: { type, field, expression, multiplier } }: Meter, properties: Properties): Attribution {
+export function attribute({ aggregation: { type, field, expression, multiplier } }: Pick<Meter, 'aggregation'>, properties: Properties): Attribution {
   if (expression) {
     const result = evaluateExpression(parseExpression(expression), properties);
     return result instanceof Refusal ? { kind: 'refused', reason: result.reason } : { kind: 'taken', quantity: result.times(multiplier ?? 1) };

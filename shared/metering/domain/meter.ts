@@ -39,8 +39,11 @@ export interface Meter extends EntityColumns {
   readonly version: number;
 }
 
+/** All of a meter that its numbers follow from. */
+export type MeterDefinition = Pick<Meter, 'eventName' | 'aggregation' | 'filters' | 'resetUsage' | 'disabledAt'>;
+
 /** What a meter measured until it was changed. */
-export interface MeterVersion extends Pick<Meter, 'tenantId' | 'environmentId' | 'version' | 'eventName' | 'aggregation' | 'filters' | 'resetUsage' | 'disabledAt'> {
+export interface MeterVersion extends MeterDefinition, Pick<Meter, 'tenantId' | 'environmentId' | 'version'> {
   readonly meterId: string;
   readonly replacedAt: DateTime;
   readonly replacedBy: string;

@@ -3,7 +3,7 @@ import type { WindowSize } from '#kernel/calendar/windows.ts';
 import { type Decimal, divide, ONE, ZERO } from '#kernel/decimal.ts';
 import type { Expression } from './expression/ast.ts';
 import { parseExpression } from './expression/parse.ts';
-import type { AggregationType, Meter, PropertyFilter } from './meter.ts';
+import type { AggregationType, MeterDefinition, PropertyFilter } from './meter.ts';
 
 /** Half-open range of event time. A null start is the beginning of history (reset NEVER). */
 export interface UsageRange { readonly start: DateTime | null; readonly end: DateTime }
@@ -87,7 +87,7 @@ export type MeterScope = Pick<UsageQuery, 'externalCustomerIds' | 'range'> & Par
  * The question that a meter asks of a range: its own filters always apply and the caller's narrow further (N10); events after
  * the meter was disabled do not count; NEVER ignores the start of the range and looks at all history (N14).
  */
-export function meterQuery(meter: Meter, scope: MeterScope): UsageQuery {
+export function meterQuery(meter: MeterDefinition, scope: MeterScope): UsageQuery {
   const { aggregation, disabledAt } = meter;
   return {
     eventName: meter.eventName,

@@ -80,13 +80,14 @@ function grouping(windowed: boolean, grouped: boolean): string {
 }
 
 /** What each event is worth: `quantity`, exact or NULL, or for distinct counts `value_text`. */
-function valueColumns(bindings: Bindings, query: UsageQuery): string[] {
+export function valueColumns(bindings: Bindings, query: UsageQuery): string[] {
   if (query.expression !== null) return expressionColumns(bindings, query.expression);
   if (query.field === null) return [];
   return [`${propertyTextSql(bindings, query.field)} AS value_text`, ...(isNumeric(query) ? [`${quantitySql('value_text')} AS quantity`] : [])];
 }
 
-function isNumeric({ type }: UsageQuery): boolean {
+/** Whether events are worth a number, which they may lack. */
+export function isNumeric({ type }: UsageQuery): boolean {
   return type !== 'COUNT' && type !== 'COUNT_UNIQUE';
 }
 
@@ -108,7 +109,8 @@ function aggregates(bindings: Bindings, { type, range }: UsageQuery): { amount: 
   }
 }
 
-function conditions(bindings: Bindings, ctx: RequestContext, query: UsageQuery): string[] {
+/** The events that a question is about. */
+export function conditions(bindings: Bindings, ctx: RequestContext, query: UsageQuery): string[] {
   return [
     tenantCondition(bindings, ctx),
     ...(query.externalCustomerIds === null ? [] : [`external_customer_id IN ${bindings.bind('Array(String)', query.externalCustomerIds)}`]),

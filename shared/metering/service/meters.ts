@@ -89,7 +89,8 @@ export function createMeterService({ database, clock }: MeterDependencies) {
   };
 }
 
-function aggregationOf(request: NewMeterRequest['aggregation']): Aggregation {
+/** An aggregation as the domain names it. Throws a validation error that names the part which cannot be measured (metering.md 3.2). */
+export function aggregationOf(request: NewMeterRequest['aggregation']): Aggregation {
   const aggregation: Aggregation = {
     type: request.type, field: request.field ?? null, expression: request.expression ?? null, multiplier: request.multiplier?.toFixed() ?? null,
     bucketSize: request.bucketSize ?? null, groupBy: request.groupBy ?? null,
