@@ -93,3 +93,9 @@ test.each([
     expect([answer.status, answer.body.code, answer.body.details]).toEqual([400, 'validation_error', expect.objectContaining({ field, ...place })]);
   }
 });
+
+test('an expression may have line breaks and comments, up to 4096 characters', async () => {
+  const expression = `ceil(seconds / 60) // begun minutes\n  * rate${' '.repeat(4000)}`;
+  expect((await api.made('/v1/meters', meterWith({ type: 'SUM', expression }))).aggregation.expression).toBe(expression);
+  expect((await api.request('POST', '/v1/meters', meterWith({ type: 'SUM', expression: `a${' '.repeat(4096)}` }))).body.details.field).toBe('aggregation.expression');
+});
