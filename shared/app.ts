@@ -15,6 +15,7 @@ import { createEventService } from '#metering/service/events.ts';
 import { createGroupedUsageService } from '#metering/service/grouped-usage.ts';
 import { createIngestService, type IngestService } from '#metering/service/ingest.ts';
 import { createMeterService } from '#metering/service/meters.ts';
+import { createMeterPreviewService } from '#metering/service/preview.ts';
 import { createQuotas } from '#metering/service/quotas.ts';
 import { createUsageService } from '#metering/service/usage.ts';
 import { createAuthenticator } from '#platform/auth/authenticate.ts';
@@ -52,6 +53,9 @@ export function createApp(config: Config, { clock = systemClock, logger, metrics
   const customers: () => CustomerService = lazy(() => createCustomerService({ database: database(), clock, hasRunningSubscription: (tx, id) => subscriptions().hasRunning(tx, id) }));
   const meters = lazy(() => createMeterService({ database: database(), clock }));
   const usage = lazy(() => createUsageService({ clickhouse: clickhouse(), meters: meters(), customers: customers(), clock }));
+  const meterPreviews = lazy(() => createMeterPreviewService({
+    clickhouse: clickhouse(), meters: meters(), openPeriod: (...asked) => subscriptions().openPeriod(...asked), clock,
+  }));
   const events = lazy(() => createEventService({ clickhouse: clickhouse(), meters: meters(), customers: customers() }));
   const ingest = lazy(async (): Promise<IngestService> =>
     createIngestService({ eventLog: await eventLog(), overflow: opened(await createOverflow(config)), clock, config, metrics, quotas: createQuotas({ database: database(), clock }) }));
@@ -96,6 +100,7 @@ export function createApp(config: Config, { clock = systemClock, logger, metrics
     get tenancy() { return tenancy(); },
     get customers() { return customers(); },
     get meters() { return meters(); },
+    get meterPreviews() { return meterPreviews(); },
     get usage() { return usage(); },
     get events() { return events(); },
     /** A promise, as the event log is one. */

@@ -60,6 +60,17 @@ test('zero unless the meter is on a current line of the customer', async () => {
   expect((await ask(running.customer, never.meterIds[0])).total_value).toBe('0');
 });
 
+test('a meter with an expression is evaluated by it, whatever the aggregation and the groups', async () => {
+  const aggregation = { type: 'SUM', expression: 'n * 2 + extra', multiplier: '10' };
+  const events = [at('2026-01-05T10:00:00Z', '0.1', { extra: 1, model: 'a' }), at('2026-01-05T11:00:00Z', 3, { model: 'b' }), at('2026-01-06T10:00:00Z', 'none', { model: 'a' })];
+  const { customer, meterIds: [meterId] } = await world({ meters: { call: { aggregation } }, events });
+  const ask = (type: string) => made(api, QUERY, { external_customer_id: customer, meter_id: meterId, ...JANUARY, aggregation_type: type });
+  for (const [type, value, count] of [['SUM', '72', 2], ['MAX', '60', 2], ['LATEST', '60', 2], ['AVG', '36', 2], ['COUNT', '3', 3]] as const) expect(await ask(type)).toMatchObject({ total_value: value, event_count: count });
+  expect(await api.request('POST', QUERY, { external_customer_id: customer, meter_id: meterId, ...JANUARY, aggregation_type: 'WEIGHTED_SUM' })).toMatchObject({ status: 400, body: { details: { field: 'aggregation_type' } } });
+  const { items } = await made(api, '/v1/events/analytics', { external_customer_id: customer, ...JANUARY, group_by: ['properties.model'] });
+  expect(items.map((item: { properties: object; total_usage: string; event_count: number }) => [item.properties, item.total_usage, item.event_count])).toEqual(expect.arrayContaining([[{ model: 'a' }, '12', 1], [{ model: 'b' }, '60', 1]]));
+});
+
 test('what cannot be answered is refused by its name', async () => {
   const { customer, meterIds: [meterId] } = await world({ meters: { call: { aggregation: { type: 'COUNT' } } }, events: [] });
   const question = { external_customer_id: customer, meter_id: meterId, ...JANUARY, aggregation_type: 'COUNT' };

@@ -4,7 +4,7 @@ import type { RequestContext } from '#kernel/context.ts';
 import { ZERO } from '#kernel/decimal.ts';
 import { invalid, notFound } from '#kernel/errors.ts';
 import type { TimedFigure } from '#metering/domain/grouped-usage.ts';
-import type { AggregationType, Meter } from '#metering/domain/meter.ts';
+import { type AggregationType, type Meter, WITH_EXPRESSION } from '#metering/domain/meter.ts';
 import type { UsageFigure } from '#metering/domain/usage.ts';
 import type { AnalyticsDependencies } from './dependencies.ts';
 import { subscribedLines } from './subscribed.ts';
@@ -64,13 +64,14 @@ function aggregatedBy(meter: Meter, type: AggregationType): Meter {
   const { aggregation } = meter;
   if (aggregation.type === type) return meter;
   const field = 'aggregation_type';
-  if (type !== 'COUNT' && aggregation.field === null) throw invalid(field, `${type} needs a field, which meter ${meter.id} does not have`);
+  const measured = aggregation.field !== null || (Boolean(aggregation.expression) && WITH_EXPRESSION.includes(type));
+  if (type !== 'COUNT' && !measured) throw invalid(field, `${type} needs a field, which meter ${meter.id} does not have`);
   if (type === 'SUM_WITH_MULTIPLIER' && aggregation.multiplier === null) throw invalid(field, `SUM_WITH_MULTIPLIER needs a multiplier, which meter ${meter.id} does not have`);
   const bucketSize = type === 'SUM' || type === 'MAX' ? aggregation.bucketSize : null;
   return {
     ...meter,
     aggregation: {
-      ...aggregation, type, field: type === 'COUNT' ? null : aggregation.field, multiplier: type === 'SUM_WITH_MULTIPLIER' ? aggregation.multiplier : null,
+      ...aggregation, type, field: type === 'COUNT' ? null : aggregation.field, expression: type === 'COUNT' ? null : (aggregation.expression ?? null), multiplier: type === 'SUM_WITH_MULTIPLIER' || (type !== 'COUNT' && aggregation.expression) ? aggregation.multiplier : null,
       bucketSize, groupBy: type === 'MAX' && bucketSize !== null ? aggregation.groupBy : null,
     },
   };

@@ -28,7 +28,7 @@ export interface MeterSnapshot {
   readonly name: string;
   readonly version: number;
   readonly eventName: string;
-  readonly aggregation: { readonly type: string; readonly field: string | null; readonly multiplier: string | null; readonly bucketSize: WindowSize | null; readonly groupBy: string | null };
+  readonly aggregation: { readonly type: string; readonly field: string | null; readonly expression?: string; readonly multiplier: string | null; readonly bucketSize: WindowSize | null; readonly groupBy: string | null };
   readonly filters: readonly { readonly key: string; readonly values: readonly string[] }[];
 }
 

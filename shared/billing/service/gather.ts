@@ -73,6 +73,6 @@ async function entitlementsByMeter(dependencies: BillingDependencies, ctx: Reque
 }
 
 function snapshotOf({ id, name, version, eventName, aggregation, filters }: Meter): MeterSnapshot {
-  const { type, field, multiplier, bucketSize, groupBy } = aggregation;
-  return { id, name, version, eventName, aggregation: { type, field, multiplier, bucketSize, groupBy }, filters };
+  const { type, field, expression, multiplier, bucketSize, groupBy } = aggregation;
+  return { id, name, version, eventName, aggregation: { type, field, ...(expression ? { expression } : {}), multiplier, bucketSize, groupBy }, filters };
 }

@@ -13,8 +13,7 @@ export const MeterFilter = z.object({ key: requiredText.max(255), values: z.arra
 export const MeterAggregation = z.object({
   type: z.enum(AGGREGATION_TYPES),
   field: blankable(text.max(255)),
-  /** Refused for now: see checkExpression in the meter service. */
-  expression: blankable(text.max(4096)),
+  expression: blankable(z.string().max(4096).meta({ description: 'CEL over first-level properties in place of a field, such as `ceil(seconds / 60) * rate`: + - * /, comparisons, && || !, the ternary, and max min pow abs ceil floor round sqrt log. With SUM, AVG, MAX and LATEST' })),
   multiplier: blankable(decimalInput),
   bucket_size: blankable(windowSize),
   group_by: blankable(text.max(255)),

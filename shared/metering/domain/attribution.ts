@@ -1,5 +1,8 @@
 import { type Decimal, ONE, ZERO } from '#kernel/decimal.ts';
 import type { StoredEvent } from './event.ts';
+import { evaluateExpression, notANumber } from './expression/evaluate.ts';
+import { Refusal } from './expression/numbers.ts';
+import { parseExpression } from './expression/parse.ts';
 import type { Meter, PropertyFilter } from './meter.ts';
 import { type Properties, propertyText, quantityOf } from './properties.ts';
 
@@ -24,15 +27,20 @@ export function meterMatches(meter: Meter, event: StoredEvent): boolean {
 
 /**
  * Quantity of one event (metering.md 3.4). A missing field takes nothing; a value that is there but no number is refused with a
- * reason, null and booleans included (N5). COUNT_UNIQUE takes 1 where the field is present.
+ * reason, null and booleans included (N5), and so is an event of which an expression has no value. COUNT_UNIQUE takes 1 where the
+ * field is present.
  */
-export function attribute({ aggregation: { type, field, multiplier } }: Meter, properties: Properties): Attribution {
+export function attribute({ aggregation: { type, field, expression, multiplier } }: Pick<Meter, 'aggregation'>, properties: Properties): Attribution {
+  if (expression) {
+    const result = evaluateExpression(parseExpression(expression), properties);
+    return result instanceof Refusal ? { kind: 'refused', reason: result.reason } : { kind: 'taken', quantity: result.times(multiplier ?? 1) };
+  }
   if (type === 'COUNT') return { kind: 'taken', quantity: ONE };
   const key = field ?? '';
   if (!Object.hasOwn(properties, key)) return { kind: 'absent' };
   const text = propertyText(properties, key);
   if (type === 'COUNT_UNIQUE') return text === null ? { kind: 'absent' } : { kind: 'taken', quantity: ONE };
   const quantity = quantityOf(text);
-  if (quantity === null) return { kind: 'refused', reason: `property ${key} is ${text === null ? 'null' : typeof properties[key] === 'string' ? 'text' : `a ${typeof properties[key]}`} and not a number in range` };
+  if (quantity === null) return { kind: 'refused', reason: notANumber(properties, key) };
   return { kind: 'taken', quantity: type === 'SUM_WITH_MULTIPLIER' ? quantity.times(multiplier ?? ZERO.plus(1)) : quantity };
 }

@@ -62,7 +62,7 @@ export function propertyText(stored: Properties, key: string): string | null {
 }
 
 /** Sums of 10^10 values below this stay inside 256 bits at 36 fraction digits. */
-const QUANTITY_LIMIT = new Decimal('1e30');
+export const QUANTITY_LIMIT = new Decimal('1e30');
 /** Fraction digits that a quantity keeps; further ones are cut off. */
 export const QUANTITY_DIGITS = 36;
 

@@ -1,7 +1,9 @@
 import type { DateTime } from 'luxon';
 import type { WindowSize } from '#kernel/calendar/windows.ts';
-import { type Decimal, divide, ZERO } from '#kernel/decimal.ts';
-import type { AggregationType, Meter, PropertyFilter } from './meter.ts';
+import { type Decimal, divide, ONE, ZERO } from '#kernel/decimal.ts';
+import type { Expression } from './expression/ast.ts';
+import { parseExpression } from './expression/parse.ts';
+import type { AggregationType, MeterDefinition, PropertyFilter } from './meter.ts';
 
 /** Half-open range of event time. A null start is the beginning of history (reset NEVER). */
 export interface UsageRange { readonly start: DateTime | null; readonly end: DateTime }
@@ -14,6 +16,8 @@ export interface UsageQuery {
   readonly eventName: string;
   readonly type: AggregationType;
   readonly field: string | null;
+  /** In place of a field. */
+  readonly expression: Expression | null;
   readonly multiplier: Decimal | null;
   readonly bucketSize: WindowSize | null;
   /** Time zone of the buckets where no window names one. */
@@ -54,14 +58,18 @@ export interface UsageSums { readonly amount: Decimal | null; readonly eventCoun
 const QUOTIENT_DIGITS = 15;
 
 /** The figure that an aggregation makes of exact sums: quotients have 15 fraction digits, half away from zero (N8). */
-export function figureOf(query: Pick<UsageQuery, 'type' | 'multiplier' | 'range'>, { amount, eventCount }: UsageSums): UsageFigure {
-  const sum = amount ?? ZERO;
+export function figureOf(query: Pick<UsageQuery, 'type' | 'expression' | 'multiplier' | 'range'>, { amount, eventCount }: UsageSums): UsageFigure {
+  const sum = (amount ?? ZERO).times(factorOf(query));
   switch (query.type) {
     case 'AVG': return { value: eventCount === 0 ? ZERO : divide(sum, ZERO.plus(eventCount), QUOTIENT_DIGITS), eventCount };
-    case 'SUM_WITH_MULTIPLIER': return { value: sum.times(query.multiplier ?? 1), eventCount };
     case 'WEIGHTED_SUM': return { value: divide(sum, ZERO.plus(rangeMillis(query.range)), QUOTIENT_DIGITS), eventCount };
     default: return { value: sum, eventCount };
   }
+}
+
+/** A factor greater than 0 can be applied to the sum, the greatest or the latest of the quantities as well as to each of them. */
+function factorOf({ type, expression, multiplier }: Pick<UsageQuery, 'type' | 'expression' | 'multiplier'>): Decimal {
+  return multiplier !== null && (type === 'SUM_WITH_MULTIPLIER' || expression !== null) ? multiplier : ONE;
 }
 
 /** Only the final number of a query is floored at 0; rows and points keep their sign (N6). */
@@ -79,12 +87,13 @@ export type MeterScope = Pick<UsageQuery, 'externalCustomerIds' | 'range'> & Par
  * The question that a meter asks of a range: its own filters always apply and the caller's narrow further (N10); events after
  * the meter was disabled do not count; NEVER ignores the start of the range and looks at all history (N14).
  */
-export function meterQuery(meter: Meter, scope: MeterScope): UsageQuery {
+export function meterQuery(meter: MeterDefinition, scope: MeterScope): UsageQuery {
   const { aggregation, disabledAt } = meter;
   return {
     eventName: meter.eventName,
     type: aggregation.type,
     field: aggregation.field,
+    expression: aggregation.expression ? parseExpression(aggregation.expression) : null,
     multiplier: aggregation.multiplier === null ? null : ZERO.plus(aggregation.multiplier),
     bucketSize: aggregation.bucketSize ?? scope.bucketSize ?? null,
     groupBy: aggregation.groupBy,

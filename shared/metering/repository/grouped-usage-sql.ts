@@ -1,8 +1,8 @@
 import type { RequestContext } from '#kernel/context.ts';
 import { type GroupedQuery, type GroupKey, MAX_GROUPS, MAX_SOURCES } from '../domain/grouped-usage.ts';
 import type { UsageQuery } from '../domain/usage.ts';
-import { Bindings, propertyTextSql, quantitySql } from './sql.ts';
-import { aggregates, conditions, isNumeric, pointWindow } from './usage-sql.ts';
+import { Bindings, propertyTextSql } from './sql.ts';
+import { aggregates, conditions, pointWindow, valueColumns } from './usage-sql.ts';
 import { windowSql } from './windows-sql.ts';
 
 /** What a row is about: the whole range, a window of it, or a bucket of the meter. Always of one group. */
@@ -83,13 +83,6 @@ function bucketWindow({ window, timezone }: UsageQuery, size: NonNullable<UsageQ
 
 function keyColumns(bindings: Bindings, keys: readonly GroupKey[]): string[] {
   return keys.map((key, index) => `${key.kind === 'source' ? 'source::Nullable(String)' : propertyTextSql(bindings, key.key)} AS g${index}`);
-}
-
-function valueColumns(bindings: Bindings, query: UsageQuery): string[] {
-  return [
-    ...(query.field === null ? [] : [`${propertyTextSql(bindings, query.field)} AS value_text`]),
-    ...(isNumeric(query) ? [`${quantitySql('value_text')} AS quantity`] : []),
-  ];
 }
 
 function head(index: number, keys: readonly GroupKey[], windowed: boolean, bucketed: boolean, { amount, events, sources }: { amount: string; events: string; sources: string }): string {

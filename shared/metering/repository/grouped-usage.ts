@@ -7,6 +7,7 @@ import type { GroupedQuery, GroupedUsage, TimedFigure, UsageGroup } from '../dom
 import { figureOf, floorTotal, type UsageFigure, type UsageRange } from '../domain/usage.ts';
 import { type GroupedRow, groupedUsageSql, ROW } from './grouped-usage-sql.ts';
 import { Bindings, FINAL_SETTINGS, instant, tenantCondition } from './sql.ts';
+import { statementsOf } from './statements.ts';
 import { pointWindow } from './usage-sql.ts';
 import { checkWindowCount } from './windows-sql.ts';
 
@@ -28,8 +29,7 @@ export function createGroupedUsageRepository(clickhouse: ClickHouse) {
         if (buckets && query.bucketSize !== null) checkWindowCount(query.range, { size: query.bucketSize, timezone: query.timezone, anchor: null });
       }
       const answers: GroupedUsage[] = [];
-      for (let from = 0; from < questions.length; from += PER_STATEMENT) {
-        const chunk = questions.slice(from, from + PER_STATEMENT);
+      for (const chunk of statementsOf(questions, ({ query }) => query, PER_STATEMENT)) {
         const { sql, bindings } = groupedUsageSql(ctx, chunk, MAX_ROWS);
         const rows = await clickhouse.query<GroupedRow>(sql, bindings.parameters, FINAL_SETTINGS);
         if (rows.length > MAX_ROWS) throw invalid('window_size', `the answer holds more than ${MAX_ROWS} figures: choose longer windows, a shorter range, or fewer groups`);

@@ -12,7 +12,7 @@ export class Bindings {
   #count = 0;
 
   /** A placeholder for the value, such as `{p3:String}`. */
-  bind(type: 'String' | 'Array(String)' | 'Int64' | 'UInt32' | 'UInt64', value: unknown): string {
+  bind(type: 'String' | 'Array(String)' | 'Int64' | 'UInt32' | 'UInt64' | 'Int256', value: unknown): string {
     const name = `p${this.#count++}`;
     this.values[name] = value;
     return `{${name}:${type}}`;

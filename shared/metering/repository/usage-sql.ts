@@ -1,6 +1,7 @@
 import { longerWindow } from '#kernel/calendar/windows.ts';
 import type { RequestContext } from '#kernel/context.ts';
 import type { UsageQuery, UsageWindow } from '../domain/usage.ts';
+import { expressionColumns } from './expression-sql.ts';
 import { Bindings, filterConditions, instant, propertyTextSql, quantitySql, tenantCondition } from './sql.ts';
 import { windowSql } from './windows-sql.ts';
 
@@ -40,10 +41,9 @@ export function pointWindow({ window, bucketSize }: UsageQuery): UsageWindow | n
 function plain(bindings: Bindings, ctx: RequestContext, query: UsageQuery, question: number): string {
   const window = pointWindow(query);
   const columns = [
-    ...(query.field === null ? [] : [`${propertyTextSql(bindings, query.field)} AS value_text`]),
+    ...valueColumns(bindings, query),
     ...(window === null ? [] : [`${windowSql(bindings, 'toUnixTimestamp64Milli(timestamp)', window, query.range)} AS w`]),
     ...(query.groupBy === null ? [] : [`${propertyTextSql(bindings, query.groupBy)} AS g`]),
-    ...(isNumeric(query) ? [`${quantitySql('value_text')} AS quantity`] : []),
     'timestamp', 'ingested_at', 'id',
   ];
   const { amount, events } = aggregates(bindings, query);
@@ -57,7 +57,7 @@ function bucketedMaximum(bindings: Bindings, ctx: RequestContext, query: UsageQu
   const window = pointWindow(query);
   const bucket = { size: bucketSize, timezone: window?.timezone ?? query.timezone, anchor: window?.anchor ?? null };
   const group = query.groupBy === null ? '' : `, ${propertyTextSql(bindings, query.groupBy)} AS g`;
-  const events = `SELECT ${windowSql(bindings, 'toUnixTimestamp64Milli(timestamp)', bucket, query.range)} AS b${group}, ${propertyTextSql(bindings, query.field ?? '')} AS value_text, ${quantitySql('value_text')} AS quantity
+  const events = `SELECT ${windowSql(bindings, 'toUnixTimestamp64Milli(timestamp)', bucket, query.range)} AS b${group}, ${valueColumns(bindings, query).join(', ')}
 FROM events FINAL WHERE ${conditions(bindings, ctx, query).join(' AND ')}`;
   const buckets = `SELECT b${query.groupBy === null ? '' : ', g'}, max(quantity) AS highest, count(quantity) AS taken FROM (${events}) GROUP BY b${query.groupBy === null ? '' : ', g'} HAVING taken > 0`;
   const columns = ['highest', 'taken', ...(query.groupBy === null ? [] : ['g']), ...(window === null ? [] : [`${windowSql(bindings, 'b', window, query.range)} AS w`])];
@@ -80,6 +80,14 @@ function grouping(windowed: boolean, grouped: boolean): string {
   return grouped ? 'GROUP BY GROUPING SETS ((g), ())' : '';
 }
 
+/** What each event is worth: `quantity`, exact or NULL, or for distinct counts `value_text`. */
+export function valueColumns(bindings: Bindings, query: UsageQuery): string[] {
+  if (query.expression !== null) return expressionColumns(bindings, query.expression);
+  if (query.field === null) return [];
+  return [`${propertyTextSql(bindings, query.field)} AS value_text`, ...(isNumeric(query) ? [`${quantitySql('value_text')} AS quantity`] : [])];
+}
+
+/** Whether events are worth a number, which they may lack. */
 export function isNumeric({ type }: UsageQuery): boolean {
   return type !== 'COUNT' && type !== 'COUNT_UNIQUE';
 }
@@ -102,6 +110,7 @@ export function aggregates(bindings: Bindings, { type, range }: UsageQuery): { a
   }
 }
 
+/** The events that a question is about. */
 export function conditions(bindings: Bindings, ctx: RequestContext, query: UsageQuery): string[] {
   return [
     tenantCondition(bindings, ctx),

@@ -4,10 +4,11 @@ import { Decimal, ZERO } from '#kernel/decimal.ts';
 import type { ClickHouse } from '#platform/clickhouse/client.ts';
 import { figureOf, floorTotal, type Usage, type UsagePoint, type UsageQuery, type UsageSums } from '../domain/usage.ts';
 import { Bindings, FINAL_SETTINGS, tenantCondition } from './sql.ts';
+import { statementsOf } from './statements.ts';
 import { type UsageRow, usageSql } from './usage-sql.ts';
 import { checkWindowCount } from './windows-sql.ts';
 
-/** Questions that travel in one statement: more make it slow to plan, fewer cost round trips. */
+/** Questions that travel in one statement: fewer cost round trips. */
 const PER_STATEMENT = 25;
 
 export type UsageRepository = ReturnType<typeof createUsageRepository>;
@@ -34,8 +35,8 @@ export function createUsageRepository(clickhouse: ClickHouse) {
       for (const { window, range } of queries) if (window !== null) checkWindowCount(range, window);
       const marks = await watermarks(ctx, queries, watermark);
       const answers: Usage[] = [];
-      for (let from = 0; from < queries.length; from += PER_STATEMENT) {
-        const chunk = queries.slice(from, from + PER_STATEMENT);
+      for (const chunk of statementsOf(queries, (query) => query, PER_STATEMENT)) {
+        const from = answers.length;
         const { sql, bindings } = usageSql(ctx, chunk);
         const rows = await clickhouse.query<UsageRow>(sql, bindings.parameters, FINAL_SETTINGS);
         const byQuestion = Map.groupBy(rows, (row) => Number(row.question));

@@ -1,13 +1,13 @@
 import type { Clock } from '#kernel/clock.ts';
 import type { RequestContext } from '#kernel/context.ts';
-import { invalid } from '#kernel/errors.ts';
 import { newId } from '#kernel/ids.ts';
 import type { ListOptions, Page } from '#kernel/pagination.ts';
 import { type Camelized, toWire } from '#kernel/wire.ts';
 import type { Database, TenantTransaction } from '#platform/postgres/database.ts';
 import { appendSystemEvent } from '#platform/postgres/outbox.ts';
 import type { CreateMeterRequest, UpdateMeterRequest } from '../contracts/meter.ts';
-import { type Aggregation, checkAggregation, type Meter, unionFilters } from '../domain/meter.ts';
+import { addsNothing, type Aggregation, checkAggregation, type Meter, type MeterVersion, unionFilters } from '../domain/meter.ts';
+import { meterVersionRepository } from '../repository/meter-versions.ts';
 import { type MeterListFilter, meterRepository } from '../repository/meters.ts';
 
 export interface MeterDependencies { readonly database: Database; readonly clock: Clock }
@@ -40,6 +40,7 @@ export function createMeterService({ database, clock }: MeterDependencies) {
       const before = await meterRepository.lock(tx, id);
       const values = next(before);
       if (values === null) return before;
+      if (values.version !== undefined) await meterVersionRepository.keep(tx, before, { replacedAt: values.updatedAt, replacedBy: ctx.actorId });
       const meter = await meterRepository.update(tx, id, values, ctx.actorId);
       await publish(tx, kind, meter);
       return meter;
@@ -65,9 +66,21 @@ export function createMeterService({ database, clock }: MeterDependencies) {
     list: (ctx: RequestContext, filter: MeterListFilter, options: ListOptions): Promise<Page<Meter>> =>
       database.withTenant(ctx, (tx) => meterRepository.list(tx, filter, options)),
 
-    /** Adds filters and values to the existing ones. Usage changes for past events, too: it follows from the definition (M2). */
+    /**
+     * Adds filters and values to the existing ones, as a new version. Usage changes for past events, too: it follows from the
+     * definition (M2); invoices keep what they were computed from. Adding what is there already changes nothing.
+     */
     update: (ctx: RequestContext, id: string, request: Camelized<UpdateMeterRequest>): Promise<Meter> =>
-      change(ctx, id, 'updated', (meter) => ({ filters: unionFilters(meter.filters, request.filters), version: meter.version + 1, updatedAt: clock.now() })),
+      change(ctx, id, 'updated', (meter) => {
+        const filters = unionFilters(meter.filters, request.filters);
+        return addsNothing(filters, meter.filters) ? null : { filters, version: meter.version + 1, updatedAt: clock.now() };
+      }),
+
+    /** Former definitions of a meter, the oldest first; the current one is the meter itself. Throws NotFound. */
+    formerVersions: (ctx: RequestContext, id: string): Promise<MeterVersion[]> => database.withTenant(ctx, async (tx) => {
+      await meterRepository.get(tx, id);
+      return meterVersionRepository.of(tx, id);
+    }),
 
     /** Stops counting at this moment; earlier usage stays. Disabling again changes nothing. */
     disable: (ctx: RequestContext, id: string): Promise<Meter> =>
@@ -79,10 +92,10 @@ export function createMeterService({ database, clock }: MeterDependencies) {
   };
 }
 
-function aggregationOf(request: NewMeterRequest['aggregation']): Aggregation {
-  if (request.expression) throw invalid('aggregation.expression', 'is not supported, name a field');
+/** An aggregation as the domain names it. Throws a validation error that names the part which cannot be measured (metering.md 3.2). */
+export function aggregationOf(request: NewMeterRequest['aggregation']): Aggregation {
   const aggregation: Aggregation = {
-    type: request.type, field: request.field ?? null, multiplier: request.multiplier?.toFixed() ?? null,
+    type: request.type, field: request.field ?? null, expression: request.expression ?? null, multiplier: request.multiplier?.toFixed() ?? null,
     bucketSize: request.bucketSize ?? null, groupBy: request.groupBy ?? null,
   };
   checkAggregation(aggregation);

@@ -93,7 +93,7 @@ export function createUsageService({ clickhouse, meters, customers, clock }: Usa
     async usageByEventName(ctx: RequestContext, request: EventUsageRequest): Promise<{ type: AggregationType; usage: Usage }> {
       const type = request.property === null ? 'COUNT' : request.type;
       const query: UsageQuery = {
-        eventName: request.eventName, type, field: type === 'COUNT' ? null : request.property, multiplier: request.multiplier,
+        eventName: request.eventName, type, field: type === 'COUNT' ? null : request.property, expression: null, multiplier: request.multiplier,
         bucketSize: bucketOf(type, request.bucketSize), timezone: request.timezone ?? 'UTC', groupBy: request.groupBy, filters: request.filters,
         ...(await customerOf(ctx, request)), sources: null, range: rangeOf(request, clock.now()), window: windowOf(request),
       };

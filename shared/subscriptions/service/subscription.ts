@@ -2,11 +2,13 @@ import type { DateTime } from 'luxon';
 import type { Price } from '#catalog/domain/price.ts';
 import type { Plan } from '#catalog/domain/plan.ts';
 import type { Customer } from '#customers/domain.ts';
+import type { Period } from '#kernel/calendar/period.ts';
 import type { RequestContext } from '#kernel/context.ts';
 import { unavailable } from '#kernel/errors.ts';
 import type { ListOptions, Page } from '#kernel/pagination.ts';
 import type { TenantTransaction } from '#platform/postgres/database.ts';
 import type { SubscriptionLineItem } from '../domain/line-item.ts';
+import { currentPeriod } from '../domain/periods.ts';
 import type { Subscription } from '../domain/subscription.ts';
 import { type DueCursor, type DueSubscription, type SubscriptionFilter, subscriptionRepository } from '../repository.ts';
 import { type Cancellation, type Cancelled, cancelWithin } from './cancel.ts';
@@ -25,6 +27,8 @@ export interface SubscriptionView {
   readonly plan: Plan | null;
 }
 export interface SubscriptionExpansion { readonly items: boolean; readonly prices: boolean; readonly customer: boolean; readonly plan: boolean }
+const RUNNING = ['active', 'trialing'] as const;
+const OLDEST_FIRST: ListOptions = { limit: 1000, offset: 0, status: null, sort: [{ field: 'created_at', direction: 'asc' }], startTime: null, endTime: null, filters: [] };
 export const WHOLE: SubscriptionExpansion = { items: true, prices: true, customer: true, plan: true };
 
 /** A subscription with what its invoices are computed from. */
@@ -76,6 +80,20 @@ export function createSubscriptionService(dependencies: SubscriptionDependencies
         const customerIds = named === null ? filter.customerIds : named.filter((id) => !filter.customerIds?.length || filter.customerIds.includes(id));
         const page = await subscriptionRepository.list(tx, { ...filter, customerIds }, options);
         return { ...page, items: await views(tx, ctx, page.items, expand) };
+      }),
+
+    /**
+     * The open billing period of a customer, and the time zone that it is billed in: of the oldest running subscription that bills
+     * the meter, else of the oldest running one. Null where none runs.
+     */
+    openPeriod: (ctx: RequestContext, externalCustomerId: string, meterId: string | null): Promise<{ readonly period: Period; readonly timezone: string } | null> =>
+      database.withTenant(ctx, async (tx) => {
+        const customerIds = (await customers.findByExternalIds({ ...ctx, transaction: tx }, [externalCustomerId])).map(({ id }) => id);
+        const { items: running } = await subscriptionRepository.list(tx, { customerIds, subscriptionStatus: RUNNING, activeAt: clock.now() }, OLDEST_FIRST);
+        const items = meterId === null ? [] : await subscriptionRepository.itemsOf(tx, running.map(({ id }) => id));
+        const billing = new Set(items.filter((item) => item.meterId === meterId).map((item) => item.subscriptionId));
+        const subscription = running.find(({ id }) => billing.has(id)) ?? running[0];
+        return subscription === undefined ? null : { period: currentPeriod(subscription), timezone: subscription.timezone };
       }),
 
     /** Cancels, and computes what is owed once that is committed: usage is read without holding the lock. */
