@@ -10,6 +10,7 @@ import { createEntitlementService, isFeatureInUse } from '#entitlements/service.
 import { createEntitlementSummaryService } from '#entitlements/summary-service.ts';
 import { type Clock, systemClock } from '#kernel/clock.ts';
 import type { RequestContext } from '#kernel/context.ts';
+import { createDeadLetterService } from '#metering/service/dead-letters.ts';
 import { createEventService } from '#metering/service/events.ts';
 import { createIngestService, type IngestService } from '#metering/service/ingest.ts';
 import { createMeterService } from '#metering/service/meters.ts';
@@ -50,6 +51,7 @@ export function createApp(config: Config, { clock = systemClock, logger, metrics
   const meters = lazy(() => createMeterService({ database: database(), clock }));
   const usage = lazy(() => createUsageService({ clickhouse: clickhouse(), meters: meters(), customers: customers(), clock }));
   const events = lazy(() => createEventService({ clickhouse: clickhouse(), meters: meters(), customers: customers() }));
+  const deadLetters = lazy(() => createDeadLetterService({ eventLog, database: database(), clock }));
   const ingest = lazy(async (): Promise<IngestService> =>
     createIngestService({ eventLog: await eventLog(), overflow: opened(await createOverflow(config)), clock, config, metrics }));
   const features = lazy(() => createFeatureService({ database: database(), clock, meters: meters(), isInUse: isFeatureInUse }));
@@ -91,6 +93,7 @@ export function createApp(config: Config, { clock = systemClock, logger, metrics
     get meters() { return meters(); },
     get usage() { return usage(); },
     get events() { return events(); },
+    get deadLetters() { return deadLetters(); },
     /** A promise, as the event log is one. */
     get ingest() { return ingest(); },
     get features() { return features(); },

@@ -2,12 +2,13 @@ import { DateTime } from 'luxon';
 import { createEventStore } from '#metering/repository/event-store.ts';
 import type { Route } from '#platform/http/route.ts';
 import type { TestApi } from './api.ts';
+import { deadLetter, ensureTopics } from './events.ts';
 
 /** One of everything, and bodies that name it. */
 export interface World {
   readonly customerId: string; readonly externalCustomerId: string; readonly featureId: string; readonly meterId: string; readonly planId: string; readonly priceId: string; readonly priceLookupKey: string;
   readonly entitlementId: string; readonly subscriptionId: string; readonly invoiceId: string; readonly secretId: string; readonly environmentId: string;
-  readonly eventId: string; readonly eventName: string;
+  readonly eventId: string; readonly eventName: string; readonly deadLetterId: string;
   /** A body that would be accepted from the owner. */
   bodyFor(route: Route): unknown;
   /** Requests of which only the ids inside the body are foreign. */
@@ -47,9 +48,13 @@ export async function seedEverything(api: TestApi): Promise<World> {
     properties: '{}', position: { topic: 'events', partition: 0, offset: 1n, line: 0 },
   }], 'world:1');
 
+  await ensureTopics(api.app);
+  await (await api.app.eventLog).append('events.dlq', [deadLetter(api.ctx, '{"id":"owner-dead-event"}', 'invalid_event')]);
+  const deadLetterId: string = (await api.request('GET', '/v1/events/dead-letters')).body.items[0].id;
+
   const ids = {
     customerId: customer.id, externalCustomerId, featureId: feature.id, meterId, planId: plan.id, priceId: fee.id, priceLookupKey: 'owner-fee', entitlementId: entitlement.id,
-    subscriptionId: subscribed.id, invoiceId: invoices.items[0]?.id, secretId: secret.secret.id, environmentId: environment.id, eventId, eventName,
+    subscriptionId: subscribed.id, invoiceId: invoices.items[0]?.id, secretId: secret.secret.id, environmentId: environment.id, eventId, eventName, deadLetterId,
   };
   const bodies: Readonly<Record<string, unknown>> = {
     updateCustomerById: { name: 'Taken' }, updateEnvironment: { name: 'Taken' }, updateFeature: { name: 'Taken' }, updateMeter: { filters: [{ key: 'model', values: ['x'] }] },
@@ -70,9 +75,10 @@ export async function seedEverything(api: TestApi): Promise<World> {
       ['POST', '/v1/invoices/preview', { subscription_id: ids.subscriptionId }],
       ['POST', '/v1/events/usage/meter', { meter_id: meterId, external_customer_id: externalCustomerId }],
       ['GET', `/v1/events/lookup?id=${eventId}`, undefined],
+      ['POST', '/v1/events/dead-letters/redrive', { ids: [deadLetterId] }],
     ],
     secretsOfOwner: (exceptTenantLevel) => [
-      ids.customerId, ids.featureId, meterId, ids.planId, ids.priceId, ids.entitlementId, ids.subscriptionId, ids.invoiceId, ids.secretId, eventId, ...(exceptTenantLevel ? [] : [ids.environmentId]),
+      ids.customerId, ids.featureId, meterId, ids.planId, ids.priceId, ids.entitlementId, ids.subscriptionId, ids.invoiceId, ids.secretId, eventId, deadLetterId, 'owner-dead-event', ...(exceptTenantLevel ? [] : [ids.environmentId]),
     ],
   };
 }
