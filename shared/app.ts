@@ -11,12 +11,15 @@ import { createEntitlementService, isFeatureInUse } from '#entitlements/service.
 import { createEntitlementSummaryService } from '#entitlements/summary-service.ts';
 import { type Clock, systemClock } from '#kernel/clock.ts';
 import type { RequestContext } from '#kernel/context.ts';
+import { createMeteringActivities } from '#metering/activities.ts';
+import { createDeadLetterService } from '#metering/service/dead-letters.ts';
 import { createEventService } from '#metering/service/events.ts';
 import { createGroupedUsageService } from '#metering/service/grouped-usage.ts';
 import { createIngestService, type IngestService } from '#metering/service/ingest.ts';
 import { createMeterService } from '#metering/service/meters.ts';
 import { createMeterPreviewService } from '#metering/service/preview.ts';
 import { createQuotas } from '#metering/service/quotas.ts';
+import { createReprocessService } from '#metering/service/reprocess.ts';
 import { createUsageService } from '#metering/service/usage.ts';
 import { createAuthenticator } from '#platform/auth/authenticate.ts';
 import { createClickHouse } from '#platform/clickhouse/client.ts';
@@ -57,6 +60,9 @@ export function createApp(config: Config, { clock = systemClock, logger, metrics
     clickhouse: clickhouse(), meters: meters(), openPeriod: (...asked) => subscriptions().openPeriod(...asked), clock,
   }));
   const events = lazy(() => createEventService({ clickhouse: clickhouse(), meters: meters(), customers: customers() }));
+  const deadLetters = lazy(() => createDeadLetterService({ eventLog, database: database(), clock }));
+  const reprocess = lazy(() => createReprocessService({ clickhouse, eventLog, database: database(), clock }));
+  const meteringActivities = lazy(() => createMeteringActivities({ reprocess: reprocess() }));
   const ingest = lazy(async (): Promise<IngestService> =>
     createIngestService({ eventLog: await eventLog(), overflow: opened(await createOverflow(config)), clock, config, metrics, quotas: createQuotas({ database: database(), clock }) }));
   const features = lazy(() => createFeatureService({ database: database(), clock, meters: meters(), isInUse: isFeatureInUse }));
@@ -103,6 +109,9 @@ export function createApp(config: Config, { clock = systemClock, logger, metrics
     get meterPreviews() { return meterPreviews(); },
     get usage() { return usage(); },
     get events() { return events(); },
+    get deadLetters() { return deadLetters(); },
+    get reprocess() { return reprocess(); },
+    get meteringActivities() { return meteringActivities(); },
     /** A promise, as the event log is one. */
     get ingest() { return ingest(); },
     get features() { return features(); },

@@ -15,9 +15,15 @@ export function managementModules(app: () => App): RouteModule[] {
     { prefix: '/v1/rbac', load: async () => (await import('#tenancy/routes.ts')).rbacRoutes() },
     { prefix: '/v1/customers', load: async () => [...(await import('#customers/routes.ts')).customerRoutes(app().customers), ...(await import('#entitlements/summary-routes.ts')).customerEntitlementRoutes(app().entitlementSummaries)] },
     { prefix: '/v1/meters', load: async () => [...(await import('#metering/routes/meters.ts')).meterRoutes(app().meters), ...(await import('#metering/routes/meter-preview.ts')).meterPreviewRoutes(() => app().meterPreviews)] },
-    { prefix: '/v1/events', load: async () => [...(await import('#metering/routes/events.ts')).eventRoutes(app().events), ...(await import('#metering/routes/usage.ts')).usageRoutes(app().usage)] },
     { prefix: '/v1/events/analytics', load: async () => (await import('#analytics/routes/analytics.ts')).analyticsRoutes(app().analytics) },
     { prefix: '/v1/meter-usage', load: async () => [...(await import('#analytics/routes/meter-usage.ts')).meterUsageRoutes(app().analytics), ...(await import('#analytics/routes/analytics.ts')).detailedAnalyticsRoutes(app().analytics)] },
+    {
+      prefix: '/v1/events',
+      load: async () => [
+        ...(await import('#metering/routes/events.ts')).eventRoutes(app().events), ...(await import('#metering/routes/usage.ts')).usageRoutes(app().usage),
+        ...(await import('#metering/routes/dead-letters.ts')).deadLetterRoutes(app().deadLetters), ...(await import('#metering/routes/reprocess.ts')).reprocessRoutes(app().reprocess),
+      ],
+    },
     { prefix: '/v1/features', load: async () => (await import('#catalog/routes/feature.ts')).featureRoutes(app().features) },
     { prefix: '/v1/plans', load: async () => [...(await import('#catalog/routes/plan.ts')).planRoutes(app().plans), ...(await import('#entitlements/routes.ts')).planEntitlementRoutes(app().entitlements)] },
     { prefix: '/v1/prices', load: async () => (await import('#catalog/routes/price.ts')).priceRoutes(app().prices) },

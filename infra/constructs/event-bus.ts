@@ -6,6 +6,7 @@ import type { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { CfnCluster, CfnConfiguration, CfnTopic } from 'aws-cdk-lib/aws-msk';
 import { Construct } from 'constructs';
 import type { EnvironmentConfig } from '../config/schema.ts';
+import { READER_GROUPS } from './streams.ts';
 
 /** Newest line that the Kafka client is tested with; its protocol versions end before Kafka 4. */
 const KAFKA_VERSION = '3.9.x.kraft';
@@ -83,8 +84,22 @@ export class EventBus extends Construct {
     this.allow(grantee, ['kafka-cluster:AlterGroup', 'kafka-cluster:DescribeGroup'], groups.map((group) => this.arnOf('group', group)));
   }
 
+  /**
+   * Lets a role look into these topics without being a consumer of theirs: each look is the only member of a group of its own, whose name
+   * nobody knows before. Their cluster is named and not numbered, so that the template checks can be told which wildcard is meant.
+   */
+  grantLook(grantee: IGrantable, topics: readonly string[]): void {
+    this.allow(grantee, ['kafka-cluster:Connect', 'kafka-cluster:DescribeCluster'], [this.clusterArn]);
+    this.allow(grantee, ['kafka-cluster:DescribeTopic', 'kafka-cluster:ReadData'], topics.map((topic) => this.arnOf('topic', topic)));
+    this.allow(grantee, ['kafka-cluster:AlterGroup', 'kafka-cluster:DescribeGroup', 'kafka-cluster:DeleteGroup'], [this.readerGroupsArn]);
+  }
+
   private allow(grantee: IGrantable, actions: string[], resources: string[]): void {
     grantee.grantPrincipal.addToPrincipalPolicy(new PolicyStatement({ actions, resources }));
+  }
+
+  get readerGroupsArn(): string {
+    return Stack.of(this).formatArn({ service: 'kafka', resource: 'group', resourceName: `${this.clusterName}/*/${READER_GROUPS}*` });
   }
 
   /** arn:...:cluster/name/uuid becomes arn:...:topic/name/uuid/topic. */

@@ -29,7 +29,6 @@ export const ROOT_TENANT = 'tenant_root';
 /** What each process is told, and no process more than it needs. */
 export function settingsOf(process: ProcessName, props: SettingsProps): Settings {
   const parts = [common(props), postgres(process, props), clickhouse(process, props)];
-  // Without it an engine of Local Mode would stand in; who has no business there has no rights and no way either.
   if (process !== 'migrate') parts.push(kafka(props));
   if (process === 'relay' || process === 'worker') parts.push(temporal(props));
   if (isFunction(process)) parts.push(origin(props));

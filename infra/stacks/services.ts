@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { CfnOutput, CustomResource, Duration, FileSystem, RemovalPolicy } from 'aws-cdk-lib';
 import { Metric, Stats } from 'aws-cdk-lib/aws-cloudwatch';
-import { type IRole, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { type IRole, Policy, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { Function as LambdaFunction, IFunction } from 'aws-cdk-lib/aws-lambda';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
-import { acknowledge } from '../acknowledge.ts';
+import { acknowledge, anyOf } from '../acknowledge.ts';
 import { FixedRouteApi } from '../constructs/fixed-route-api.ts';
 import { gradually } from '../constructs/gradual-release.ts';
 import { ProductFunction, type ProductFunctionProps } from '../constructs/product-function.ts';
@@ -98,11 +98,17 @@ export class ServicesStack extends EnvironmentStack {
     for (const direct of [consumer, relay, worker, migrate]) postgres.grantTask(direct);
     bus.grantConsume(consumer, EVENT_TOPICS, CONSUMER_GROUPS);
     bus.grantProduce(consumer, ['events_post_processing', ...deadLettersOf(EVENT_TOPICS)]);
+    // Dead letters, and what is on its way. A policy of its own, so that nothing else is excused with it.
+    const look = new Policy(this, 'LookIntoTopics', { roles: management.role === undefined ? [] : [management.role] });
+    bus.grantLook(look, [...EVENT_TOPICS, ...deadLettersOf(EVENT_TOPICS)]);
+    acknowledge(look, 'A look into a topic is a group of its own, with a name that nobody knows before', anyOf(this, bus.readerGroupsArn));
+    // Reprocessing puts stored events on their way again.
+    bus.grantProduce(worker, ['events_post_processing']);
     bus.grantConsume(relay, ['system_events'], [AUDIT_GROUP]);
     bus.grantProduce(relay, ['system_events', ...deadLettersOf(['system_events']), ...EVENT_TOPICS]);
     overflow.grantConsumeMessages(relay);
     // Readiness asks for every topic.
-    for (const grantee of [management, consumer, relay]) bus.grantDescribe(grantee, ALL_TOPICS);
+    for (const grantee of [management, consumer, relay, worker]) bus.grantDescribe(grantee, ALL_TOPICS);
   }
 
   /** Secrets that others made are known by name; those that only we use are made here. */

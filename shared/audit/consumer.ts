@@ -1,8 +1,9 @@
 import type { Clock } from '#kernel/clock.ts';
-import type { EventLog, LogBatch, LogMessage, LogRecord, Subscription } from '#platform/event-log/event-log.ts';
+import { deadLetterOf } from '#platform/event-log/dead-letter.ts';
+import type { EventLog, LogBatch, LogRecord, Subscription } from '#platform/event-log/event-log.ts';
 import type { EventLogLogger } from '#platform/event-log/log.ts';
 import { fromLogRecord } from '#platform/event-log/system-event.ts';
-import { dlqOf, HEADERS, TOPICS } from '#platform/event-log/topics.ts';
+import { dlqOf, TOPICS } from '#platform/event-log/topics.ts';
 import type { AuditEntry } from './domain.ts';
 import type { AuditRepository } from './repository.ts';
 
@@ -42,26 +43,11 @@ function readBatch(batch: LogBatch, clock: Clock): { entries: AuditEntry[]; pois
     try {
       entries.push(fromLogRecord(message));
     } catch (error) {
-      poison.push(deadLetter(batch, message, error, clock));
+      const detail = error instanceof Error ? error.message : String(error);
+      poison.push(deadLetterOf(batch, { message, line: null, value: message.value, reason: 'unreadable_system_event', detail }, clock));
     }
   }
   return { entries, poison };
-}
-
-function deadLetter(batch: LogBatch, message: LogMessage, error: unknown, clock: Clock): LogRecord {
-  return {
-    key: message.key,
-    value: message.value,
-    headers: {
-      ...message.headers,
-      [HEADERS.errorReason]: 'unreadable_system_event',
-      [HEADERS.errorMessage]: (error instanceof Error ? error.message : String(error)).slice(0, 1000),
-      [HEADERS.originTopic]: batch.topic,
-      [HEADERS.originPartition]: String(batch.partition),
-      [HEADERS.originOffset]: String(message.offset),
-      [HEADERS.failedAt]: clock.now().toISO() ?? '',
-    },
-  };
 }
 
 /** Names the content of a batch: topic, partition, first and last offset. */

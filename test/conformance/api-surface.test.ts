@@ -20,7 +20,10 @@ function key(method: string, path: string): string {
 }
 
 /** Operations that go beyond the compatible surface. */
-const OURS = new Set(['GET /health/ready', 'GET /v1/tenants/{id}/ingest', 'PUT /v1/tenants/{id}/ingest', 'POST /v1/meters/preview']);
+const OURS = new Set([
+  'GET /health/ready', 'GET /v1/tenants/{id}/ingest', 'PUT /v1/tenants/{id}/ingest', 'POST /v1/meters/preview', 'GET /v1/events/dead-letters', 'GET /v1/events/dead-letters/{id}', 'POST /v1/events/dead-letters/redrive',
+  'POST /v1/events/reprocess', 'GET /v1/events/reprocess/{workflow_id}',
+]);
 
 describe('the route tables', () => {
   test('name every operation and every path once', () => {

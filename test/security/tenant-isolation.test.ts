@@ -34,6 +34,8 @@ const idOf = (route: Route): string => {
   if (route.path.includes('{external_id}')) return world.externalCustomerId;
   if (route.path.startsWith('/v1/prices/lookup')) return world.priceLookupKey;
   if (route.path.startsWith('/v1/customers/lookup')) return world.externalCustomerId;
+  if (route.path.startsWith('/v1/events/dead-letters')) return world.deadLetterId;
+  if (route.path.startsWith('/v1/events/reprocess')) return world.reprocessId;
   const ids: Record<string, string> = {
     tenants: api.ctx.tenantId, environments: world.environmentId, secrets: world.secretId, customers: world.customerId, features: world.featureId, meters: world.meterId,
     plans: world.planId, prices: world.priceId, entitlements: world.entitlementId, subscriptions: world.subscriptionId, invoices: world.invoiceId, events: world.eventId,

@@ -49,13 +49,13 @@ export async function startTestApi({ clock = systemClock, clickhouse = false, en
   const [management, ingest] = [createManagementHandler(app), createIngestHandler(app)];
   let topics: Promise<void> | undefined;
   /** The log has its topics once something is sent to it: few tests do. */
-  const ingestWithTopics: typeof ingest = async (event) => {
+  const withTopics = (handler: typeof ingest): typeof ingest => async (event) => {
     await (topics ??= ensureTopics(app));
-    return ingest(event);
+    return handler(event);
   };
 
   const send: TestApi['send'] = async (method, path, body, headers) => {
-    const handler = isIngest(method, path.split('?', 1)[0] ?? '') ? ingestWithTopics : management;
+    const handler = isIngest(method, path.split('?', 1)[0] ?? '') ? withTopics(ingest) : path.startsWith('/v1/events/dead-letters') ? withTopics(management) : management;
     const result = await handler(toGatewayEvent(method, path, body, headers));
     const text = result.body ?? '';
     return { status: result.statusCode, text, headers: result.headers, body: parse(text) };

@@ -2,12 +2,13 @@ import { DateTime } from 'luxon';
 import { createEventStore } from '#metering/repository/event-store.ts';
 import type { Route } from '#platform/http/route.ts';
 import type { TestApi } from './api.ts';
+import { deadLetter, ensureTopics } from './events.ts';
 
 /** One of everything, and bodies that name it. */
 export interface World {
   readonly customerId: string; readonly externalCustomerId: string; readonly featureId: string; readonly meterId: string; readonly planId: string; readonly priceId: string; readonly priceLookupKey: string;
   readonly entitlementId: string; readonly subscriptionId: string; readonly invoiceId: string; readonly secretId: string; readonly environmentId: string;
-  readonly eventId: string; readonly eventName: string;
+  readonly eventId: string; readonly eventName: string; readonly deadLetterId: string; readonly reprocessId: string;
   /** A body that would be accepted from the owner. */
   bodyFor(route: Route): unknown;
   /** Requests of which only the ids inside the body are foreign. */
@@ -48,9 +49,15 @@ export async function seedEverything(api: TestApi): Promise<World> {
   }], 'world:1');
 
   const meterUsage = { external_customer_id: externalCustomerId, start_time: '2026-01-01T00:00:00Z', end_time: '2027-01-01T00:00:00Z', aggregation_type: 'COUNT' };
+  await ensureTopics(api.app);
+  await (await api.app.eventLog).append('events.dlq', [deadLetter(api.ctx, '{"id":"owner-dead-event"}', 'invalid_event')]);
+  const deadLetterId: string = (await api.request('GET', '/v1/events/dead-letters')).body.items[0].id;
+
+  const { workflow_id: reprocessId } = await make('/v1/events/reprocess', { start_date: '2026-01-01T00:00:00Z' });
+
   const ids = {
     customerId: customer.id, externalCustomerId, featureId: feature.id, meterId, planId: plan.id, priceId: fee.id, priceLookupKey: 'owner-fee', entitlementId: entitlement.id,
-    subscriptionId: subscribed.id, invoiceId: invoices.items[0]?.id, secretId: secret.secret.id, environmentId: environment.id, eventId, eventName,
+    subscriptionId: subscribed.id, invoiceId: invoices.items[0]?.id, secretId: secret.secret.id, environmentId: environment.id, eventId, eventName, deadLetterId, reprocessId,
   };
   const bodies: Readonly<Record<string, unknown>> = {
     updateCustomerById: { name: 'Taken' }, updateEnvironment: { name: 'Taken' }, updateFeature: { name: 'Taken' }, updateMeter: { filters: [{ key: 'model', values: ['x'] }] },
@@ -75,9 +82,10 @@ export async function seedEverything(api: TestApi): Promise<World> {
       ['POST', '/v1/subscriptions', { ...subscription(ids.customerId, ids.planId), line_item_commitments: { [ids.priceId]: { commitment_amount: 1 } } }],
       ['POST', '/v1/meters/preview', { meter_id: meterId, external_customer_id: externalCustomerId }],
       ['GET', `/v1/events/lookup?id=${eventId}`, undefined],
+      ['POST', '/v1/events/dead-letters/redrive', { ids: [deadLetterId] }],
     ],
     secretsOfOwner: (exceptTenantLevel) => [
-      ids.customerId, ids.featureId, meterId, ids.planId, ids.priceId, ids.entitlementId, ids.subscriptionId, ids.invoiceId, ids.secretId, eventId, ...(exceptTenantLevel ? [] : [ids.environmentId]),
+      ids.customerId, ids.featureId, meterId, ids.planId, ids.priceId, ids.entitlementId, ids.subscriptionId, ids.invoiceId, ids.secretId, eventId, deadLetterId, reprocessId, 'owner-dead-event', ...(exceptTenantLevel ? [] : [ids.environmentId]),
     ],
   };
 }

@@ -1,5 +1,6 @@
 import { DateTime } from 'luxon';
 import * as z from 'zod';
+import type { FailedRecord } from '#platform/event-log/dead-letter.ts';
 import type { LogBatch, LogMessage } from '#platform/event-log/event-log.ts';
 import { CONTENT, HEADERS } from '#platform/event-log/topics.ts';
 import { EARLIEST_TIMESTAMP, type LoggedEvent } from '../domain/event.ts';
@@ -9,7 +10,7 @@ import { packedLines } from './pack.ts';
 export type PoisonReason = 'missing_tenant' | 'missing_environment' | 'unknown_content' | 'empty' | 'bad_json' | 'invalid_event';
 
 /** What goes to the dead letters. `line` is null when the whole message is unusable; `value` are the bytes that it stood for. */
-export interface Poison { readonly message: LogMessage; readonly line: number | null; readonly value: Buffer; readonly reason: PoisonReason; readonly detail: string }
+export interface Poison extends FailedRecord { readonly reason: PoisonReason }
 
 /** The last instant that ClickHouse's DateTime64 holds. */
 const LATEST_TIMESTAMP = 10_413_791_999_999;

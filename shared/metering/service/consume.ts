@@ -1,14 +1,15 @@
 import type { Clock } from '#kernel/clock.ts';
 import type { ClickHouse } from '#platform/clickhouse/client.ts';
-import type { EventLog, LogBatch, LogRecord } from '#platform/event-log/event-log.ts';
-import { dlqOf, HEADERS, TOPICS, type TopicName } from '#platform/event-log/topics.ts';
+import { deadLetterOf } from '#platform/event-log/dead-letter.ts';
+import type { EventLog, LogBatch } from '#platform/event-log/event-log.ts';
+import { dlqOf, TOPICS, type TopicName } from '#platform/event-log/topics.ts';
 import { type Metrics, silentMetrics } from '#platform/observability/metrics.ts';
 import { decide, type Decision } from '../domain/decide.ts';
 import type { LoggedEvent } from '../domain/event.ts';
 import { createEventStore } from '../repository/event-store.ts';
 import { identityKey } from '../repository/identity.ts';
 import { createEventRegistry } from '../repository/registry.ts';
-import { type Poison, unpackBatch } from '../repository/unpack.ts';
+import { unpackBatch } from '../repository/unpack.ts';
 import { stageSummaries } from './post-processing.ts';
 
 /** Fills in internal customer ids where they are known. */
@@ -72,32 +73,13 @@ export function createEventConsumer({ clickhouse, eventLog, enrich, clock, metri
       await registry.recordDuplicates(duplicates, token);
       tell(counting, poison.length, performance.now() - started);
       await batch.heartbeat();
-      if (poison.length > 0) await eventLog.append(dlqOf(batch.topic as TopicName), poison.map((item) => deadLetter(batch, item, clock)));
+      if (poison.length > 0) await eventLog.append(dlqOf(batch.topic as TopicName), poison.map((item) => deadLetterOf(batch, item, clock)));
       const summaries = stageSummaries(batch, counting);
       if (summaries.length > 0) await eventLog.append(TOPICS.eventsPostProcessing, summaries);
       return { stored: counting.length, duplicates: duplicates.length, rejected: poison.length };
     },
   };
 }
-
-/** A dead letter keeps the bytes and headers of what failed, with the reason and the place it stood at, so that it can be driven again. */
-function deadLetter(batch: LogBatch, { message, line, value, reason, detail }: Poison, clock: Clock): LogRecord {
-  return {
-    key: message.key,
-    value,
-    headers: {
-      ...message.headers,
-      [HEADERS.errorReason]: reason,
-      [HEADERS.errorMessage]: detail,
-      [HEADERS.originTopic]: batch.topic,
-      [HEADERS.originPartition]: String(batch.partition),
-      [HEADERS.originOffset]: message.offset.toString(),
-      ...(line === null ? {} : { [HEADERS.originLine]: String(line) }),
-      [HEADERS.failedAt]: clock.now().toISO() ?? '',
-    },
-  };
-}
-
 
 /** Runs tasks one after the other, whatever becomes of the ones before. */
 function serialised(): <T>(task: () => Promise<T>) => Promise<T> {

@@ -60,6 +60,28 @@ export interface PartitionLag {
   readonly committed: bigint;
 }
 
+/** First offset of a partition that is still kept, and the one that its next record gets. */
+export interface PartitionOffsets {
+  readonly partition: number;
+  readonly earliest: bigint;
+  readonly end: bigint;
+}
+
+export interface ReadOptions {
+  /** Which partitions, and from where. */
+  readonly from: readonly { readonly partition: number; readonly offset: bigint }[];
+  /** Most messages of each partition. */
+  readonly limit: number;
+  /** Most bytes of values of each partition, default 1 MiB; a single larger record still comes, alone. */
+  readonly maxBytes?: number;
+}
+
+/** Consecutive messages of one partition in offset order. Empty when there are none from the offset on; fewer than the limit do not mean that. */
+export interface LogSlice {
+  readonly partition: number;
+  readonly messages: readonly LogMessage[];
+}
+
 /**
  * A partitioned, durable log with consumer groups: Kafka's model, as far as this product uses it. Delivery is at least
  * once and in order per partition; a new group starts at the oldest message. Both adapters pass `test/contract/event-log.test.ts`.
@@ -78,6 +100,13 @@ export interface EventLog {
   subscribe(options: SubscribeOptions): Promise<Subscription>;
   /** Per partition: end of the log and what the group has committed. */
   lag(group: string, topic: string): Promise<readonly PartitionLag[]>;
+  /** What each partition holds, in their order. */
+  offsets(topic: string): Promise<readonly PartitionOffsets[]>;
+  /**
+   * Looks at what is in the log when it is called, without a consumer group and without waiting for more: one slice per
+   * partition asked for. From an offset that is no longer kept on, it begins at the earliest one.
+   */
+  read(topic: string, options: ReadOptions): Promise<readonly LogSlice[]>;
   /** Stops the subscriptions that are still running and releases the connections. */
   close(): Promise<void>;
 }

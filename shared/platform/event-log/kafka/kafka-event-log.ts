@@ -3,6 +3,7 @@ import type { EventLog } from '../event-log.ts';
 import { createPartitionCounts } from '../partition-counts.ts';
 import { createAppender } from './appender.ts';
 import { createKafkaClient, type KafkaClientOptions } from './client.ts';
+import { createReader } from './reader.ts';
 import { KafkaSubscription } from './subscription.ts';
 import { createTopicsAdmin } from './topics-admin.ts';
 
@@ -26,6 +27,7 @@ export function createKafkaEventLog({ appendTimeoutMs = 12_000, sessionTimeoutMs
   // Requests have a deadline, and the overflow takes what Kafka does not.
   const appender = createAppender(createKafkaClient({ ...options, impatient: true }), appendTimeoutMs);
   const topics = createTopicsAdmin(kafka, options.replication_factor);
+  const reader = createReader(kafka, topics, logger);
   const counts = createPartitionCounts((names) => answered(topics.partitionCounts(names)), COUNTS_TTL_MS);
   const subscriptions = new Set<KafkaSubscription>();
 
@@ -60,6 +62,16 @@ export function createKafkaEventLog({ appendTimeoutMs = 12_000, sessionTimeoutMs
     },
 
     lag: (group, topic) => answered(topics.lag(group, topic)),
+
+    async offsets(topic) {
+      await counts.of(topic);
+      return answered(topics.offsets(topic));
+    },
+
+    async read(topic, readOptions) {
+      await counts.of(topic);
+      return answered(reader.read(topic, readOptions));
+    },
 
     async close() {
       await Promise.all([...subscriptions].map((subscription) => subscription.stop()));

@@ -1,8 +1,8 @@
-import type { Consumer, EachBatchPayload, IHeaders, Kafka, KafkaMessage } from 'kafkajs';
-import { DateTime } from 'luxon';
+import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs';
 import { backoffMs } from '../backoff.ts';
-import type { LogMessage, SubscribeOptions, Subscription } from '../event-log.ts';
+import type { SubscribeOptions, Subscription } from '../event-log.ts';
 import type { EventLogLogger } from '../log.ts';
+import { toLogMessage } from './message.ts';
 
 export interface KafkaSubscriptionDependencies {
   readonly kafka: Kafka;
@@ -170,18 +170,4 @@ export class KafkaSubscription implements Subscription {
       },
     };
   }
-}
-
-function toLogMessage({ offset, key, value, headers = {}, timestamp }: KafkaMessage): LogMessage {
-  return {
-    offset: BigInt(offset),
-    key: key?.toString('utf8') ?? '',
-    value: value ?? Buffer.alloc(0),
-    headers: textHeaders(headers),
-    timestamp: DateTime.fromMillis(Number(timestamp), { zone: 'utc' }),
-  };
-}
-
-function textHeaders(headers: IHeaders): Record<string, string> {
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(Array.isArray(value) ? value[0] : value ?? '')]));
 }

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { Admin, Kafka } from 'kafkajs';
-import type { PartitionLag, TopicSpec } from '../event-log.ts';
+import type { PartitionLag, PartitionOffsets, TopicSpec } from '../event-log.ts';
 
 /** Room for the largest pack and for a single event at the request's size limit; MSK serverless allows no more. */
 const MAX_MESSAGE_BYTES = 8 * 1024 * 1024;
@@ -51,6 +51,11 @@ export function createTopicsAdmin(kafka: Kafka, replicationFactor: number) {
     }),
 
     partitionCounts: (names: readonly string[]): Promise<Map<string, number>> => withAdmin((admin) => partitionCounts(admin, names)),
+
+    offsets: (topic: string): Promise<PartitionOffsets[]> => withAdmin(async (admin) =>
+      (await admin.fetchTopicOffsets(topic)).map(({ partition, low, high }) => ({ partition, earliest: BigInt(low), end: BigInt(high) })).sort((a, b) => a.partition - b.partition)),
+
+    deleteGroup: (group: string): Promise<void> => withAdmin(async (admin) => { await admin.deleteGroups([group]); }),
 
     lag: (group: string, topic: string): Promise<PartitionLag[]> => withAdmin(async (admin) => {
       const [ends, [offsets]] = await Promise.all([admin.fetchTopicOffsets(topic), admin.fetchOffsets({ groupId: group, topics: [topic] })]);

@@ -75,6 +75,16 @@ export function createPostgresEventLog({ pool, logger = silentLogger, leaseMs = 
 
     lag: (group, topic) => answered(store.lag(group, topic)),
 
+    async offsets(topic) {
+      await counts.of(topic);
+      return answered(store.offsets(topic));
+    },
+
+    async read(topic, { from, ...bounds }) {
+      await counts.of(topic);
+      return answered(Promise.all(from.map(async ({ partition, offset }) => ({ partition, messages: await store.readFrom(topic, partition, offset, bounds) }))));
+    },
+
     async close() {
       await Promise.all([...subscriptions].map((subscription) => subscription.stop()));
       subscriptions.clear();

@@ -1,7 +1,8 @@
 import { DateTime } from 'luxon';
 import type pg from 'pg';
+import { bounded, READ_MAX_BYTES } from '../bounded.ts';
 import { inChunks } from '../chunks.ts';
-import type { LogMessage, LogRecord, PartitionLag, TopicSpec } from '../event-log.ts';
+import type { LogMessage, LogRecord, PartitionLag, PartitionOffsets, ReadOptions, TopicSpec } from '../event-log.ts';
 import { batchParts, decodeBatch, framedSize } from '../framing.ts';
 
 /** One stored batch without its payload. */
@@ -19,7 +20,7 @@ const PEEK_ROWS = 500;
 
 /** The statements on `event_log.*`. Numbers are cast to text, so that no type parser set elsewhere changes them. */
 export function createStore(pool: pg.Pool) {
-  return {
+  const store = {
     async ensureTopics(specs: readonly TopicSpec[]): Promise<void> {
       for (const { name, partitions, retentionHours } of specs) {
         await pool.query(
@@ -74,6 +75,29 @@ export function createStore(pool: pg.Pool) {
       });
     },
 
+    /** Messages from any offset on, which may lie within a stored batch. */
+    async readFrom(topic: string, partition: number, from: bigint, bounds: Pick<ReadOptions, 'limit' | 'maxBytes'>): Promise<LogMessage[]> {
+      const { limit, maxBytes = READ_MAX_BYTES } = bounds;
+      const { rows: [containing] } = await pool.query<{ base: string | null }>(
+        'select max(base_offset)::text as base from event_log.batches where topic = $1 and partition = $2 and base_offset <= $3', [topic, partition, String(from)]);
+      const messages: LogMessage[] = [];
+      const stored = await store.peek(topic, partition, BigInt(containing?.base ?? from));
+      for (let next = 0; next < stored.length && messages.length < limit;) {
+        // As many batches at a time as the bounds are likely to take.
+        const first = stored[next] as StoredBatch;
+        let [records, bytes] = [0, 0];
+        let last = first;
+        for (; next < stored.length && records < limit && bytes < maxBytes; next += 1) {
+          last = stored[next] as StoredBatch;
+          records += last.count;
+          bytes += last.bytes;
+        }
+        messages.push(...(await store.read(topic, partition, first.baseOffset, last.baseOffset)).filter(({ offset }) => offset >= from));
+        if (messages.length > 0) break;
+      }
+      return bounded(messages, bounds);
+    },
+
     /** Moves the group's offset. False when the partition is no longer the member's in that epoch: nothing was changed. */
     async commit(group: string, member: string, { topic, partition, epoch }: Claim, offset: bigint): Promise<boolean> {
       const { rowCount } = await pool.query(
@@ -92,6 +116,14 @@ export function createStore(pool: pg.Pool) {
       return rows.map(({ partition, end, committed }) => ({ partition: Number(partition), end: BigInt(end), committed: BigInt(committed) }));
     },
 
+    async offsets(topic: string): Promise<PartitionOffsets[]> {
+      const { rows } = await pool.query<{ partition: string; earliest: string; end: string }>(
+        `select p.partition::text as partition, p.next_offset::text as "end",
+           coalesce((select min(b.base_offset) from event_log.batches b where b.topic = p.topic and b.partition = p.partition), p.next_offset)::text as earliest
+         from event_log.partitions p where p.topic = $1 order by p.partition`, [topic]);
+      return rows.map(({ partition, earliest, end }) => ({ partition: Number(partition), earliest: BigInt(earliest), end: BigInt(end) }));
+    },
+
     /** Deletes what is older than its topic keeps; the number of batches deleted. */
     async removeExpired(): Promise<number> {
       const { rowCount } = await pool.query(
@@ -100,6 +132,7 @@ export function createStore(pool: pg.Pool) {
       return rowCount ?? 0;
     },
   };
+  return store;
 }
 
 export type Store = ReturnType<typeof createStore>;
