@@ -1,11 +1,13 @@
 import { Fn, Stack } from 'aws-cdk-lib';
 import { type ISecurityGroup, type IVpc, SubnetType } from 'aws-cdk-lib/aws-ec2';
-import { type IGrantable, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { type IGrantable, type IRole, Policy, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { CfnCluster, CfnConfiguration, CfnTopic } from 'aws-cdk-lib/aws-msk';
 import { Construct } from 'constructs';
+import { acknowledge } from '../acknowledge.ts';
 import type { EnvironmentConfig } from '../config/schema.ts';
+import { READER_GROUPS } from './streams.ts';
 
 /** Newest line that the Kafka client is tested with; its protocol versions end before Kafka 4. */
 const KAFKA_VERSION = '3.9.x.kraft';
@@ -81,6 +83,16 @@ export class EventBus extends Construct {
     this.allow(grantee, ['kafka-cluster:Connect', 'kafka-cluster:DescribeCluster'], [this.clusterArn]);
     this.allow(grantee, ['kafka-cluster:DescribeTopic', 'kafka-cluster:ReadData'], topics.map((topic) => this.arnOf('topic', topic)));
     this.allow(grantee, ['kafka-cluster:AlterGroup', 'kafka-cluster:DescribeGroup'], groups.map((group) => this.arnOf('group', group)));
+  }
+
+  /** Lets a role look into these topics without consuming them: each look is a group with a name of its own, so the groups are named by how they begin. */
+  grantRead(role: IRole, topics: readonly string[]): void {
+    this.allow(role, ['kafka-cluster:DescribeTopic', 'kafka-cluster:ReadData'], topics.map((topic) => this.arnOf('topic', topic)));
+    const { region } = Stack.of(this);
+    // The cluster by its name: the finding below has to be spelled out, which the id of the cluster cannot be before it exists.
+    const groups = Stack.of(this).formatArn({ service: 'kafka', resource: 'group', resourceName: `${this.clusterName}/*/${READER_GROUPS}` });
+    const policy = new Policy(role, 'ReaderGroups', { roles: [role], statements: [new PolicyStatement({ actions: ['kafka-cluster:AlterGroup', 'kafka-cluster:DescribeGroup', 'kafka-cluster:DeleteGroup'], resources: [groups] })] });
+    acknowledge(policy, 'Every look into a topic is a group of its own', `AwsSolutions-IAM5[Resource::arn:aws:kafka:${region}:<AWS::AccountId>:group/${this.clusterName}/*/${READER_GROUPS}]`);
   }
 
   private allow(grantee: IGrantable, actions: string[], resources: string[]): void {

@@ -6,6 +6,9 @@ export const TOPICS = [...EVENT_TOPICS, 'events_post_processing', 'system_events
 export const CONSUMER_GROUPS = EVENT_TOPICS.map((topic) => `event-store-${topic}`);
 export const AUDIT_GROUP = 'audit';
 
+/** Who looks into a topic without consuming it does so as a group of its own; their names begin with this. */
+export const READER_GROUPS = 'flexprice-reader-*';
+
 /** The dead-letter streams of topics. */
 export function deadLettersOf(topics: readonly string[]): string[] {
   return topics.map((topic) => `${topic}.dlq`);

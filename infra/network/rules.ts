@@ -24,8 +24,8 @@ export function pairs({ postgres, temporal, interfaceEndpoints }: EnvironmentCon
   const selfHosted = temporal.kind === 'self-hosted';
   const running: readonly Role[] = [...functions, ...tasks, 'migrate', ...(selfHosted ? ['temporal'] as const : [])];
   return [
-    // Jobs work on rows and usage alone; what they change goes on from the outbox.
-    ...([...functions, 'consumer', 'relay'] as const).map((from): Pair => ({ from, to: 'kafka', port: KAFKA_PORT })),
+    // Jobs change rows, which go on from the outbox; what they stage for post-processing are summaries, which go straight into the log.
+    ...([...functions, ...tasks] as const).map((from): Pair => ({ from, to: 'kafka', port: KAFKA_PORT })),
     ...functions.map((from): Pair => ({ from, to: postgres.proxy ? 'proxy' : 'postgres', port: POSTGRES_PORT })),
     ...[...tasks, 'migrate' as const].map((from): Pair => ({ from, to: 'postgres', port: POSTGRES_PORT })),
     ...(postgres.proxy ? [{ from: 'proxy', to: 'postgres', port: POSTGRES_PORT } as const] : []),

@@ -101,6 +101,9 @@ export class ServicesStack extends EnvironmentStack {
     bus.grantConsume(relay, ['system_events'], [AUDIT_GROUP]);
     bus.grantProduce(relay, ['system_events', ...deadLettersOf(['system_events']), ...EVENT_TOPICS]);
     overflow.grantConsumeMessages(relay);
+    // Tenants look at their dead letters and drive them again; jobs stage stored events for post-processing once more.
+    bus.grantRead(management.role as IRole, deadLettersOf(EVENT_TOPICS));
+    bus.grantProduce(worker, ['events_post_processing']);
     // Readiness asks for every topic.
     for (const grantee of [management, consumer, relay]) bus.grantDescribe(grantee, ALL_TOPICS);
   }

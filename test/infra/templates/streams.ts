@@ -1,9 +1,10 @@
 import { expect, test } from 'vitest';
 import { loadConfig } from '#platform/config/load.ts';
+import { READER_GROUP_PREFIX } from '#platform/event-log/kafka/reader.ts';
 import { dlqOf, TOPICS, topicSpecs } from '#platform/event-log/topics.ts';
 import { EVENT_CONSUMER_GROUP } from '#workers/consumer/run.ts';
 import { environmentConfig } from '../../../infra/config/environments.ts';
-import { ALL_TOPICS, CONSUMER_GROUPS, EVENT_TOPICS } from '../../../infra/constructs/streams.ts';
+import { ALL_TOPICS, CONSUMER_GROUPS, EVENT_TOPICS, READER_GROUPS } from '../../../infra/constructs/streams.ts';
 import type { Synthesised } from '../synthesised.ts';
 
 interface Statement { readonly Action: string | readonly string[]; readonly Resource: unknown }
@@ -28,10 +29,12 @@ export function streamTests(env: string, of: () => Synthesised): void {
     const kafka = of().properties('AWS::IAM::Policy', 'services').flatMap(({ PolicyDocument }) => (PolicyDocument as { Statement: Statement[] }).Statement)
       .filter(({ Action }) => [Action].flat().some((action) => action.startsWith('kafka-cluster:')));
     expect(kafka.length).toBeGreaterThan(8);
-    for (const { Resource } of kafka) expect(JSON.stringify(Resource)).not.toContain('*');
-    // Nobody who only accepts events can read them.
+    expect(READER_GROUPS).toBe(`${READER_GROUP_PREFIX}*`);
+    for (const { Resource } of kafka) expect(JSON.stringify(Resource).replaceAll(`*/${READER_GROUPS}`, '')).not.toContain('*');
+    // Nobody who only accepts events can read them: the two that consume, and management, which shows dead letters and nothing else.
     const reading = kafka.filter(({ Action }) => [Action].flat().includes('kafka-cluster:ReadData'));
-    expect(reading).toHaveLength(2);
+    expect(reading).toHaveLength(3);
+    expect(reading.filter(({ Resource }) => /\.dlq/.test(JSON.stringify(Resource)))).toHaveLength(1);
   });
 
   test('the cluster speaks TLS with IAM only, encrypted with our key, in the size of the environment', () => {
