@@ -71,7 +71,7 @@ export async function runImport(options: ImportOptions, { signal, say, showProgr
   const { accepted, rejected, bytes, lines } = progress.state;
   const finished = bytes >= total || !signal?.aborted;
   say([
-    `${finished ? 'Imported' : 'Stopped behind line'} ${finished ? `${lines} lines` : lines} of ${file}: ${accepted} events accepted, ${rejected} lines refused.`,
+    `${finished ? 'Imported' : 'Stopped behind line'} ${finished ? counted(lines, 'line') : lines} of ${file}: ${counted(accepted, 'event')} accepted, ${counted(rejected, 'line')} refused.`,
     ...(rejected > 0 ? [`The refused lines and why: ${rejectsFileOf(file)}`] : []),
     ...(finished ? [] : ['The same command goes on.']),
     `State: ${stateFileOf(file)}`,
@@ -97,4 +97,8 @@ export async function runImport(options: ImportOptions, { signal, say, showProgr
     }
     if (batch !== undefined) yield batch;
   }
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
