@@ -4,9 +4,10 @@ import { createApp } from '#app';
 import { DomainError } from '#kernel/errors.ts';
 import { runningLocalMode } from '#local/running.ts';
 import { loadRuntimeConfig } from '#platform/config/runtime.ts';
-import { type DlqCommand, DLQ_USAGE, parseDlqArguments, UsageError } from './dlq/arguments.ts';
+import { type DlqCommand, DLQ_USAGE, parseDlqArguments } from './dlq/arguments.ts';
 import { printLetter, printLetters } from './dlq/print.ts';
 import { redrive } from './dlq/redrive.ts';
+import { UsageError } from './usage-error.ts';
 
 const say = (text: string): void => { process.stdout.write(`${text}\n`); };
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { parseDlqArguments, UsageError } from './arguments.ts';
+import { UsageError } from '../usage-error.ts';
+import { parseDlqArguments } from './arguments.ts';
 
 test.each([
   [[], 'Say what to do'], [['drop'], 'no command "drop"'], [['list', '--limit', '0'], '--limit'], [['list', '--limit', 'x'], '--limit'], [['list', '--topic', 'nowhere'], 'no topic "nowhere"'],

@@ -1,9 +1,7 @@
 import { parseArgs } from 'node:util';
 import { DLQ_TOPICS, parseLetterId } from '#platform/event-log/dead-letter.ts';
 import type { DlqName } from '#platform/event-log/topics.ts';
-
-/** The command line cannot be understood. */
-export class UsageError extends Error {}
+import { UsageError } from '../usage-error.ts';
 
 interface Selection { readonly topics: readonly DlqName[]; readonly tenantId?: string; readonly reason: string | null }
 export type ListCommand = Selection & { readonly action: 'list'; readonly limit: number; readonly status: 'open' | 'redriven' | 'all' };
