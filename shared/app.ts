@@ -8,6 +8,7 @@ import { subscriptionUsage, type SubscriptionUsageRequest } from '#billing/servi
 import { type CustomerService, createCustomerService } from '#customers/service.ts';
 import { createEntitlementService, isFeatureInUse } from '#entitlements/service.ts';
 import { createEntitlementSummaryService } from '#entitlements/summary-service.ts';
+import { createUsageSummaryService } from '#entitlements/usage-summary-service.ts';
 import { type Clock, systemClock } from '#kernel/clock.ts';
 import type { RequestContext } from '#kernel/context.ts';
 import { createEventService } from '#metering/service/events.ts';
@@ -70,6 +71,7 @@ export function createApp(config: Config, { clock = systemClock, logger, metrics
   const entitlementSummaries = lazy(() => createEntitlementSummaryService({
     database: database(), clock, customers: customers(), subscriptions: subscriptions(), plans: plans(), features: features(),
   }));
+  const usageSummaries = lazy(() => createUsageSummaryService({ clock, summaries: entitlementSummaries(), readUsage: (ctx, requests) => usage().meterUsages(ctx, requests) }));
   const billing = lazy((): BillingDependencies => ({
     database: database(), clock, customers: customers(), subscriptions: subscriptions(), prices: prices(), meters: meters(),
     featuresOfMeters: (ctx, meterIds) => features().ofMeters(ctx, meterIds),
@@ -98,6 +100,7 @@ export function createApp(config: Config, { clock = systemClock, logger, metrics
     get plans() { return plans(); },
     get entitlements() { return entitlements(); },
     get entitlementSummaries() { return entitlementSummaries(); },
+    get usageSummaries() { return usageSummaries(); },
     get subscriptions() { return subscriptions(); },
     get invoices() { return invoices(); },
     get billingActivities() { return billingActivities(); },

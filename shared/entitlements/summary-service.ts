@@ -1,5 +1,6 @@
 import type { FeatureService, FeatureView } from '#catalog/service/feature.ts';
 import type { PlanService } from '#catalog/service/plan.ts';
+import type { Customer } from '#customers/domain.ts';
 import type { CustomerService } from '#customers/service.ts';
 import type { Clock } from '#kernel/clock.ts';
 import type { RequestContext } from '#kernel/context.ts';
@@ -8,7 +9,8 @@ import type { Database } from '#platform/postgres/database.ts';
 import { currentPeriod } from '#subscriptions/domain/periods.ts';
 import type { Subscription } from '#subscriptions/domain/subscription.ts';
 import type { SubscriptionService } from '#subscriptions/service/subscription.ts';
-import { type AggregatedEntitlement, countsIn, type Entitlement, mergeEntitlements } from './domain.ts';
+import { countsIn, type Entitlement } from './domain/entitlement.ts';
+import { type AggregatedEntitlement, mergeEntitlements } from './domain/merge.ts';
 import { entitlementRepository } from './repository.ts';
 
 export interface EntitlementSummaryDependencies {
@@ -24,6 +26,11 @@ export type EntitlementSummaryService = ReturnType<typeof createEntitlementSumma
 /** An entitlement with the subscription that it comes through. */
 export interface EntitlementSource extends Entitlement { readonly subscriptionId: string; readonly entityName: string }
 export interface FeatureSummary { readonly feature: FeatureView; readonly entitlement: AggregatedEntitlement<EntitlementSource> }
+
+/** How a caller names a customer. */
+export type CustomerReference = { readonly id: string } | { readonly externalId: string };
+/** All that a customer's running subscriptions give, with those subscriptions, oldest first. */
+export interface CustomerRights { readonly customer: Customer; readonly subscriptions: readonly Subscription[]; readonly summaries: readonly FeatureSummary[] }
 
 const MAX_PAGE = 1000;
 const RUNNING = ['active', 'trialing'] as const;
@@ -60,33 +67,28 @@ export function createEntitlementSummaryService({ database, clock, customers, su
     });
   };
 
-  const runningOf = async (ctx: RequestContext, customerId: string): Promise<Subscription[]> => {
+  const runningOf = async (ctx: RequestContext, customerId: string, subscriptionIds: readonly string[] | null): Promise<Subscription[]> => {
     const found: Subscription[] = [];
     for (let offset = 0, total = 1; offset < total; offset += MAX_PAGE) {
       const options: ListOptions = { limit: MAX_PAGE, offset, status: null, sort: [{ field: 'created_at', direction: 'asc' }], startTime: null, endTime: null, filters: [] };
-      const page = await subscriptions.list(ctx, { customerIds: [customerId], subscriptionStatus: RUNNING, activeAt: clock.now() }, options, NOTHING_EXPANDED);
+      const page = await subscriptions.list(ctx, { customerIds: [customerId], subscriptionIds, subscriptionStatus: RUNNING, activeAt: clock.now() }, options, NOTHING_EXPANDED);
       found.push(...page.items.map((view) => view.subscription));
       total = page.total;
     }
     return found;
   };
 
-  const ofCustomer = (ctx: RequestContext, customerId: string): Promise<{ customerId: string; summaries: FeatureSummary[] }> =>
+  /** Rights of a customer, of these subscriptions only unless null. Throws NotFound for an unknown customer. */
+  const rightsOf = (ctx: RequestContext, reference: CustomerReference, subscriptionIds: readonly string[] | null = null): Promise<CustomerRights> =>
     database.withTenant(ctx, async (tx) => {
       const inside = { ...ctx, transaction: tx };
-      const customer = await customers.get(inside, customerId);
-      return { customerId: customer.id, summaries: await summarise(inside, await runningOf(inside, customer.id), null) };
+      const customer = await ('id' in reference ? customers.get(inside, reference.id) : customers.getByExternalId(inside, reference.externalId));
+      const running = await runningOf(inside, customer.id, subscriptionIds);
+      return { customer, subscriptions: running, summaries: await summarise(inside, running, null) };
     });
 
   return {
-    /** What the customer's running subscriptions give together. Throws NotFound for an unknown customer. */
-    ofCustomer,
-
-    ofExternalCustomer: (ctx: RequestContext, externalId: string): Promise<{ customerId: string; summaries: FeatureSummary[] }> =>
-      database.withTenant(ctx, async (tx) => {
-        const inside = { ...ctx, transaction: tx };
-        return ofCustomer(inside, (await customers.getByExternalId(inside, externalId)).id);
-      }),
+    rightsOf,
 
     /** What one subscription gives, whatever its status; `featureIds` null means all. */
     ofSubscription: (ctx: RequestContext, id: string, featureIds: readonly string[] | null): Promise<{ subscription: Subscription; summaries: FeatureSummary[] }> =>

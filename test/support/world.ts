@@ -69,6 +69,8 @@ export async function seedEverything(api: TestApi): Promise<World> {
       ['POST', '/v1/subscriptions/usage', { subscription_id: ids.subscriptionId }],
       ['POST', '/v1/invoices/preview', { subscription_id: ids.subscriptionId }],
       ['POST', '/v1/events/usage/meter', { meter_id: meterId, external_customer_id: externalCustomerId }],
+      ['GET', `/v1/customers/usage?customer_id=${ids.customerId}`, undefined],
+      ['GET', `/v1/customers/usage?customer_lookup_key=${externalCustomerId}`, undefined],
       ['GET', `/v1/events/lookup?id=${eventId}`, undefined],
     ],
     secretsOfOwner: (exceptTenantLevel) => [
