@@ -6,11 +6,14 @@ import type { BillingDependencies } from '#billing/service/dependencies.ts';
 import { createInvoiceService, type InvoiceService } from '#billing/service/invoice.ts';
 import { subscriptionUsage, type SubscriptionUsageRequest } from '#billing/service/subscription-usage.ts';
 import { type CustomerService, createCustomerService } from '#customers/service.ts';
+import { createEntitlementCheckService } from '#entitlements/check-service.ts';
 import { createEntitlementService, isFeatureInUse } from '#entitlements/service.ts';
 import { createEntitlementSummaryService } from '#entitlements/summary-service.ts';
 import { createUsageSummaryService } from '#entitlements/usage-summary-service.ts';
 import { type Clock, systemClock } from '#kernel/clock.ts';
 import type { RequestContext } from '#kernel/context.ts';
+import { createMeteringActivities } from '#metering/activities.ts';
+import { createCounterService } from '#metering/service/counters.ts';
 import { createEventService } from '#metering/service/events.ts';
 import { createIngestService, type IngestService } from '#metering/service/ingest.ts';
 import { createMeterService } from '#metering/service/meters.ts';
@@ -72,6 +75,9 @@ export function createApp(config: Config, { clock = systemClock, logger, metrics
     database: database(), clock, customers: customers(), subscriptions: subscriptions(), plans: plans(), features: features(),
   }));
   const usageSummaries = lazy(() => createUsageSummaryService({ clock, summaries: entitlementSummaries(), readUsage: (ctx, requests) => usage().meterUsages(ctx, requests) }));
+  const counters = lazy(() => createCounterService({ database: database(), clock, meters: meters(), readUsage: (ctx, requests) => usage().meterUsages(ctx, requests), staleSeconds: config.counters.stale_seconds }));
+  const meteringActivities = lazy(() => createMeteringActivities(counters()));
+  const entitlementChecks = lazy(() => createEntitlementCheckService({ clock, summaries: entitlementSummaries(), features: features(), counters: counters() }));
   const billing = lazy((): BillingDependencies => ({
     database: database(), clock, customers: customers(), subscriptions: subscriptions(), prices: prices(), meters: meters(),
     featuresOfMeters: (ctx, meterIds) => features().ofMeters(ctx, meterIds),
@@ -101,6 +107,9 @@ export function createApp(config: Config, { clock = systemClock, logger, metrics
     get entitlements() { return entitlements(); },
     get entitlementSummaries() { return entitlementSummaries(); },
     get usageSummaries() { return usageSummaries(); },
+    get counters() { return counters(); },
+    get meteringActivities() { return meteringActivities(); },
+    get entitlementChecks() { return entitlementChecks(); },
     get subscriptions() { return subscriptions(); },
     get invoices() { return invoices(); },
     get billingActivities() { return billingActivities(); },

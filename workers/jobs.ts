@@ -1,6 +1,7 @@
 import type { App } from '#app';
 import { BILLING_CYCLE, PROCESS_INVOICE } from '#billing/jobs/billing-cycle.ts';
 import { BILLING_SWEEP } from '#billing/jobs/billing-sweep.ts';
+import { RECONCILE_COUNTERS } from '#metering/jobs/reconcile-counters.ts';
 import { type RegisteredJob, register } from '#platform/workflows/registry.ts';
 
 /**
@@ -11,4 +12,5 @@ export const JOBS: readonly RegisteredJob<App>[] = [
   register(BILLING_SWEEP, (app: App) => app.billingActivities),
   register(BILLING_CYCLE, (app: App) => app.billingActivities),
   register(PROCESS_INVOICE, (app: App) => app.billingActivities),
+  register(RECONCILE_COUNTERS, (app: App) => app.meteringActivities),
 ];

@@ -5,6 +5,7 @@ export const EVENT_TOPICS = ['events', 'events_lazy'] as const;
 export const TOPICS = [...EVENT_TOPICS, 'events_post_processing', 'system_events'] as const;
 export const CONSUMER_GROUPS = EVENT_TOPICS.map((topic) => `event-store-${topic}`);
 export const AUDIT_GROUP = 'audit';
+export const COUNTER_GROUP = 'usage-counters';
 
 /** The dead-letter streams of topics. */
 export function deadLettersOf(topics: readonly string[]): string[] {

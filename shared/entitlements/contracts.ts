@@ -3,6 +3,8 @@ import { FEATURE_TYPES, FeatureResponse } from '#catalog/contracts/feature.ts';
 import { listQuery, queryFlag, queryList, searchBody } from '#kernel/pagination.ts';
 import { amountInput, decimalText, entityBase, listOf, MAX_INT64, objectInput, requiredText, text, timeInput, timeText, wholeInput, wholeNumber } from '#kernel/wire.ts';
 import { blankable } from '#metering/contracts/meter.ts';
+import { isCountable } from '#metering/domain/properties.ts';
+import { CHECK_REASONS } from './domain/limit.ts';
 
 const ENTITY_TYPES = ['PLAN', 'SUBSCRIPTION', 'ADDON'] as const;
 const RESET_PERIODS = ['DAILY', 'WEEKLY', 'MONTHLY', 'QUARTERLY', 'HALF_YEARLY', 'ANNUAL', 'NEVER'] as const;
@@ -81,4 +83,18 @@ export const FeatureUsageSummary = z.object({
 export const CustomerUsageSummaryResponse = z.object({
   customer_id: z.string(), features: z.array(FeatureUsageSummary), period: z.object({ start_time: timeText, end_time: timeText, period: z.string() }).optional(),
   pagination: z.object({ total: z.int(), limit: z.int(), offset: z.int() }),
+});
+
+/** `feature` is an id or a lookup key; `quantity` is what is wanted on top of what was used, 1 unless told. */
+export const CheckEntitlementQuery = z.object({
+  feature: requiredText,
+  quantity: amountInput.refine(isCountable, 'must be below 1e30 and have at most 36 fraction digits').meta({ type: 'string', description: 'Decimal number as text, 1 when it is left out' }).optional(),
+});
+
+/** `usage`, `limit`, `remaining` and the window belong to metered features; `limit` and `remaining` are absent without a limit. `watermark` says up to when usage is complete. */
+export const CheckEntitlementResponse = z.object({
+  allowed: z.boolean(), reason: z.enum(CHECK_REASONS), customer_id: z.string(), feature_id: z.string(), feature_lookup_key: z.string().optional(), feature_type: z.enum(FEATURE_TYPES),
+  requested_quantity: decimalText, usage: decimalText.optional(), limit: decimalText.optional(), remaining: decimalText.optional(), is_soft_limit: z.boolean(), is_unlimited: z.boolean(),
+  usage_reset_period: z.string().optional(), period_start: timeText.optional(), next_usage_reset_at: timeText.optional(), watermark: timeText.optional(),
+  static_values: z.array(z.string()).optional(), config_values: z.array(z.record(z.string(), z.unknown())).optional(),
 });
