@@ -1,4 +1,4 @@
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import type { DateTime } from 'luxon';
 import type { SystemTransaction, TenantTransaction } from '#platform/postgres/database.ts';
 import type { Table } from '#platform/postgres/tables.ts';
@@ -37,11 +37,12 @@ export const counterRepository = {
 
   /** Counters of open windows that these events may have changed. */
   async touched(tx: TenantTransaction, customers: readonly TouchedCustomer[], now: DateTime): Promise<UsageCounter[]> {
-    const pairs = customers.flatMap(({ externalCustomerId, eventNames }) => eventNames.map((eventName) => ({ externalCustomerId, eventName })));
-    const named = sql`unnest(${pairs.map((pair) => pair.externalCustomerId)}::text[], ${pairs.map((pair) => pair.eventName)}::text[])`;
-    return tx.selectFrom('usageCounters').innerJoin('meters', 'meters.id', 'usageCounters.meterId').selectAll('usageCounters')
-      .where('usageCounters.windowEnd', '>', now)
-      .where(sql<boolean>`(usage_counters.external_customer_id, meters.event_name) in (select * from ${named})`).execute();
+    const namesOf = new Map(customers.map(({ externalCustomerId, eventNames }) => [externalCustomerId, new Set(eventNames)]));
+    // Lists of customers and of names are what the index can find, whatever the planner knows of the table; which name is whose is seen here.
+    const found = await tx.selectFrom('usageCounters').innerJoin('meters', 'meters.id', 'usageCounters.meterId').selectAll('usageCounters').select('meters.eventName')
+      .where('usageCounters.externalCustomerId', '=', anyOf([...namesOf.keys()])).where('meters.eventName', '=', anyOf([...new Set(customers.flatMap(({ eventNames }) => eventNames))]))
+      .where('usageCounters.windowEnd', '>', now).execute();
+    return found.filter(({ externalCustomerId, eventName }) => namesOf.get(externalCustomerId)?.has(eventName));
   },
 
   getMany(tx: TenantTransaction, ids: readonly string[]): Promise<UsageCounter[]> {
@@ -50,18 +51,13 @@ export const counterRepository = {
 
   /** Writes what a reading found, but for counters in which a later reading stands. */
   async write(tx: TenantTransaction, reading: number, countedAt: DateTime, counts: readonly (Count & { readonly id: string })[]): Promise<void> {
+    const ids = anyOf(counts.map(({ id }) => id));
     // In the order of their ids: two readings that meet on the same counters cannot lock each other out.
-    const rows = counts.toSorted((a, b) => (a.id < b.id ? -1 : 1));
+    await tx.selectFrom('usageCounters').select('id').where('id', '=', ids).orderBy('id').forUpdate().execute();
     await sql`
       update usage_counters set value = found.value, watermark = found.watermark, reading = ${reading}, counted_at = ${countedAt}
-      from (
-        select held.id, wanted.value, wanted.watermark
-        from unnest(${rows.map(({ id }) => id)}::text[], ${rows.map(({ value }) => value.toFixed())}::numeric[], ${rows.map(({ watermark }) => watermark?.toISO() ?? null)}::timestamptz[]) as wanted (id, value, watermark)
-        join usage_counters held on held.id = wanted.id
-        where held.reading < ${reading}
-        order by held.id for update of held
-      ) found
-      where usage_counters.id = found.id and usage_counters.reading < ${reading}`.execute(tx);
+      from unnest(${counts.map(({ id }) => id)}::text[], ${counts.map(({ value }) => value.toFixed())}::numeric[], ${counts.map(({ watermark }) => watermark?.toISO() ?? null)}::timestamptz[]) as found (id, value, watermark)
+      where usage_counters.id = ${ids} and usage_counters.id = found.id and usage_counters.reading < ${reading}`.execute(tx);
   },
 
   async delete(tx: TenantTransaction, ids: readonly string[]): Promise<void> {
@@ -81,3 +77,7 @@ export const counterRepository = {
     return Number(result.numAffectedRows ?? 0);
   },
 };
+
+function anyOf(texts: readonly string[]): RawBuilder<string> {
+  return sql<string>`any(${texts}::text[])`;
+}

@@ -21,6 +21,9 @@ export interface CounterConsumerDependencies {
   readonly sleep?: Sleep;
 }
 
+/** Customers between two heartbeats. */
+const PER_REFRESH = 500;
+
 interface Touched { readonly tenantId: string; readonly environmentId: string; readonly customers: readonly TouchedCustomer[] }
 
 const Stored = z.object({ customers: z.array(z.object({ external_customer_id: z.string(), event_names: z.array(z.string()) })) });
@@ -42,9 +45,9 @@ export function startCounterConsumer({ eventLog, counters, clock, logger, roundM
     try {
       await counters.refreshTouched(systemContext(tenantId, environmentId, 'usage counters'), customers);
     } catch (error) {
-      // An engine that is away comes back, and the batch comes again. What one environment alone has wrong must not hold up the
+      // An engine that is away comes back, and so does a row that somebody else held: the batch comes again. What one environment alone has wrong must not hold up the
       // others: the reconcile job tries again, and the watermark tells how old its counters are.
-      if (error instanceof DomainError && error.code === 'service_unavailable') throw error;
+      if (error instanceof DomainError && (error.code === 'service_unavailable' || error.code === 'version_conflict')) throw error;
       logger.error('usage counters could not be brought up to date', { tenant_id: tenantId, environment_id: environmentId, reason: error instanceof Error ? error.message : String(error) });
     }
   };
@@ -59,9 +62,11 @@ export function startCounterConsumer({ eventLog, counters, clock, logger, roundM
         await eventLog.append(dlqOf(TOPICS.eventsPostProcessing), poison);
       }
       await nextRound(batch.partition, signal);
-      for (const environment of touched) {
-        await refresh(environment);
-        await batch.heartbeat();
+      for (const { customers, ...environment } of touched) {
+        for (let from = 0; from < customers.length; from += PER_REFRESH) {
+          await refresh({ ...environment, customers: customers.slice(from, from + PER_REFRESH) });
+          await batch.heartbeat();
+        }
       }
     },
   });

@@ -1,6 +1,6 @@
 import type { Clock } from '#kernel/clock.ts';
 import { type RequestContext, systemContext } from '#kernel/context.ts';
-import { DomainError } from '#kernel/errors.ts';
+import { DomainError, invalidOperation } from '#kernel/errors.ts';
 import { newId } from '#kernel/ids.ts';
 import type { Database, TenantTransaction } from '#platform/postgres/database.ts';
 import type { Count, CounterQuestion, TouchedCustomer, UsageCounter } from '../domain/counter.ts';
@@ -28,6 +28,8 @@ const IDLE = { days: 7 };
 /** Clocks of processes differ: a window that has just closed may still be asked for. */
 const CLOSED_FOR = { hours: 1 };
 const PAGE = 1000;
+/** Counters that are read and written together: bounds memory, and how long rows are locked. */
+const PER_READING = 500;
 const DELETED_PER_ROUND = 5_000;
 
 /**
@@ -57,16 +59,21 @@ export function createCounterService({ database, clock, meters, readUsage, stale
     });
     if (begun === null || begun.live.length === 0) return new Map();
     const { live, reading, countedAt } = begun;
-    // No transaction is open while the usage store works.
-    const usages = await readUsage(ctx, live.map(({ counter, meter }) => ({
-      meter, externalCustomerIds: [counter.externalCustomerId], range: { start: counter.windowStart, end: counter.windowEnd }, timezone: counter.timezone,
-    })));
-    const counts = live.map(({ counter }, index) => {
-      const { value, watermark } = usages[index] as (typeof usages)[number];
-      return { id: counter.id, value, watermark };
-    });
-    await database.withTenant(ctx, (tx) => counterRepository.write(tx, reading, countedAt, counts));
-    return new Map(counts.map(({ id, value, watermark }) => [id, { value, watermark }]));
+    const found = new Map<string, Count>();
+    for (let from = 0; from < live.length; from += PER_READING) {
+      const part = live.slice(from, from + PER_READING);
+      // No transaction is open while the usage store works.
+      const usages = await readUsage(ctx, part.map(({ counter, meter }) => ({
+        meter, externalCustomerIds: [counter.externalCustomerId], range: { start: counter.windowStart, end: counter.windowEnd }, timezone: counter.timezone,
+      })));
+      const counts = part.map(({ counter }, index) => {
+        const { value, watermark } = usages[index] as (typeof usages)[number];
+        return { id: counter.id, value, watermark };
+      });
+      await database.withTenant(ctx, (tx) => counterRepository.write(tx, reading, countedAt, counts));
+      for (const { id, ...count } of counts) found.set(id, count);
+    }
+    return found;
   };
 
   /** Makes the counter and reads it. Whoever asks for the same meanwhile waits for this reading. */
@@ -77,29 +84,40 @@ export function createCounterService({ database, clock, meters, readUsage, stale
       const now = clock.now();
       const newest = { id: newId('uctr', clock), externalCustomerId, meterId: meter.id, meterVersion: meter.version, windowStart: window.start, windowEnd: window.end, timezone, countedAt: now, askedAt: now };
       // Committed before the reading begins: an event that is stored from here on finds a counter to be read anew.
-      await database.withTenant(ctx, (tx) => counterRepository.ensure(tx, newest));
-      const counts = await readAnew(ctx, async (tx) => {
-        const counter = await counterRepository.find(tx, question);
-        return counter === null ? [] : [counter];
+      const counter = await database.withTenant(ctx, async (tx) => {
+        await counterRepository.ensure(tx, newest);
+        return counterRepository.find(tx, question);
       });
+      // Somebody else was faster.
+      if (counter !== null && counter.value !== null) return { value: counter.value, watermark: counter.watermark };
+      const counts = await readAnew(ctx, (tx) => counterRepository.getMany(tx, counter === null ? [] : [counter.id]));
       const [count] = [...counts.values()];
-      if (count === undefined) throw new DomainError('version_conflict', 'the meter was changed meanwhile, try again', { meter_id: meter.id });
-      return count;
+      return count ?? readChanged(ctx, question);
     })().finally(() => running.delete(key));
     running.set(key, reading);
     return reading;
   };
 
+  /** The caller knows an older meter: its counter is another one by now. */
+  const readChanged = async (ctx: RequestContext, question: CounterQuestion): Promise<Count> => {
+    const [meter] = await meters.getMany(ctx, [question.meter.id]);
+    if (meter === undefined) throw invalidOperation('the meter was deleted, so its usage is not known', { meter_id: question.meter.id });
+    if (meter.version === question.meter.version) throw new DomainError('version_conflict', 'the counter was deleted meanwhile, try again', { meter_id: meter.id });
+    return current(ctx, { ...question, meter });
+  };
+
+  /** What the counter says. A counter that nobody asked for yet is read first, at the price of one aggregation. */
+  const current = async (ctx: RequestContext, question: CounterQuestion): Promise<Count> => {
+    const counter = await database.withTenant(ctx, async (tx) => {
+      const found = await counterRepository.find(tx, question);
+      if (found !== null && found.askedAt < clock.now().minus(ASKED_ANEW)) await counterRepository.asked(tx, found.id, clock.now());
+      return found;
+    });
+    return counter === null || counter.value === null ? readFirst(ctx, question) : { value: counter.value, watermark: counter.watermark };
+  };
+
   return {
-    /** What the counter says. A counter that nobody asked for yet is read first, at the price of one aggregation. */
-    async current(ctx: RequestContext, question: CounterQuestion): Promise<Count> {
-      const counter = await database.withTenant(ctx, async (tx) => {
-        const found = await counterRepository.find(tx, question);
-        if (found !== null && found.askedAt < clock.now().minus(ASKED_ANEW)) await counterRepository.asked(tx, found.id, clock.now());
-        return found;
-      });
-      return counter === null || counter.value === null ? readFirst(ctx, question) : { value: counter.value, watermark: counter.watermark };
-    },
+    current,
 
     /** Reads anew what stored events may have changed: counters of these customers, by meters of these event names, in open windows. Answers how many. */
     refreshTouched: async (ctx: RequestContext, customers: readonly TouchedCustomer[]): Promise<number> =>
