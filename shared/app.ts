@@ -7,12 +7,15 @@ import type { BillingDependencies } from '#billing/service/dependencies.ts';
 import { createInvoiceService, type InvoiceService } from '#billing/service/invoice.ts';
 import { subscriptionUsage, type SubscriptionUsageRequest } from '#billing/service/subscription-usage.ts';
 import { type CustomerService, createCustomerService } from '#customers/service.ts';
+import { createEntitlementCheckService } from '#entitlements/check-service.ts';
 import { createEntitlementService, isFeatureInUse } from '#entitlements/service.ts';
 import { createEntitlementSummaryService } from '#entitlements/summary-service.ts';
+import { createUsageSummaryService } from '#entitlements/usage-summary-service.ts';
 import { type Clock, systemClock } from '#kernel/clock.ts';
 import type { RequestContext } from '#kernel/context.ts';
 import { createMeteringActivities } from '#metering/activities.ts';
 import { createDeadLetterService } from '#metering/service/dead-letters.ts';
+import { createCounterService } from '#metering/service/counters.ts';
 import { createEventService } from '#metering/service/events.ts';
 import { createGroupedUsageService } from '#metering/service/grouped-usage.ts';
 import { createIngestService, type IngestService } from '#metering/service/ingest.ts';
@@ -62,7 +65,6 @@ export function createApp(config: Config, { clock = systemClock, logger, metrics
   const events = lazy(() => createEventService({ clickhouse: clickhouse(), meters: meters(), customers: customers() }));
   const deadLetters = lazy(() => createDeadLetterService({ eventLog, database: database(), clock }));
   const reprocess = lazy(() => createReprocessService({ clickhouse, eventLog, database: database(), clock }));
-  const meteringActivities = lazy(() => createMeteringActivities({ reprocess: reprocess() }));
   const ingest = lazy(async (): Promise<IngestService> =>
     createIngestService({ eventLog: await eventLog(), overflow: opened(await createOverflow(config)), clock, config, metrics, quotas: createQuotas({ database: database(), clock }) }));
   const features = lazy(() => createFeatureService({ database: database(), clock, meters: meters(), isInUse: isFeatureInUse }));
@@ -83,6 +85,10 @@ export function createApp(config: Config, { clock = systemClock, logger, metrics
   const entitlementSummaries = lazy(() => createEntitlementSummaryService({
     database: database(), clock, customers: customers(), subscriptions: subscriptions(), plans: plans(), features: features(),
   }));
+  const usageSummaries = lazy(() => createUsageSummaryService({ clock, summaries: entitlementSummaries(), readUsage: (ctx, requests) => usage().meterUsages(ctx, requests) }));
+  const counters = lazy(() => createCounterService({ database: database(), clock, meters: meters(), readUsage: (ctx, requests) => usage().meterUsages(ctx, requests), staleSeconds: config.counters.stale_seconds }));
+  const meteringActivities = lazy(() => createMeteringActivities({ reprocess, counters }));
+  const entitlementChecks = lazy(() => createEntitlementCheckService({ clock, summaries: entitlementSummaries(), features: features(), counters: counters() }));
   const billing = lazy((): BillingDependencies => ({
     database: database(), clock, customers: customers(), subscriptions: subscriptions(), prices: prices(), meters: meters(),
     featuresOfMeters: (ctx, meterIds) => features().ofMeters(ctx, meterIds),
@@ -111,7 +117,6 @@ export function createApp(config: Config, { clock = systemClock, logger, metrics
     get events() { return events(); },
     get deadLetters() { return deadLetters(); },
     get reprocess() { return reprocess(); },
-    get meteringActivities() { return meteringActivities(); },
     /** A promise, as the event log is one. */
     get ingest() { return ingest(); },
     get features() { return features(); },
@@ -119,6 +124,10 @@ export function createApp(config: Config, { clock = systemClock, logger, metrics
     get plans() { return plans(); },
     get entitlements() { return entitlements(); },
     get entitlementSummaries() { return entitlementSummaries(); },
+    get usageSummaries() { return usageSummaries(); },
+    get counters() { return counters(); },
+    get meteringActivities() { return meteringActivities(); },
+    get entitlementChecks() { return entitlementChecks(); },
     get subscriptions() { return subscriptions(); },
     get analytics() { return analytics(); },
     get invoices() { return invoices(); },

@@ -2,6 +2,7 @@ import type { App } from '#app';
 import { BILLING_CYCLE, PROCESS_INVOICE } from '#billing/jobs/billing-cycle.ts';
 import { BILLING_SWEEP } from '#billing/jobs/billing-sweep.ts';
 import { REPROCESS_EVENTS } from '#metering/jobs/reprocess-events.ts';
+import { RECONCILE_COUNTERS } from '#metering/jobs/reconcile-counters.ts';
 import { type RegisteredJob, register } from '#platform/workflows/registry.ts';
 
 /**
@@ -13,4 +14,5 @@ export const JOBS: readonly RegisteredJob<App>[] = [
   register(BILLING_CYCLE, (app: App) => app.billingActivities),
   register(PROCESS_INVOICE, (app: App) => app.billingActivities),
   register(REPROCESS_EVENTS, (app: App) => app.meteringActivities),
+  register(RECONCILE_COUNTERS, (app: App) => app.meteringActivities),
 ];

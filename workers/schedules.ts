@@ -5,5 +5,6 @@ import type { Schedule } from '#platform/workflows/schedules.ts';
 export function schedulesOf(config: Config): readonly Schedule[] {
   return [
     { id: 'subscription-billing', job: 'billing-sweep', everySeconds: config.billing.sweep_seconds, input: {} },
+    { id: 'usage-counters', job: 'reconcile-counters', everySeconds: config.counters.reconcile_seconds, input: {} },
   ];
 }

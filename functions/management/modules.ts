@@ -13,7 +13,13 @@ export function managementModules(app: () => App): RouteModule[] {
     { prefix: '/v1/users', load: async () => (await import('#tenancy/routes.ts')).userRoutes(app().tenancy) },
     { prefix: '/v1/secrets', load: async () => (await import('#tenancy/routes.ts')).secretRoutes(app().tenancy) },
     { prefix: '/v1/rbac', load: async () => (await import('#tenancy/routes.ts')).rbacRoutes() },
-    { prefix: '/v1/customers', load: async () => [...(await import('#customers/routes.ts')).customerRoutes(app().customers), ...(await import('#entitlements/summary-routes.ts')).customerEntitlementRoutes(app().entitlementSummaries)] },
+    {
+      prefix: '/v1/customers',
+      load: async () => [
+        ...(await import('#customers/routes.ts')).customerRoutes(app().customers), ...(await import('#entitlements/summary-routes.ts')).customerEntitlementRoutes(app().entitlementSummaries),
+        ...(await import('#entitlements/usage-summary-routes.ts')).usageSummaryRoutes(app().usageSummaries), ...(await import('#entitlements/check-routes.ts')).entitlementCheckRoutes(app().entitlementChecks),
+      ],
+    },
     { prefix: '/v1/meters', load: async () => [...(await import('#metering/routes/meters.ts')).meterRoutes(app().meters), ...(await import('#metering/routes/meter-preview.ts')).meterPreviewRoutes(() => app().meterPreviews)] },
     { prefix: '/v1/events/analytics', load: async () => (await import('#analytics/routes/analytics.ts')).analyticsRoutes(app().analytics) },
     { prefix: '/v1/meter-usage', load: async () => [...(await import('#analytics/routes/meter-usage.ts')).meterUsageRoutes(app().analytics), ...(await import('#analytics/routes/analytics.ts')).detailedAnalyticsRoutes(app().analytics)] },

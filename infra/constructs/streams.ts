@@ -7,6 +7,7 @@ export const CONSUMER_GROUPS = EVENT_TOPICS.map((topic) => `event-store-${topic}
 export const AUDIT_GROUP = 'audit';
 /** Beginning of the names of groups that only look into a topic. */
 export const READER_GROUPS = 'flexprice-reader-';
+export const COUNTER_GROUP = 'usage-counters';
 
 /** The dead-letter streams of topics. */
 export function deadLettersOf(topics: readonly string[]): string[] {

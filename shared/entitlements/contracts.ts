@@ -3,6 +3,8 @@ import { FEATURE_TYPES, FeatureResponse } from '#catalog/contracts/feature.ts';
 import { listQuery, queryFlag, queryList, searchBody } from '#kernel/pagination.ts';
 import { amountInput, decimalText, entityBase, listOf, MAX_INT64, objectInput, requiredText, text, timeInput, timeText, wholeInput, wholeNumber } from '#kernel/wire.ts';
 import { blankable } from '#metering/contracts/meter.ts';
+import { isCountable } from '#metering/domain/properties.ts';
+import { CHECK_REASONS } from './domain/limit.ts';
 
 const ENTITY_TYPES = ['PLAN', 'SUBSCRIPTION', 'ADDON'] as const;
 const RESET_PERIODS = ['DAILY', 'WEEKLY', 'MONTHLY', 'QUARTERLY', 'HALF_YEARLY', 'ANNUAL', 'NEVER'] as const;
@@ -50,6 +52,11 @@ export const EntitlementSearchRequest = searchBody({
   is_enabled: z.boolean().nullish(), has_grant_config: z.boolean().nullish(),
 });
 
+export const EntitlementSource = z.object({
+  entitlement_id: z.string(), entity_id: z.string(), entity_type: z.enum(['plan', 'addon', 'subscription']), entity_name: z.string(), subscription_id: z.string(), quantity: z.int(),
+  is_enabled: z.boolean(), usage_limit: wholeNumber.optional(), usage_reset_period: z.string().optional(), static_value: z.string().optional(), config_value: z.record(z.string(), z.unknown()).optional(),
+});
+
 /** What all sources of a feature give together (billing.md 3.7, merging). */
 const AggregatedFeature = z.object({
   feature: FeatureResponse,
@@ -57,10 +64,37 @@ const AggregatedFeature = z.object({
     is_enabled: z.boolean(), is_soft_limit: z.boolean(), usage_limit: wholeNumber.optional(), usage_reset_period: z.string().optional(), aggregation_mode: z.string(),
     static_values: z.array(z.string()), config_values: z.array(z.record(z.string(), z.unknown())),
   }),
-  sources: z.array(z.object({
-    entitlement_id: z.string(), entity_id: z.string(), entity_type: z.enum(['plan', 'addon', 'subscription']), entity_name: z.string(), subscription_id: z.string(), quantity: z.int(),
-    is_enabled: z.boolean(), usage_limit: wholeNumber.optional(), usage_reset_period: z.string().optional(), static_value: z.string().optional(), config_value: z.record(z.string(), z.unknown()).optional(),
-  })),
+  sources: z.array(EntitlementSource),
 });
 export const CustomerEntitlementsResponse = z.object({ customer_id: z.string(), features: z.array(AggregatedFeature) });
 export const SubscriptionEntitlementsResponse = z.object({ subscription_id: z.string(), plan_id: z.string(), features: z.array(AggregatedFeature) });
+
+const narrowing = { feature_ids: queryList, feature_lookup_keys: queryList, subscription_ids: queryList };
+/** Features by id or by lookup key: those of both lists together. */
+export const CustomerUsageSummaryQuery = z.object({ customer_id: text.optional(), customer_lookup_key: text.optional(), ...narrowing });
+export const UsageSummaryOfCustomerQuery = z.object(narrowing);
+
+/** `usage_percent` is a ratio: 0.5 is half of the limit. `next_usage_reset_at` is absent where usage never resets or is not counted. */
+export const FeatureUsageSummary = z.object({
+  feature: FeatureResponse, total_limit: wholeNumber.optional(), is_unlimited: z.boolean(), current_usage: decimalText, usage_percent: decimalText, is_enabled: z.boolean(), is_soft_limit: z.boolean(),
+  next_usage_reset_at: timeText.optional(), sources: z.array(EntitlementSource),
+});
+/** `period` is the billing period of the oldest of the subscriptions; absent without one. All features come in one page. */
+export const CustomerUsageSummaryResponse = z.object({
+  customer_id: z.string(), features: z.array(FeatureUsageSummary), period: z.object({ start_time: timeText, end_time: timeText, period: z.string() }).optional(),
+  pagination: z.object({ total: z.int(), limit: z.int(), offset: z.int() }),
+});
+
+/** `feature` is an id or a lookup key; `quantity` is what is wanted on top of what was used, 1 unless told. */
+export const CheckEntitlementQuery = z.object({
+  feature: requiredText,
+  quantity: amountInput.refine(isCountable, 'must be below 1e30 and have at most 36 fraction digits').meta({ type: 'string', description: 'Decimal number as text, 1 when it is left out' }).optional(),
+});
+
+/** `usage`, `limit`, `remaining` and the window belong to metered features; `limit` and `remaining` are absent without a limit. `watermark` says up to when usage is complete. */
+export const CheckEntitlementResponse = z.object({
+  allowed: z.boolean(), reason: z.enum(CHECK_REASONS), customer_id: z.string(), feature_id: z.string(), feature_lookup_key: z.string().optional(), feature_type: z.enum(FEATURE_TYPES),
+  requested_quantity: decimalText, usage: decimalText.optional(), limit: decimalText.optional(), remaining: decimalText.optional(), is_soft_limit: z.boolean(), is_unlimited: z.boolean(),
+  usage_reset_period: z.string().optional(), period_start: timeText.optional(), next_usage_reset_at: timeText.optional(), watermark: timeText.optional(),
+  static_values: z.array(z.string()).optional(), config_values: z.array(z.record(z.string(), z.unknown())).optional(),
+});

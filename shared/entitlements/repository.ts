@@ -3,7 +3,7 @@ import type { ListOptions, Page } from '#kernel/pagination.ts';
 import type { TenantTransaction } from '#platform/postgres/database.ts';
 import { listRows } from '#platform/postgres/list.ts';
 import type { Table } from '#platform/postgres/tables.ts';
-import type { Entitlement } from './domain.ts';
+import type { Entitlement } from './domain/entitlement.ts';
 
 declare module '#platform/postgres/tables.ts' {
   interface Tables { entitlements: Table<Entitlement> }

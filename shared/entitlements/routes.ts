@@ -8,7 +8,7 @@ import {
   CreateBulkEntitlementRequest, CreateBulkEntitlementResponse, CreateEntitlementRequest, ENTITLEMENT_EXPAND, EntitlementListQuery, EntitlementResponse, EntitlementSearchRequest,
   ListEntitlementsResponse, UpdateEntitlementRequest,
 } from './contracts.ts';
-import type { Entitlement } from './domain.ts';
+import type { Entitlement } from './domain/entitlement.ts';
 import type { EntitlementService } from './service.ts';
 import { entitlementToWire } from './to-wire.ts';
 

@@ -9,9 +9,9 @@ import { type Camelized, toWire } from '#kernel/wire.ts';
 import type { Database, TenantTransaction } from '#platform/postgres/database.ts';
 import { appendSystemEvent } from '#platform/postgres/outbox.ts';
 import type { CreateEntitlementRequest, UpdateEntitlementRequest } from './contracts.ts';
-import type { Entitlement } from './domain.ts';
+import type { Entitlement } from './domain/entitlement.ts';
 import { type EntitlementFilter, entitlementRepository } from './repository.ts';
-import { checkEntitlementValues } from './terms-domain.ts';
+import { checkEntitlementValues } from './domain/terms.ts';
 
 export interface EntitlementDependencies { readonly database: Database; readonly clock: Clock; readonly features: () => FeatureService; readonly plans: () => PlanService }
 export type EntitlementService = ReturnType<typeof createEntitlementService>;

@@ -4,19 +4,20 @@ import { queryList } from '#kernel/pagination.ts';
 import { toWire, wireNumber } from '#kernel/wire.ts';
 import { ok, type Route, route } from '#platform/http/route.ts';
 import { CustomerEntitlementsResponse, SubscriptionEntitlementsResponse } from './contracts.ts';
-import type { EntitlementSource, EntitlementSummaryService, FeatureSummary } from './summary-service.ts';
+import { sourceToWire } from './source-to-wire.ts';
+import type { CustomerRights, EntitlementSummaryService, FeatureSummary } from './summary-service.ts';
 
 /** Served under the customers' prefix. */
 export const customerEntitlementRoutes = (summaries: EntitlementSummaryService): Route[] => [
   route({
     method: 'GET', path: '/v1/customers/{id}/entitlements', operationId: 'getCustomerEntitlements', tag: 'Customers', summary: 'What the running subscriptions of a customer give', permission: 'authenticated',
     params: z.object({ id: z.string() }), responses: { 200: CustomerEntitlementsResponse },
-    handler: async ({ ctx, params }) => ok(customerReply(await summaries.ofCustomer(ctx, params.id))),
+    handler: async ({ ctx, params }) => ok(customerReply(await summaries.rightsOf(ctx, { id: params.id }))),
   }),
   route({
     method: 'GET', path: '/v1/customers/external/{external_id}/entitlements', operationId: 'getCustomerEntitlementsByExternalID', tag: 'Customers', summary: 'What the running subscriptions of a customer give, by external id', permission: 'authenticated',
     params: z.object({ external_id: z.string() }), responses: { 200: CustomerEntitlementsResponse },
-    handler: async ({ ctx, params }) => ok(customerReply(await summaries.ofExternalCustomer(ctx, params.external_id))),
+    handler: async ({ ctx, params }) => ok(customerReply(await summaries.rightsOf(ctx, { externalId: params.external_id }))),
   }),
 ];
 
@@ -32,8 +33,8 @@ export const subscriptionEntitlementRoutes = (summaries: EntitlementSummaryServi
   }),
 ];
 
-function customerReply({ customerId, summaries }: { customerId: string; summaries: readonly FeatureSummary[] }): unknown {
-  return { customer_id: customerId, features: summaries.map(summaryToWire) };
+function customerReply({ customer, summaries }: CustomerRights): unknown {
+  return { customer_id: customer.id, features: summaries.map(summaryToWire) };
 }
 
 function summaryToWire({ feature, entitlement }: FeatureSummary): unknown {
@@ -47,11 +48,4 @@ function summaryToWire({ feature, entitlement }: FeatureSummary): unknown {
     },
     sources: entitlement.sources.map(sourceToWire),
   };
-}
-
-function sourceToWire({ id, entityId, entityName, entityType, subscriptionId, isEnabled, usageLimit, usageResetPeriod, staticValue, configValue }: EntitlementSource): unknown {
-  return toWire({
-    entitlementId: id, entityId, entityType: entityType.toLowerCase(), entityName, subscriptionId, quantity: 1, isEnabled,
-    usageLimit: usageLimit && wireNumber(usageLimit), usageResetPeriod, staticValue, configValue,
-  });
 }

@@ -1,14 +1,16 @@
 import type { FeatureService, FeatureView } from '#catalog/service/feature.ts';
 import type { PlanService } from '#catalog/service/plan.ts';
+import type { Customer } from '#customers/domain.ts';
 import type { CustomerService } from '#customers/service.ts';
 import type { Clock } from '#kernel/clock.ts';
 import type { RequestContext } from '#kernel/context.ts';
 import type { ListOptions } from '#kernel/pagination.ts';
-import type { Database } from '#platform/postgres/database.ts';
+import type { Database, TenantTransaction } from '#platform/postgres/database.ts';
 import { currentPeriod } from '#subscriptions/domain/periods.ts';
 import type { Subscription } from '#subscriptions/domain/subscription.ts';
 import type { SubscriptionService } from '#subscriptions/service/subscription.ts';
-import { type AggregatedEntitlement, countsIn, type Entitlement, mergeEntitlements } from './domain.ts';
+import { countsIn, type Entitlement } from './domain/entitlement.ts';
+import { type AggregatedEntitlement, mergeEntitlements } from './domain/merge.ts';
 import { entitlementRepository } from './repository.ts';
 
 export interface EntitlementSummaryDependencies {
@@ -25,75 +27,101 @@ export type EntitlementSummaryService = ReturnType<typeof createEntitlementSumma
 export interface EntitlementSource extends Entitlement { readonly subscriptionId: string; readonly entityName: string }
 export interface FeatureSummary { readonly feature: FeatureView; readonly entitlement: AggregatedEntitlement<EntitlementSource> }
 
+/** How a caller names a customer. */
+export type CustomerReference = { readonly id: string } | { readonly externalId: string };
+/** All that a customer's running subscriptions give, with those subscriptions, oldest first. */
+export interface CustomerRights { readonly customer: Customer; readonly subscriptions: readonly Subscription[]; readonly summaries: readonly FeatureSummary[] }
+
+/** What a plan gives to every subscription of it. */
+export interface PlanRights { readonly name: string; readonly entitlements: readonly Entitlement[]; readonly features: readonly FeatureView[] }
+/** Reads the rights of plans, by plan. */
+export type ReadPlanRights = (ctx: RequestContext, planIds: readonly string[]) => Promise<ReadonlyMap<string, PlanRights>>;
+
 const MAX_PAGE = 1000;
 const RUNNING = ['active', 'trialing'] as const;
 const NOTHING_EXPANDED = { items: false, prices: false, customer: false, plan: false };
 
 /** What subscriptions give together, per feature (billing.md 3.7 "Merging"). */
 export function createEntitlementSummaryService({ database, clock, customers, subscriptions, plans, features }: EntitlementSummaryDependencies) {
-  /** Overrides replace their parent inside their own subscription only: another subscription of the customer keeps the plan's. */
-  const sourcesOf = async (ctx: RequestContext, found: readonly Subscription[]): Promise<EntitlementSource[]> =>
+  const planRights: ReadPlanRights = (ctx, planIds) =>
     database.withTenant(ctx, async (tx) => {
-      const planIds = [...new Set(found.map((subscription) => subscription.planId))];
-      const names = new Map((await plans.getMany({ ...ctx, transaction: tx }, planIds)).map((plan) => [plan.id, plan.name]));
-      const now = clock.now();
-      // A limit is about a billing period: here counts what the invoice of the current one will count. Anything else is had now, or not.
-      const counts = (entitlement: Entitlement, subscription: Subscription) =>
-        countsIn(entitlement, entitlement.featureType === 'metered' ? currentPeriod(subscription) : { start: now, end: now.plus({ milliseconds: 1 }) });
-      const ofPlans = await entitlementRepository.forEntities(tx, 'PLAN', planIds);
-      const own = await entitlementRepository.forEntities(tx, 'SUBSCRIPTION', found.map((subscription) => subscription.id));
-      return found.flatMap((subscription) => {
-        const given = [...ofPlans.filter((entitlement) => entitlement.entityId === subscription.planId), ...own.filter((entitlement) => entitlement.entityId === subscription.id)]
-          .filter((entitlement) => counts(entitlement, subscription));
-        return mergeEntitlements(given.map((entitlement) => ({ ...entitlement, subscriptionId: subscription.id, entityName: names.get(subscription.planId) ?? '' }))).flatMap(({ sources }) => sources);
-      });
+      const inside = { ...ctx, transaction: tx };
+      const names = new Map((await plans.getMany(inside, planIds)).map(({ id, name }) => [id, name]));
+      const given = await entitlementRepository.forEntities(tx, 'PLAN', planIds);
+      const shown = new Map((await features.getMany(inside, [...new Set(given.map(({ featureId }) => featureId))])).map((view) => [view.feature.id, view]));
+      return new Map(planIds.map((id) => {
+        const entitlements = given.filter(({ entityId }) => entityId === id);
+        return [id, { name: names.get(id) ?? '', entitlements, features: entitlements.flatMap(({ featureId }) => shown.get(featureId) ?? []) }];
+      }));
     });
 
-  const summarise = async (ctx: RequestContext, found: readonly Subscription[], featureIds: readonly string[] | null): Promise<FeatureSummary[]> => {
+  /** Overrides replace their parent inside their own subscription only: another subscription of the customer keeps the plan's. */
+  const sourcesOf = ({ found, own }: Subscribed, rights: ReadonlyMap<string, PlanRights>): EntitlementSource[] => {
+    const now = clock.now();
+    // A limit is about a billing period: here counts what the invoice of the current one will count. Anything else is had now, or not.
+    const counts = (entitlement: Entitlement, subscription: Subscription) =>
+      countsIn(entitlement, entitlement.featureType === 'metered' ? currentPeriod(subscription) : { start: now, end: now.plus({ milliseconds: 1 }) });
+    return found.flatMap((subscription) => {
+      const plan = rights.get(subscription.planId);
+      const given = [...(plan?.entitlements ?? []), ...own.filter((entitlement) => entitlement.entityId === subscription.id)].filter((entitlement) => counts(entitlement, subscription));
+      return mergeEntitlements(given.map((entitlement) => ({ ...entitlement, subscriptionId: subscription.id, entityName: plan?.name ?? '' }))).flatMap(({ sources }) => sources);
+    });
+  };
+
+  const summarise = async (ctx: RequestContext, subscribed: Subscribed, featureIds: readonly string[] | null, readPlans: ReadPlanRights): Promise<FeatureSummary[]> => {
+    const rights = await readPlans(ctx, [...new Set(subscribed.found.map(({ planId }) => planId))]);
     // Each subscription's overrides are settled: their parents must not be taken from the others.
-    const settled = (await sourcesOf(ctx, found)).map((source) => ({ ...source, parentEntitlementId: null }));
+    const settled = sourcesOf(subscribed, rights).map((source) => ({ ...source, parentEntitlementId: null }));
     const merged = mergeEntitlements(featureIds === null ? settled : settled.filter((source) => featureIds.includes(source.featureId)));
-    const byId = new Map((await features.getMany(ctx, merged.map((entitlement) => entitlement.featureId))).map((view) => [view.feature.id, view]));
+    const byId = new Map([...rights.values()].flatMap((plan) => plan.features.map((view) => [view.feature.id, view] as const)));
+    const missing = merged.map(({ featureId }) => featureId).filter((id) => !byId.has(id));
+    for (const view of missing.length === 0 ? [] : await features.getMany(ctx, missing)) byId.set(view.feature.id, view);
     return merged.flatMap((entitlement) => {
       const feature = byId.get(entitlement.featureId);
       return feature ? [{ feature, entitlement }] : [];
     });
   };
 
-  const runningOf = async (ctx: RequestContext, customerId: string): Promise<Subscription[]> => {
+  const ownOf = (tx: TenantTransaction, found: readonly Subscription[]): Promise<Entitlement[]> => entitlementRepository.forEntities(tx, 'SUBSCRIPTION', found.map(({ id }) => id));
+
+  const runningOf = async (ctx: RequestContext, customerId: string, subscriptionIds: readonly string[] | null): Promise<Subscription[]> => {
     const found: Subscription[] = [];
     for (let offset = 0, total = 1; offset < total; offset += MAX_PAGE) {
       const options: ListOptions = { limit: MAX_PAGE, offset, status: null, sort: [{ field: 'created_at', direction: 'asc' }], startTime: null, endTime: null, filters: [] };
-      const page = await subscriptions.list(ctx, { customerIds: [customerId], subscriptionStatus: RUNNING, activeAt: clock.now() }, options, NOTHING_EXPANDED);
+      const page = await subscriptions.list(ctx, { customerIds: [customerId], subscriptionIds, subscriptionStatus: RUNNING, activeAt: clock.now() }, options, NOTHING_EXPANDED);
       found.push(...page.items.map((view) => view.subscription));
       total = page.total;
     }
     return found;
   };
 
-  const ofCustomer = (ctx: RequestContext, customerId: string): Promise<{ customerId: string; summaries: FeatureSummary[] }> =>
-    database.withTenant(ctx, async (tx) => {
-      const inside = { ...ctx, transaction: tx };
-      const customer = await customers.get(inside, customerId);
-      return { customerId: customer.id, summaries: await summarise(inside, await runningOf(inside, customer.id), null) };
-    });
-
   return {
-    /** What the customer's running subscriptions give together. Throws NotFound for an unknown customer. */
-    ofCustomer,
+    planRights,
 
-    ofExternalCustomer: (ctx: RequestContext, externalId: string): Promise<{ customerId: string; summaries: FeatureSummary[] }> =>
-      database.withTenant(ctx, async (tx) => {
+    /**
+     * Rights of a customer: of these subscriptions only, unless null. `readPlans` may remember what plans give. Throws NotFound for
+     * an unknown customer.
+     */
+    async rightsOf(ctx: RequestContext, reference: CustomerReference, subscriptionIds: readonly string[] | null = null, readPlans: ReadPlanRights = planRights): Promise<CustomerRights> {
+      const { customer, ...subscribed } = await database.withTenant(ctx, async (tx) => {
         const inside = { ...ctx, transaction: tx };
-        return ofCustomer(inside, (await customers.getByExternalId(inside, externalId)).id);
-      }),
+        const customer = await ('id' in reference ? customers.get(inside, reference.id) : customers.getByExternalId(inside, reference.externalId));
+        const found = await runningOf(inside, customer.id, subscriptionIds);
+        return { customer, found, own: await ownOf(tx, found) };
+      });
+      return { customer, subscriptions: subscribed.found, summaries: await summarise(ctx, subscribed, null, readPlans) };
+    },
 
     /** What one subscription gives, whatever its status; `featureIds` null means all. */
-    ofSubscription: (ctx: RequestContext, id: string, featureIds: readonly string[] | null): Promise<{ subscription: Subscription; summaries: FeatureSummary[] }> =>
-      database.withTenant(ctx, async (tx) => {
-        const inside = { ...ctx, transaction: tx };
-        const subscription = await subscriptions.get(inside, id);
-        return { subscription, summaries: await summarise(inside, [subscription], featureIds) };
-      }),
+    async ofSubscription(ctx: RequestContext, id: string, featureIds: readonly string[] | null): Promise<{ subscription: Subscription; summaries: FeatureSummary[] }> {
+      const { subscription, own } = await database.withTenant(ctx, async (tx) => {
+        const subscription = await subscriptions.get({ ...ctx, transaction: tx }, id);
+        return { subscription, own: await ownOf(tx, [subscription]) };
+      });
+      return { subscription, summaries: await summarise(ctx, { found: [subscription], own }, featureIds, planRights) };
+    },
   };
 }
+
+/** Subscriptions with the entitlements of their own. */
+interface Subscribed { readonly found: readonly Subscription[]; readonly own: readonly Entitlement[] }

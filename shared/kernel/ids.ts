@@ -5,7 +5,7 @@ import type { Clock } from './clock.ts';
 export type IdPrefix =
   | 'tenant' | 'env' | 'user' | 'secret' | 'cust' | 'plan' | 'price' | 'feat' | 'meter' | 'ent' | 'addon' | 'group'
   | 'subs' | 'subs_line' | 'phase' | 'inv' | 'inv_line' | 'pay' | 'wallet' | 'wtxn' | 'cg' | 'cga' | 'cn' | 'coupon'
-  | 'taxrate' | 'ta' | 'sched' | 'cs' | 'cost' | 'event' | 'req' | 'sys_event' | 'job' | 'idem' | 'bucket';
+  | 'taxrate' | 'ta' | 'sched' | 'cs' | 'cost' | 'event' | 'req' | 'sys_event' | 'job' | 'idem' | 'bucket' | 'uctr';
 
 const ulid = monotonicFactory();
 

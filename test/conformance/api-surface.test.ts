@@ -22,7 +22,7 @@ function key(method: string, path: string): string {
 /** Operations that go beyond the compatible surface. */
 const OURS = new Set([
   'GET /health/ready', 'GET /v1/tenants/{id}/ingest', 'PUT /v1/tenants/{id}/ingest', 'POST /v1/meters/preview', 'GET /v1/events/dead-letters', 'GET /v1/events/dead-letters/{id}', 'POST /v1/events/dead-letters/redrive',
-  'POST /v1/events/reprocess', 'GET /v1/events/reprocess/{workflow_id}',
+  'POST /v1/events/reprocess', 'GET /v1/events/reprocess/{workflow_id}', 'GET /v1/customers/{id}/entitlements/check', 'GET /v1/customers/external/{external_id}/entitlements/check',
 ]);
 
 describe('the route tables', () => {

@@ -81,6 +81,8 @@ export async function seedEverything(api: TestApi): Promise<World> {
       ['POST', '/v1/meter-usage/analytics', { meter_ids: [meterId], ...meterUsage }],
       ['POST', '/v1/subscriptions', { ...subscription(ids.customerId, ids.planId), line_item_commitments: { [ids.priceId]: { commitment_amount: 1 } } }],
       ['POST', '/v1/meters/preview', { meter_id: meterId, external_customer_id: externalCustomerId }],
+      ['GET', `/v1/customers/usage?customer_id=${ids.customerId}`, undefined],
+      ['GET', `/v1/customers/usage?customer_lookup_key=${externalCustomerId}`, undefined],
       ['GET', `/v1/events/lookup?id=${eventId}`, undefined],
       ['POST', '/v1/events/dead-letters/redrive', { ids: [deadLetterId] }],
     ],

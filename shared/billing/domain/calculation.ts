@@ -1,7 +1,8 @@
 import type { DateTime } from 'luxon';
 import type { Price } from '#catalog/domain/price.ts';
 import type { PricedStep, PricingTerms } from '#catalog/domain/pricing.ts';
-import type { AllowanceRule, ResetPeriod } from '#entitlements/domain.ts';
+import type { AllowanceRule } from '#entitlements/domain/billable.ts';
+import type { ResetPeriod } from '#entitlements/domain/entitlement.ts';
 import type { Period } from '#kernel/calendar/period.ts';
 import type { WindowSize } from '#kernel/calendar/windows.ts';
 import type { Decimal } from '#kernel/decimal.ts';

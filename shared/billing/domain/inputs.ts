@@ -1,5 +1,6 @@
 import type { Price } from '#catalog/domain/price.ts';
-import type { AggregatedEntitlement, Entitlement, EntitlementTerms } from '#entitlements/domain.ts';
+import type { Entitlement } from '#entitlements/domain/entitlement.ts';
+import type { AggregatedEntitlement, EntitlementTerms } from '#entitlements/domain/merge.ts';
 import type { Period } from '#kernel/calendar/period.ts';
 import type { Decimal } from '#kernel/decimal.ts';
 import type { SubscriptionLineItem } from '#subscriptions/domain/line-item.ts';

@@ -1,6 +1,8 @@
 import type { DateTime } from 'luxon';
 import { type PricedStep, priceBuckets, priceQuantity } from '#catalog/domain/pricing.ts';
-import { billableQuantity, countsIn, type EntitlementWindows, entitlementWindows, mergeEntitlements } from '#entitlements/domain.ts';
+import { billableQuantity, type EntitlementWindows, entitlementWindows } from '#entitlements/domain/billable.ts';
+import { countsIn } from '#entitlements/domain/entitlement.ts';
+import { mergeEntitlements } from '#entitlements/domain/merge.ts';
 import { periodsFrom } from '#kernel/calendar/billing-dates.ts';
 import { clampPeriod, earlier, type Period } from '#kernel/calendar/period.ts';
 import { type Decimal, ZERO } from '#kernel/decimal.ts';

@@ -1,6 +1,6 @@
 import type { PriceService } from '#catalog/service/price.ts';
 import type { CustomerService } from '#customers/service.ts';
-import type { Entitlement } from '#entitlements/domain.ts';
+import type { Entitlement } from '#entitlements/domain/entitlement.ts';
 import type { Clock } from '#kernel/clock.ts';
 import type { RequestContext } from '#kernel/context.ts';
 import type { Usage } from '#metering/domain/usage.ts';

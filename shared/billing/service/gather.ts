@@ -1,4 +1,4 @@
-import { type AggregatedEntitlement, mergeEntitlements } from '#entitlements/domain.ts';
+import { type AggregatedEntitlement, mergeEntitlements } from '#entitlements/domain/merge.ts';
 import type { Period } from '#kernel/calendar/period.ts';
 import type { RequestContext } from '#kernel/context.ts';
 import { invalid } from '#kernel/errors.ts';

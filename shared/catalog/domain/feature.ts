@@ -1,4 +1,4 @@
-import type { FeatureType } from '#entitlements/domain.ts';
+import type { FeatureType } from '#entitlements/domain/entitlement.ts';
 import { Decimal } from '#kernel/decimal.ts';
 import { invalid } from '#kernel/errors.ts';
 import type { EntityColumns } from '#kernel/wire.ts';

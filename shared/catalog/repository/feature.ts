@@ -33,6 +33,14 @@ export const featureRepository = {
     return feature;
   },
 
+  /** The published feature with this id, else the one with this lookup key. Throws NotFound. */
+  async getByReference(tx: TenantTransaction, reference: string): Promise<Feature> {
+    const found = await published(tx).where((eb) => eb.or([eb('id', '=', reference), eb('lookupKey', '=', reference)])).execute();
+    const feature = found.find(({ id }) => id === reference) ?? found[0];
+    if (!feature) throw notFound('feature', reference);
+    return feature;
+  },
+
   /** Those of the ids that exist, archived ones included. */
   getMany(tx: TenantTransaction, ids: readonly string[]): Promise<Feature[]> {
     return ids.length === 0 ? Promise.resolve([]) : tx.selectFrom('features').selectAll().where('id', 'in', ids).execute();

@@ -57,6 +57,9 @@ export function createFeatureService({ database, clock, meters, isInUse }: Featu
     get: (ctx: RequestContext, id: string): Promise<FeatureView> =>
       database.withTenant(ctx, async (tx) => view({ ...ctx, transaction: tx }, await featureRepository.get(tx, id))),
 
+    /** By id, else by lookup key. Throws NotFound. */
+    getByReference: (ctx: RequestContext, reference: string): Promise<Feature> => database.withTenant(ctx, (tx) => featureRepository.getByReference(tx, reference)),
+
     /** Those of the ids that exist, archived ones included, with their meters. */
     getMany: (ctx: RequestContext, ids: readonly string[]): Promise<FeatureView[]> =>
       database.withTenant(ctx, async (tx) => views({ ...ctx, transaction: tx }, await featureRepository.getMany(tx, ids))),

@@ -1,4 +1,4 @@
-import type { Entitlement } from '#entitlements/domain.ts';
+import type { Entitlement } from '#entitlements/domain/entitlement.ts';
 import type { Clock } from '#kernel/clock.ts';
 import type { RequestContext } from '#kernel/context.ts';
 import { invalidOperation } from '#kernel/errors.ts';

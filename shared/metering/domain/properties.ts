@@ -66,6 +66,11 @@ export const QUANTITY_LIMIT = new Decimal('1e30');
 /** Fraction digits that a quantity keeps; further ones are cut off. */
 export const QUANTITY_DIGITS = 36;
 
+/** Whether a quantity keeps all its digits: below 10^30 and of no more fraction digits than an event may have. */
+export function isCountable(value: Decimal): boolean {
+  return value.abs().lt(QUANTITY_LIMIT) && value.decimalPlaces() <= QUANTITY_DIGITS;
+}
+
 /**
  * The number that a property is worth to a meter, or null when it is none: text that is no plain or exponent decimal, a boolean,
  * an object, or a size of 10^30 and more (metering.md 3.4, N5). The SQL of usage queries states the same rule.

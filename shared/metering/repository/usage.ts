@@ -11,6 +11,12 @@ import { checkWindowCount } from './windows-sql.ts';
 /** Questions that travel in one statement: fewer cost round trips. */
 const PER_STATEMENT = 25;
 
+/** How watermarks are looked up: of a set of customers together, and of each of some. */
+interface Watermarks {
+  ofAll(ctx: RequestContext, externalCustomerIds: readonly string[] | null): Promise<DateTime | null>;
+  ofEach(ctx: RequestContext, externalCustomerIds: readonly string[]): Promise<Map<string, DateTime>>;
+}
+
 export type UsageRepository = ReturnType<typeof createUsageRepository>;
 
 /** Usage numbers from stored events. Throws `service_unavailable` when ClickHouse does not answer. */
@@ -27,13 +33,22 @@ export function createUsageRepository(clickhouse: ClickHouse) {
     return row === undefined || row.events === '0' ? null : DateTime.fromMillis(Number(row.millis), { zone: 'utc' });
   };
 
+  /** The same of each customer alone; those without events are left out. */
+  const eachWatermark = async (ctx: RequestContext, externalCustomerIds: readonly string[]): Promise<Map<string, DateTime>> => {
+    const bindings = new Bindings();
+    const rows = await clickhouse.query<{ customer: string; millis: string }>(
+      `SELECT external_customer_id AS customer, toUnixTimestamp64Milli(max(ingested_at)) AS millis FROM events
+       WHERE ${tenantCondition(bindings, ctx)} AND external_customer_id IN ${bindings.bind('Array(String)', externalCustomerIds)} GROUP BY external_customer_id`, bindings.parameters);
+    return new Map(rows.map(({ customer, millis }) => [customer, DateTime.fromMillis(Number(millis), { zone: 'utc' })]));
+  };
+
   return {
     watermark,
 
     /** Answers in the order of the questions. The watermark is read before the numbers, so they hold at least what it promises. */
     async usages(ctx: RequestContext, queries: readonly UsageQuery[]): Promise<Usage[]> {
       for (const { window, range } of queries) if (window !== null) checkWindowCount(range, window);
-      const marks = await watermarks(ctx, queries, watermark);
+      const marks = await watermarks(ctx, queries, { ofAll: watermark, ofEach: eachWatermark });
       const answers: Usage[] = [];
       for (const chunk of statementsOf(queries, (query) => query, PER_STATEMENT)) {
         const from = answers.length;
@@ -47,13 +62,18 @@ export function createUsageRepository(clickhouse: ClickHouse) {
   };
 }
 
-/** One look-up per set of customers: a billing run asks many meters of the same one. */
-async function watermarks(ctx: RequestContext, queries: readonly UsageQuery[], look: (ctx: RequestContext, ids: readonly string[] | null) => Promise<DateTime | null>): Promise<(DateTime | null)[]> {
-  const known = new Map<string, Promise<DateTime | null>>();
-  return Promise.all(queries.map(({ externalCustomerIds }) => {
-    const key = JSON.stringify(externalCustomerIds);
-    const mark = known.get(key) ?? look(ctx, externalCustomerIds);
-    known.set(key, mark);
+/** One look-up for all single customers together, however many, and one for any other set of them. */
+async function watermarks(ctx: RequestContext, queries: readonly UsageQuery[], marks: Watermarks): Promise<(DateTime | null)[]> {
+  const single = ({ externalCustomerIds }: UsageQuery): string | null => (externalCustomerIds?.length === 1 ? (externalCustomerIds[0] as string) : null);
+  const customers = [...new Set(queries.map(single).filter((id) => id !== null))];
+  const ofCustomers = customers.length === 0 ? Promise.resolve(new Map<string, DateTime>()) : marks.ofEach(ctx, customers);
+  const ofSets = new Map<string, Promise<DateTime | null>>();
+  return Promise.all(queries.map(async (query) => {
+    const customer = single(query);
+    if (customer !== null) return (await ofCustomers).get(customer) ?? null;
+    const key = JSON.stringify(query.externalCustomerIds);
+    const mark = ofSets.get(key) ?? marks.ofAll(ctx, query.externalCustomerIds);
+    ofSets.set(key, mark);
     return mark;
   }));
 }

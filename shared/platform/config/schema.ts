@@ -101,6 +101,12 @@ export const configSchema = z.strictObject({
     /** Late events still count for so long after a period's first computation; then its invoice is final. */
     finalization_delay_seconds: z.coerce.number().int().min(0).default(7200),
   }).prefault({}),
+  counters: z.strictObject({
+    /** How often usage counters that are behind are looked for. */
+    reconcile_seconds: positive.default(300),
+    /** A counter that was read so long ago is read anew, whether or not events came. */
+    stale_seconds: positive.default(600),
+  }).prefault({}),
   metrics: z.strictObject({
     /** Writes metrics in CloudWatch's embedded format to stdout. */
     enabled: flag.default(false),

@@ -33,6 +33,18 @@ const billing = (): Pick<App, 'billingActivities'> => {
     },
   };
 };
+/** A full round of what is forgotten, two pages of counters, and two of stored events. */
+const metering = (): Pick<App, 'meteringActivities'> => {
+  const rounds = [{ deleted: 5000, more: true }, { deleted: 3, more: false }];
+  return {
+    meteringActivities: {
+      reprocessPage: async ({ after }) => after === undefined ? { processed: 1000, after: { externalCustomerId: 'c1', eventName: 'call', timestamp: 1, id: 'e1' } } : { processed: 1003, after: null },
+      failReprocess: async () => undefined,
+      forgetCounters: async () => rounds.shift() ?? { deleted: 0, more: false },
+      reconcileCounters: async ({ after }) => after === null ? { read: 1000, failures: [], next: { time: '2026-01-01T00:00:00.000Z', id: 'uctr_2' } } : { read: 1, failures: [], next: null },
+    },
+  };
+};
 const environment = { tenantId: 'tenant_1', environmentId: 'env_1' };
 
 export const RECORDINGS: readonly Recording[] = [
@@ -46,10 +58,12 @@ export const RECORDINGS: readonly Recording[] = [
     ],
   },
   {
-    workflows: 'workers/temporal/workflows.ts', jobs: JOBS, app: billing(),
+    workflows: 'workers/temporal/workflows.ts', jobs: JOBS, app: { ...billing(), ...metering() },
     runs: [
       { job: 'billing-sweep', name: 'paged', input: {} },
       { job: 'billing-cycle', name: 'two-periods', input: { ...environment, subscriptionId: 'subs_1' } },
+      { job: 'reconcile-counters', name: 'paged', input: {} },
+      { job: 'reprocess-events', name: 'paged', input: { ...environment, reprocessId: 'job_1' } },
       { job: 'process-invoice', name: 'one', input: { ...environment, invoiceId: 'inv_1' } },
     ],
   },

@@ -4,7 +4,9 @@ import { priceQuantity } from '#catalog/domain/pricing.ts';
 import { type Decimal, decimal, sum } from '#kernel/decimal.ts';
 import { quantity } from '#test/support/arbitraries.ts';
 import { at, cases, expectDecimal, type PriceNotation, priceOf } from '#test/support/conformance.ts';
-import { billableQuantity, type EntitlementTerms, entitlementWindows, mergeEntitlements, type ResetPeriod } from './domain.ts';
+import { billableQuantity, entitlementWindows } from './billable.ts';
+import type { ResetPeriod } from './entitlement.ts';
+import { type EntitlementTerms, mergeEntitlements } from './merge.ts';
 
 const FILE = 'billing-entitlements.json';
 interface Given { limit: string; reset: ResetPeriod; soft?: boolean; start?: string; end?: string; usages: string[]; price: PriceNotation }

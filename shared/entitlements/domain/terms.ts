@@ -1,5 +1,5 @@
 import { invalid } from '#kernel/errors.ts';
-import type { Entitlement, FeatureType } from './domain.ts';
+import type { Entitlement, FeatureType } from './entitlement.ts';
 
 /** What an entitlement says, apart from whose it is. */
 export type EntitlementValues = Pick<Entitlement, 'isEnabled' | 'usageLimit' | 'usageResetPeriod' | 'isSoftLimit' | 'staticValue' | 'configValue'>;

@@ -1,0 +1,63 @@
+import * as z from 'zod';
+import { featureToWire } from '#catalog/routes/to-wire.ts';
+import type { RequestContext } from '#kernel/context.ts';
+import { invalid } from '#kernel/errors.ts';
+import { toWire, wireNumber, wireTime } from '#kernel/wire.ts';
+import { ok, type Reply, type Route, route } from '#platform/http/route.ts';
+import { CustomerUsageSummaryQuery, CustomerUsageSummaryResponse, UsageSummaryOfCustomerQuery } from './contracts.ts';
+import { sourceToWire } from './source-to-wire.ts';
+import type { CustomerReference } from './summary-service.ts';
+import type { CustomerUsage, FeatureUsage, UsageSummaryService } from './usage-summary-service.ts';
+
+/** Served under the customers' prefix. */
+export const usageSummaryRoutes = (usages: UsageSummaryService): Route[] => {
+  const reply = async (ctx: RequestContext, reference: CustomerReference, query: z.output<typeof UsageSummaryOfCustomerQuery>): Promise<Reply> => {
+    const usage = await usages.ofCustomer(ctx, reference, { featureIds: narrowed(query.feature_ids), featureLookupKeys: narrowed(query.feature_lookup_keys), subscriptionIds: narrowed(query.subscription_ids) });
+    return { ...ok(usageToWire(usage)), ...(usage.watermark === null ? {} : { headers: { 'X-Usage-Watermark': wireTime(usage.watermark) } }) };
+  };
+  return [
+    route({
+      method: 'GET', path: '/v1/customers/usage', operationId: 'getCustomerUsageSummary', tag: 'Customers', summary: 'What a customer has used of what it may use', permission: 'authenticated',
+      query: CustomerUsageSummaryQuery, responses: { 200: CustomerUsageSummaryResponse },
+      handler: ({ ctx, query }) => reply(ctx, referenceOf(query.customer_id, query.customer_lookup_key), query),
+    }),
+    route({
+      method: 'GET', path: '/v1/customers/{id}/usage', operationId: 'getCustomerUsageSummaryById', tag: 'Customers', summary: 'What the customer has used of what it may use', permission: 'authenticated',
+      params: z.object({ id: z.string() }), query: UsageSummaryOfCustomerQuery, responses: { 200: CustomerUsageSummaryResponse },
+      handler: ({ ctx, params, query }) => reply(ctx, { id: params.id }, query),
+    }),
+  ];
+};
+
+/** An empty parameter does not narrow. */
+function narrowed(list: readonly string[] | undefined): readonly string[] | null {
+  return list === undefined || list.length === 0 ? null : list;
+}
+
+function referenceOf(customerId: string | undefined, lookupKey: string | undefined): CustomerReference {
+  if (customerId && lookupKey) throw invalid('customer_lookup_key', 'must not be given together with customer_id');
+  if (customerId) return { id: customerId };
+  if (lookupKey) return { externalId: lookupKey };
+  throw invalid('customer_id', 'customer_id or customer_lookup_key is required');
+}
+
+function usageToWire({ customerId, features, period }: CustomerUsage): unknown {
+  return {
+    customer_id: customerId, features: features.map(featureUsageToWire),
+    ...(period && { period: toWire({ startTime: period.start, endTime: period.end, period: period.billingPeriod }) }),
+    pagination: { total: features.length, limit: features.length, offset: 0 },
+  };
+}
+
+function featureUsageToWire({ feature, entitlement, usage, ratio, window }: FeatureUsage): unknown {
+  const isMetered = entitlement.featureType === 'metered';
+  const limit = isMetered ? entitlement.usageLimit : null;
+  return {
+    feature: featureToWire(feature),
+    ...(toWire({
+      totalLimit: limit && wireNumber(limit), isUnlimited: isMetered && limit === null, currentUsage: usage, usagePercent: ratio,
+      isEnabled: entitlement.isEnabled, isSoftLimit: entitlement.isSoftLimit, nextUsageResetAt: window?.nextReset,
+    }) as object),
+    sources: entitlement.sources.map(sourceToWire),
+  };
+}
