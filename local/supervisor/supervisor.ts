@@ -15,12 +15,15 @@ import { Keeper } from './keeper.ts';
 import { type Output, seconds } from './output.ts';
 import { checkDisk, DEFAULT_PORT, serverPort } from './preflight.ts';
 
+/** A process of our own: its script by its path from the root of the checkout, and how long it may take to stop. */
+export interface ChildSpec { readonly name: string; readonly script: string; readonly stopMilliseconds: number }
+
 /** Our own processes. They stop in this order: first nobody is let in, then what is under way is finished. All of a stop, with the engines, takes at most 10 s. */
-const CHILDREN = [
+export const CHILDREN: readonly ChildSpec[] = [
   { name: 'api', script: 'local/api.ts', stopMilliseconds: 2_000 },
   { name: 'consumer', script: 'workers/consumer/main.ts', stopMilliseconds: 2_500 },
   { name: 'worker', script: 'workers/worker/main.ts', stopMilliseconds: 2_500 },
-] as const;
+];
 const READY_MS = 60_000;
 
 export interface SupervisorOptions {
@@ -28,6 +31,8 @@ export interface SupervisorOptions {
   /** Runs real Kafka and Temporal servers where the configuration names none. */
   readonly real: boolean;
   readonly output: Output;
+  /** The processes of the product, in the order in which they stop. Default: CHILDREN. */
+  readonly children?: readonly ChildSpec[];
 }
 
 /** Local Mode: the engines that the configuration does not name, and the processes of the product, kept running until they are stopped. */
@@ -92,7 +97,7 @@ export class Supervisor {
 
   async #startChildren(config: Config, dataDir: DataDir): Promise<void> {
     const env = childEnvironment(config);
-    this.#children = CHILDREN.map(({ name, script, stopMilliseconds }) => ({
+    this.#children = (this.#options.children ?? CHILDREN).map(({ name, script, stopMilliseconds }) => ({
       stopMilliseconds,
       keeper: new Keeper({
         name, output: this.#options.output,
