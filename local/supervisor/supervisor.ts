@@ -9,7 +9,7 @@ import { seedLocal } from '../seed.ts';
 import { StartError } from '../start-error.ts';
 import { startChild } from './child-process.ts';
 import { type DataDir, openDataDir } from './data-dir.ts';
-import { type Engine, embeddedEngines } from './engines.ts';
+import { type Engine, embeddedEngines, PREFERRED_PORTS } from './engines.ts';
 import { childEnvironment } from './environment.ts';
 import { Keeper } from './keeper.ts';
 import { type Output, seconds } from './output.ts';
@@ -33,6 +33,8 @@ export interface SupervisorOptions {
   readonly output: Output;
   /** The processes of the product, in the order in which they stop. Default: CHILDREN. */
   readonly children?: readonly ChildSpec[];
+  /** Preferred ports of the engines. Default: PREFERRED_PORTS. */
+  readonly ports?: Readonly<Record<keyof typeof PREFERRED_PORTS, number>>;
 }
 
 /** Local Mode: the engines that the configuration does not name, and the processes of the product, kept running until they are stopped. */
@@ -61,7 +63,7 @@ export class Supervisor {
     let config = this.#effective(dataDir.path, port);
 
     const startedAt = performance.now();
-    this.#engines = await embeddedEngines(config, this.#options.real, { dataDir, output });
+    this.#engines = await embeddedEngines(config, this.#options.real, { dataDir, output, ports: this.#options.ports ?? PREFERRED_PORTS });
     const addresses = await Promise.all(this.#engines.map((engine) => engine.start(config)));
     for (const addressed of addresses) config = addressed(config);
     this.#goOn();

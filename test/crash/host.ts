@@ -1,8 +1,9 @@
+import { randomInt } from 'node:crypto';
 import { appendFileSync, chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { alive, until } from '#local/engines/process.ts';
-import { freePort } from '#local/ports.ts';
+import { portFrom } from '#local/ports.ts';
 import { startChild } from '#local/supervisor/child-process.ts';
 import { childEnvironment } from '#local/supervisor/environment.ts';
 import type { Running } from '#local/supervisor/keeper.ts';
@@ -59,8 +60,8 @@ export async function startHost({ kafka, scripts = {} }: HostOptions = {}): Prom
   const output: Output = { step: (text) => log(`supervisor: ${text}`), warn: (text) => log(`supervisor: ${text}`), plain: () => undefined };
 
   const children = CHILDREN.map((child) => ({ ...child, script: scripts[child.name] ?? child.script }));
-  const port = await freePort();
-  const supervisor = new Supervisor({ config: configOf(dataDir, port, kafka), real: false, output, children });
+  const [port, postgres, clickhouse] = await ownPorts();
+  const supervisor = new Supervisor({ config: configOf(dataDir, port, kafka), real: false, output, children, ports: { postgres, clickhouse } });
   const config = await supervisor.start().catch(async (error: unknown) => {
     await supervisor.stop();
     rmSync(folder, { recursive: true, force: true });
@@ -74,6 +75,13 @@ export async function startHost({ kafka, scripts = {} }: HostOptions = {}): Prom
   let restarting: Promise<void> = Promise.resolve();
 
   const running = (): Map<string, number> => new Map([...processesOf(dataDir)].filter(([, pid]) => pid > 0 && alive(pid)));
+
+  // A run that is broken off must leave no engine behind: Postgres does not end with its parent.
+  const abandon = (): void => {
+    for (const pid of [...running().values(), ...extra.map((consumer) => consumer.pid)]) process.kill(pid, 'SIGKILL');
+    rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
+  };
+  process.once('exit', abandon);
 
   return {
     url: `http://127.0.0.1:${port}`, apiKey: API_KEY, config, dataDir, log,
@@ -137,9 +145,19 @@ export async function startHost({ kafka, scripts = {} }: HostOptions = {}): Prom
       const kept = keep ? mkdtempSync(join(tmpdir(), 'flexprice-crash-failed-')) : undefined;
       if (kept !== undefined) for (const from of [logs, join(folder, 'run')]) cpSync(from, kept, { recursive: true });
       rmSync(folder, { recursive: true, force: true });
+      process.removeListener('exit', abandon);
       return kept;
     },
   };
+}
+
+/**
+ * Ports that stay this host's own while a killed process is away: neither those that another Local Mode prefers, nor those
+ * that the system deals out to connections.
+ */
+async function ownPorts(): Promise<[number, number, number]> {
+  const from = randomInt(20_000, 29_000);
+  return [await portFrom(from), await portFrom(from + 100), await portFrom(from + 200)];
 }
 
 function configOf(dataDir: string, port: number, kafka: TestKafka | undefined): Config {

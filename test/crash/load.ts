@@ -44,7 +44,7 @@ export async function runLoad(host: Pick<Host, 'url' | 'apiKey'>, plan: Plan, on
 async function sendToTheEnd(host: Pick<Host, 'url' | 'apiKey'>, request: PlannedRequest): Promise<Outcome> {
   const answers: string[] = [];
   for (const end = performance.now() + PATIENCE_MS; performance.now() < end; await wait(AGAIN_MS)) {
-    const attempt = await send(host, request);
+    const attempt = await send(host, request, answers.length === 0 ? request.hangsUpMs : null);
     answers.push(attempt.kind === 'accepted' ? '202' : attempt.why);
     if (attempt.kind === 'accepted') return { accepted: true, answers };
     // What never reached the gateway says nothing about it, and would only use up the plan.
@@ -55,12 +55,12 @@ async function sendToTheEnd(host: Pick<Host, 'url' | 'apiKey'>, request: Planned
   ]);
 }
 
-async function send({ url, apiKey }: Pick<Host, 'url' | 'apiKey'>, { index, single, events }: PlannedRequest): Promise<Attempt> {
+async function send({ url, apiKey }: Pick<Host, 'url' | 'apiKey'>, { index, single, events }: PlannedRequest, hangsUpMs: number | null): Promise<Attempt> {
   const body = events.map(wireEvent);
   try {
     const answer = await fetch(`${url}/v1/events${single ? '' : '/bulk'}`, {
       method: 'POST', headers: { 'x-api-key': apiKey, 'content-type': 'application/json' },
-      body: JSON.stringify(single ? body[0] : { events: body }), signal: AbortSignal.timeout(ANSWER_MS),
+      body: JSON.stringify(single ? body[0] : { events: body }), signal: AbortSignal.timeout(hangsUpMs ?? ANSWER_MS),
     });
     const text = await answer.text();
     if (answer.status === 202) {

@@ -16,6 +16,7 @@ export interface PlanOptions {
 const REQUESTS = 260;
 const DUPLICATES = 0.05;
 const GIVES_UP = 0.35;
+const HANGS_UP = 0.08;
 const CUSTOMERS = ['ada', 'bo', 'chi', 'dee'];
 const EVENT_NAMES = ['call', 'upload'];
 // Two ends of a month lie within.
@@ -34,7 +35,7 @@ export function makePlan(seed: number, { processes, requests: count = REQUESTS, 
     const after = new Set<number>();
     const own: PlannedEvent[] = [];
     for (let left = single ? 1 : random.int(2, MAX_BULK); left > 0; left -= 1) own.push(random.chance(duplicates) ? events.copy(index, after) : events.fresh(index));
-    requests.push({ index, single, events: own, after: [...after], pauseMs: random.int(0, MAX_PAUSE_MS), givesUp: random.chance(givesUp) });
+    requests.push({ index, single, events: own, after: [...after], pauseMs: random.int(0, MAX_PAUSE_MS), givesUp: random.chance(givesUp), hangsUpMs: random.chance(HANGS_UP) ? random.int(1, 25) : null });
   }
   return { seed, customers: CUSTOMERS, eventNames: EVENT_NAMES, start: START, end: END, requests, actions: actions ?? randomActions(random, processes, count) };
 }

@@ -22,6 +22,8 @@ export interface PlannedRequest {
   readonly pauseMs: number;
   /** Whether a failure that may have left something behind is the end of it. Others are sent again, until they are acknowledged. */
   readonly givesUp: boolean;
+  /** Its sender does not wait for the answer to the first attempt longer than this. Null: it does. */
+  readonly hangsUpMs: number | null;
 }
 
 export interface PlannedEvent {
