@@ -14,7 +14,8 @@ export interface ClickHouse {
   query<Row>(sql: string, parameters?: QueryParameters, settings?: ClickHouseSettings): Promise<Row[]>;
   /**
    * Inserts newline-separated JSON objects, synchronously: when this returns the rows are stored.
-   * `token` names the content: a second insert under the same token into the same partitions is dropped by the engine.
+   * `token` names the content: in a cluster a second insert under the same token into the same partitions is dropped. On one server
+   * it is stored again, so the table has to replace its rows by their order key, and readers use FINAL.
    */
   insert(insert: { table: string; columns: readonly string[]; ndjson: string; token: string }): Promise<void>;
   /** A statement without a result, such as DDL. */
