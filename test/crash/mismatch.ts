@@ -9,15 +9,17 @@ export interface Finding {
   readonly events: readonly string[];
 }
 
-const SHOWN = 8;
+const SHOWN_OF_A_KIND = 3;
 const EVENTS_SHOWN = 12;
 
-/** A run whose outcome is not what was acknowledged. The message is the whole report. */
+/** A run whose outcome is not what was acknowledged. The message is the report, with some findings of each kind. */
 export class CrashMismatch extends Error {
   readonly findings: readonly Finding[];
 
   constructor(headline: string, findings: readonly Finding[]) {
-    super([headline, ...findings.slice(0, SHOWN).map(describe), ...(findings.length > SHOWN ? [`... and ${findings.length - SHOWN} more`] : [])].join('\n'));
+    const kinds = Map.groupBy(findings, ({ kind }) => kind);
+    const counts = [...kinds].map(([kind, all]) => `${all.length} ${kind}`).join(', ');
+    super([`${headline}: ${counts}`, ...[...kinds.values()].flatMap((all) => all.slice(0, SHOWN_OF_A_KIND)).map(describe)].join('\n'));
     this.name = 'CrashMismatch';
     this.findings = findings;
   }

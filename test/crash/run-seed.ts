@@ -70,7 +70,7 @@ export async function runSeed(seed: number, { plan: planned = {}, prepare, keepL
       const all = [...verdict.findings, ...(await unfinished(host, made, stored.map(({ id }) => id))), ...findings];
       host.log('compared');
       if (await settled(host, overflow) !== before && look < LOOKS) continue;
-      if (all.length > 0) throw new CrashMismatch(`${all.length} findings`, all);
+      if (all.length > 0) throw new CrashMismatch('what is stored is not what was acknowledged', all);
       const events = made.requests.flatMap((request) => request.events.map((event) => ({ event, accepted: outcomes[request.index]?.accepted === true })));
       await host.stop(false);
       return {
@@ -115,8 +115,13 @@ async function keyParts(host: Host): Promise<{ tenant_id: string; environment_id
 async function failure(host: Host, seed: number, plan: Plan | undefined, error: unknown, keepLogs: boolean): Promise<unknown> {
   const folder = await host.stop(keepLogs);
   if (folder === undefined) return error;
+  const findings = error instanceof CrashMismatch ? error.findings : [];
   writeFileSync(join(folder, 'plan.json'), JSON.stringify(plan, null, 1));
-  const headline = `seed ${seed}: ${error instanceof Error ? error.message : String(error)}\n  plan: ${JSON.stringify(plan?.actions)}, ${plan?.requests.length} requests\n  logs and plan.json: ${folder}`;
-  if (error instanceof CrashMismatch) return Object.assign(new CrashMismatch(headline, error.findings), { message: headline });
-  return new Error(headline, { cause: error });
+  writeFileSync(join(folder, 'findings.json'), JSON.stringify(findings, null, 1));
+  const report = [
+    `seed ${seed}: ${error instanceof Error ? error.message : String(error)}`,
+    `  plan: ${plan?.requests.length} requests, ${JSON.stringify(plan?.actions)}`,
+    `  logs, plan.json and findings.json: ${folder}`,
+  ].join('\n');
+  return Object.assign(error instanceof Error ? error : new Error(), { message: report });
 }

@@ -55,7 +55,7 @@ export function judge({ plan, outcomes, stored, laidAside, unitOf }: Evidence): 
       continue;
     }
     const winners = possibleWinners(sent, laidAside);
-    if (!winners.some(({ event }) => event.at === winner.event.at)) {
+    if (found.length === 1 && !winners.some(({ event }) => event.at === winner.event.at)) {
       find('wrong copy', `event ${id}`, `the first that was acknowledged: ${winners.map(({ event }) => eventLine(event)).join(' or ')}`, eventLine(winner.event), events);
     }
     counting.push(winner.event);
