@@ -1,7 +1,7 @@
 // `npm run build`: everything that is deployed, into dist/. The same sources always give the same bytes, since CDK names assets by their hash.
 //
 //   dist/functions/<name>/   one Lambda function: index.mjs and the chunks that it loads on first use
-//   dist/workers/            context of the images: Dockerfile, one folder per process, migrations
+//   dist/workers/            context of the images: Dockerfile and health check, one folder per process, migrations
 //   dist/meta/<name>.json    esbuild's metafiles, for the size budgets in test/infra/build.test.ts
 import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -24,6 +24,7 @@ export const FUNCTIONS = {
 export const PROCESSES = {
   api: 'local/api.ts',
   consumer: 'workers/consumer/main.ts',
+  relay: 'workers/relay/main.ts',
   worker: 'workers/worker/main.ts',
   migrate: 'scripts/migrate.ts',
 } as const;
@@ -76,7 +77,7 @@ export async function buildFunctions(dist: string): Promise<void> {
 export async function buildProcesses(dist: string): Promise<void> {
   await Promise.all(Object.entries(PROCESSES).map(([name, entry]) => bundle(dist, 'workers', name, entry, name === 'worker' ? ['@temporalio/*'] : [])));
   copyMigrations(join(dist, 'workers/migrations'));
-  cpSync(join(ROOT, 'workers/Dockerfile'), join(dist, 'workers/Dockerfile'));
+  for (const file of ['Dockerfile', 'health-check.mjs']) cpSync(join(ROOT, 'workers', file), join(dist, 'workers', file));
   apiExtras(join(dist, 'workers'));
   await workerExtras(join(dist, 'workers/worker'));
 }

@@ -29,7 +29,7 @@ export function createGatewayFunction(name: 'ingest' | 'management', modules: (a
     const { config, authenticator, database, clock } = await started();
     return {
       authenticator: behindEdge(authenticator, config.server.origin_verify), database, clock,
-      validateResponses: config.server.validate_responses, logger: createLogger(config, name),
+      validateResponses: config.server.validate_responses, logger: createLogger(config, name), logEvery: name === 'ingest' ? config.log.ingest_every : 1,
     };
   });
   return async (event: Parameters<typeof handle>[0], context?: unknown) => {

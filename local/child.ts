@@ -1,13 +1,18 @@
+import { writeFileSync } from 'node:fs';
+
 /** What a process does once it runs. */
 export interface RunningChild {
   /** Goes to the supervisor with the ready message, e.g. the port that is listened on. */
   readonly ready?: Readonly<Record<string, unknown>>;
+  /** Touched while the process runs and its event loop turns, for a health check that looks at its age. */
+  readonly healthFile?: string | undefined;
   /** Finishes what is under way and lets go of everything. */
   stop(): Promise<void>;
 }
 
 /** A process that is asked to stop gets this long before it ends in any case. */
 const STOP_MS = 8_000;
+const HEALTH_MS = 5_000;
 
 /**
  * Runs a long-lived process, alone (containers) or below the supervisor of Local Mode: starts it, reports `{type: 'ready'}`
@@ -42,12 +47,21 @@ export function runChild(start: () => Promise<RunningChild>): void {
   process.on('disconnect', () => void stop());
 
   running.then(
-    ({ ready }) => process.send?.({ type: 'ready', ...ready }),
+    ({ ready, healthFile }) => {
+      if (healthFile !== undefined) touchEvery(healthFile);
+      process.send?.({ type: 'ready', ...ready });
+    },
     (error: unknown) => {
       report(error);
       process.exit(1);
     },
   );
+}
+
+function touchEvery(file: string): void {
+  const touch = (): void => writeFileSync(file, '');
+  touch();
+  setInterval(touch, HEALTH_MS).unref();
 }
 
 function report(error: unknown): void {

@@ -93,6 +93,7 @@ try {
     case 'local': await runLocalMode(config); break;
     case 'api': await import('./api.ts'); break;
     case 'consumer': await import('../workers/consumer/main.ts'); break;
+    case 'relay': await import('../workers/relay/main.ts'); break;
     case 'worker': await import('../workers/worker/main.ts'); break;
   }
 } catch (error) {

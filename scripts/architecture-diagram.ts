@@ -52,8 +52,8 @@ export function architectureDiagram(templates: Templates): string {
 
 /** From the edge to the functions, and to the queue beside them. */
 function inwards(boxes: readonly Box[]): string[] {
-  const [front, api, ingest, management, queue, worker] = ['CloudFront', 'HTTP API', 'Lambda ingest', 'Lambda management', 'SQS overflow', 'ECS worker'].map((label) => boxes.find((box) => box.label === label)?.id);
-  const arrows: readonly (readonly [string | undefined, string | undefined, string])[] = [[front, api, 'https'], [api, ingest, 'POST events'], [api, management, 'everything else'], [ingest, queue, 'when Kafka is away'], [queue, worker, 'replay']];
+  const [front, api, ingest, management, queue, relay] = ['CloudFront', 'HTTP API', 'Lambda ingest', 'Lambda management', 'SQS overflow', 'ECS relay'].map((label) => boxes.find((box) => box.label === label)?.id);
+  const arrows: readonly (readonly [string | undefined, string | undefined, string])[] = [[front, api, 'https'], [api, ingest, 'POST events'], [api, management, 'everything else'], [ingest, queue, 'when Kafka is away'], [queue, relay, 'replay']];
   return arrows.filter(([from, to]) => from !== undefined && to !== undefined).map(([from, to, text]) => `  ${from} -- ${text} --> ${to}`);
 }
 

@@ -1,3 +1,4 @@
+import { createAnalyticsService } from '#analytics/service/service.ts';
 import { createFeatureService } from '#catalog/service/feature.ts';
 import { createPlanService, type PlanService } from '#catalog/service/plan.ts';
 import { createPriceService } from '#catalog/service/price.ts';
@@ -11,8 +12,10 @@ import { createEntitlementSummaryService } from '#entitlements/summary-service.t
 import { type Clock, systemClock } from '#kernel/clock.ts';
 import type { RequestContext } from '#kernel/context.ts';
 import { createEventService } from '#metering/service/events.ts';
+import { createGroupedUsageService } from '#metering/service/grouped-usage.ts';
 import { createIngestService, type IngestService } from '#metering/service/ingest.ts';
 import { createMeterService } from '#metering/service/meters.ts';
+import { createQuotas } from '#metering/service/quotas.ts';
 import { createUsageService } from '#metering/service/usage.ts';
 import { createAuthenticator } from '#platform/auth/authenticate.ts';
 import { createClickHouse } from '#platform/clickhouse/client.ts';
@@ -51,7 +54,7 @@ export function createApp(config: Config, { clock = systemClock, logger, metrics
   const usage = lazy(() => createUsageService({ clickhouse: clickhouse(), meters: meters(), customers: customers(), clock }));
   const events = lazy(() => createEventService({ clickhouse: clickhouse(), meters: meters(), customers: customers() }));
   const ingest = lazy(async (): Promise<IngestService> =>
-    createIngestService({ eventLog: await eventLog(), overflow: opened(await createOverflow(config)), clock, config, metrics }));
+    createIngestService({ eventLog: await eventLog(), overflow: opened(await createOverflow(config)), clock, config, metrics, quotas: createQuotas({ database: database(), clock }) }));
   const features = lazy(() => createFeatureService({ database: database(), clock, meters: meters(), isInUse: isFeatureInUse }));
   const prices = lazy(() => createPriceService({ database: database(), clock, meters: meters() }));
   const entitlements = lazy(() => createEntitlementService({ database: database(), clock, features, plans }));
@@ -76,6 +79,10 @@ export function createApp(config: Config, { clock = systemClock, logger, metrics
     entitlementsOf: (ctx, planIds) => entitlements().forPlans(ctx, planIds),
     readUsage: (ctx, requests) => usage().meterUsages(ctx, requests), finalizationDelaySeconds: config.billing.finalization_delay_seconds,
   }));
+  const analytics = lazy(() => createAnalyticsService({
+    database: database(), clock, customers: customers(), subscriptions: subscriptions(), prices: prices(), plans: plans(), features: features(), meters: meters(),
+    usage: createGroupedUsageService({ clickhouse: clickhouse() }),
+  }));
   const invoices: () => InvoiceService = lazy(() => createInvoiceService(billing()));
   const billingActivities = lazy(() => createBillingActivities({ database: database(), clock, subscriptions: subscriptions(), invoices: invoices(), pageSize: config.billing.page_size }));
 
@@ -99,6 +106,7 @@ export function createApp(config: Config, { clock = systemClock, logger, metrics
     get entitlements() { return entitlements(); },
     get entitlementSummaries() { return entitlementSummaries(); },
     get subscriptions() { return subscriptions(); },
+    get analytics() { return analytics(); },
     get invoices() { return invoices(); },
     get billingActivities() { return billingActivities(); },
     subscriptionUsage: (ctx: RequestContext, request: SubscriptionUsageRequest) => subscriptionUsage(billing(), ctx, request),

@@ -31,6 +31,7 @@ export const dev: EnvironmentInput = {
   throttle: { rate: 200, burst: 400 },
   spot: true,
   consumer: { min: 1, max: 1, cpu: 512, memoryMiB: 1024 },
+  relay: { min: 1, max: 1, cpu: 256, memoryMiB: 512 },
   worker: { min: 1, max: 1, cpu: 512, memoryMiB: 1024 },
   github: { repository: 'flexprice/flexprice-aws', providerExists: false },
 };

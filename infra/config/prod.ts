@@ -30,6 +30,8 @@ export const prod: EnvironmentInput = {
   throttle: { rate: 10_000, burst: 5000 },
   spot: false,
   consumer: { min: 3, max: 20, cpu: 2048, memoryMiB: 4096 },
+  // One does the work, the other takes over: they take turns by row locks.
+  relay: { min: 2, max: 2, cpu: 512, memoryMiB: 1024 },
   worker: { min: 2, max: 20, cpu: 1024, memoryMiB: 2048 },
   edge: { perKey: 1_000_000, perAddress: 1_000_000, secretName: 'flexprice/prod/origin-verify' },
   recoveryRegion: 'us-west-2',

@@ -33,6 +33,7 @@ export const environmentSchema = z.strictObject({
   throttle: z.strictObject({ rate: count, burst: count }),
   spot: z.boolean(),
   consumer: capacity,
+  relay: capacity,
   worker: capacity,
   /** The API's own name. Absent: the one that AWS gives. */
   domain: domain.optional(),

@@ -31,6 +31,7 @@ export const staging: EnvironmentInput = {
   throttle: { rate: 1000, burst: 2000 },
   spot: false,
   consumer: { min: 2, max: 4, cpu: 1024, memoryMiB: 2048 },
+  relay: { min: 1, max: 1, cpu: 256, memoryMiB: 512 },
   worker: { min: 1, max: 2, cpu: 1024, memoryMiB: 2048 },
   edge: { perKey: 20_000, perAddress: 20_000, secretName: 'flexprice/staging/origin-verify' },
   github: { repository: 'flexprice/flexprice-aws', providerExists: false },

@@ -10,19 +10,22 @@ import { Construct } from 'constructs';
 import { ANY_RESOURCE, acknowledge } from '../acknowledge.ts';
 import type { EnvironmentConfig } from '../config/schema.ts';
 import type { EnvironmentStack } from '../stacks/environment-stack.ts';
-import type { Settings } from './settings.ts';
+import type { ServiceName, Settings } from './settings.ts';
 
 export interface ProductServiceProps {
   /** Target in the Dockerfile, and the deployment mode. */
-  readonly mode: 'consumer' | 'worker';
+  readonly mode: ServiceName;
   readonly dist: string;
   readonly cluster: Cluster;
   readonly securityGroup: ISecurityGroup;
   readonly size: EnvironmentConfig['consumer'];
   readonly settings: Settings;
-  /** Records that wait. Absent: the service is scaled by its processors alone. */
-  readonly backlog?: IMetric;
+  /** What waits for this service. Absent: it is scaled by its processors alone. */
+  readonly backlog?: Backlog;
 }
+
+/** A metric, and from how much waiting on how many tasks are added. */
+export interface Backlog { readonly metric: IMetric; readonly steps: readonly { readonly from: number; readonly tasks: number }[] }
 
 /** A member of a consumer group that comes or goes stops all of them for a moment: so seldom. */
 const COOL_DOWN = Duration.minutes(5);
@@ -50,6 +53,8 @@ export class ProductService extends Construct {
       logging: LogDrivers.awsLogs({ streamPrefix: mode, logGroup: new LogGroup(this, 'Logs', { retention: scope.config.logDays, removalPolicy: scope.removalPolicy }) }),
       // On SIGTERM: finish the batch, commit, leave the group.
       stopTimeout: Duration.seconds(60),
+      // ECS does not read the one in the image.
+      healthCheck: { command: ['CMD', 'node', 'health-check.mjs'], interval: Duration.seconds(30), timeout: Duration.seconds(5), retries: 3, startPeriod: Duration.minutes(2) },
     });
     acknowledge(this.task, 'The token of the image registry is for no resource', ANY_RESOURCE);
     this.service = new FargateService(this, 'Service', {
@@ -67,14 +72,14 @@ export class ProductService extends Construct {
     if (size.max > size.min) this.scale(size, backlog);
   }
 
-  private scale({ min, max }: EnvironmentConfig['consumer'], backlog: IMetric | undefined): void {
+  private scale({ min, max }: EnvironmentConfig['consumer'], backlog: Backlog | undefined): void {
     const scaling = this.service.autoScaleTaskCount({ minCapacity: min, maxCapacity: max });
     scaling.scaleOnCpuUtilization('Processors', { targetUtilizationPercent: 60, scaleInCooldown: COOL_DOWN, scaleOutCooldown: COOL_DOWN });
     if (backlog === undefined) return;
     // Only out: that there is less to do shows in the processors.
     scaling.scaleOnMetric('Backlog', {
-      metric: backlog,
-      scalingSteps: [{ lower: 20_000, change: 1 }, { lower: 200_000, change: 2 }, { lower: 2_000_000, change: 4 }],
+      metric: backlog.metric,
+      scalingSteps: backlog.steps.map(({ from, tasks }) => ({ lower: from, change: tasks })),
       adjustmentType: AdjustmentType.CHANGE_IN_CAPACITY,
       cooldown: COOL_DOWN,
       evaluationPeriods: 3,

@@ -3,7 +3,8 @@ import type { EnvironmentConfig } from '../config/schema.ts';
 import type { DataStack } from '../stacks/data.ts';
 import type { TemporalEndpoint } from './temporal-endpoint.ts';
 
-export type ProcessName = 'ingest' | 'management' | 'migrate' | 'consumer' | 'worker';
+export type ServiceName = 'consumer' | 'relay' | 'worker';
+export type ProcessName = 'ingest' | 'management' | 'migrate' | ServiceName;
 
 /** One key of a JSON secret. */
 export interface SecretKey { readonly secret: ISecret; readonly key: string }
@@ -28,14 +29,20 @@ export const ROOT_TENANT = 'tenant_root';
 /** What each process is told, and no process more than it needs. */
 export function settingsOf(process: ProcessName, props: SettingsProps): Settings {
   const parts = [common(props), postgres(process, props), clickhouse(process, props)];
+  // Without it an engine of Local Mode would stand in; who has no business there has no rights and no way either.
   if (process !== 'migrate') parts.push(kafka(props));
-  if (process === 'worker') parts.push(temporal(props));
-  if (process === 'ingest' || process === 'management') parts.push(origin(props));
-  if (process === 'ingest' || process === 'management' || process === 'worker') parts.push({ values: { FLEXPRICE_OVERFLOW_QUEUE_URL: props.data.overflow.queueUrl }, secrets: {} });
+  if (process === 'relay' || process === 'worker') parts.push(temporal(props));
+  if (isFunction(process)) parts.push(origin(props));
+  if (isFunction(process) || process === 'relay') parts.push({ values: { FLEXPRICE_OVERFLOW_QUEUE_URL: props.data.overflow.queueUrl }, secrets: {} });
   if (process === 'management' || process === 'migrate') parts.push({ values: { FLEXPRICE_AUTH_ROOT_TENANT_ID: ROOT_TENANT }, secrets: {} });
-  if (process === 'management') parts.push({ values: {}, secrets: { FLEXPRICE_AUTH_ROOT_KEY: { secret: props.secrets.rootKey, key: 'key' } } });
-  const mode = process === 'consumer' || process === 'worker' ? process : 'api';
+  if (process === 'management') parts.push({ values: { FLEXPRICE_TRACING_ENABLED: 'true' }, secrets: { FLEXPRICE_AUTH_ROOT_KEY: { secret: props.secrets.rootKey, key: 'key' } } });
+  const mode = isFunction(process) || process === 'migrate' ? 'api' : process;
   return { values: Object.assign({ FLEXPRICE_DEPLOYMENT_MODE: mode }, ...parts.map(({ values }) => values)), secrets: Object.assign({}, ...parts.map(({ secrets }) => secrets)) };
+}
+
+/** Answers requests behind the API. */
+function isFunction(process: ProcessName): process is 'ingest' | 'management' {
+  return process === 'ingest' || process === 'management';
 }
 
 function common({ config }: SettingsProps): Settings {
@@ -44,9 +51,9 @@ function common({ config }: SettingsProps): Settings {
 
 function postgres(process: ProcessName, { config, data }: SettingsProps): Settings {
   const { postgres: store } = data;
-  const inFunction = process === 'ingest' || process === 'management';
+  const inFunction = isFunction(process);
   // A sandbox answers one request at a time; management has a second connection for what runs beside it.
-  const pool: Readonly<Partial<Record<ProcessName, string>>> = { ingest: '1', management: '2', consumer: '5' };
+  const pool: Readonly<Partial<Record<ProcessName, string>>> = { ingest: '1', management: '2', consumer: '5', relay: '5' };
   return {
     values: {
       FLEXPRICE_POSTGRES_HOST: inFunction ? store.functionsHost : store.host,
@@ -58,6 +65,8 @@ function postgres(process: ProcessName, { config, data }: SettingsProps): Settin
       FLEXPRICE_POSTGRES_AUTH: 'iam',
       FLEXPRICE_POSTGRES_REGION: config.region,
       ...(pool[process] === undefined ? {} : { FLEXPRICE_POSTGRES_POOL_MAX: pool[process] }),
+      // API Gateway gives up after 29 s: whoever waits for a statement must hear of it well before.
+      ...(inFunction ? { FLEXPRICE_POSTGRES_STATEMENT_TIMEOUT_MS: '10000' } : {}),
     },
     secrets: process === 'migrate' ? { FLEXPRICE_POSTGRES_MIGRATOR_PASSWORD: { secret: store.migratorSecret, key: 'password' } } : {},
   };

@@ -1,7 +1,7 @@
 import type { EnvironmentConfig } from '../config/schema.ts';
 
 /** Whoever has a security group of its own. */
-export const ROLES = ['ingest', 'management', 'migrate', 'consumer', 'worker', 'kafka', 'postgres', 'proxy', 'temporal', 'endpoints'] as const;
+export const ROLES = ['ingest', 'management', 'migrate', 'consumer', 'relay', 'worker', 'kafka', 'postgres', 'proxy', 'temporal', 'endpoints'] as const;
 export type Role = (typeof ROLES)[number];
 
 /** `from` may open connections to `to` on a TCP port. */
@@ -20,27 +20,28 @@ const HTTPS = 443;
  */
 export function pairs({ postgres, temporal, interfaceEndpoints }: EnvironmentConfig): Pair[] {
   const functions: readonly Role[] = ['ingest', 'management'];
-  const tasks: readonly Role[] = ['consumer', 'worker'];
+  const tasks: readonly Role[] = ['consumer', 'relay', 'worker'];
   const selfHosted = temporal.kind === 'self-hosted';
   const running: readonly Role[] = [...functions, ...tasks, 'migrate', ...(selfHosted ? ['temporal'] as const : [])];
   return [
-    ...[...functions, ...tasks].map((from): Pair => ({ from, to: 'kafka', port: KAFKA_PORT })),
+    // Jobs work on rows and usage alone; what they change goes on from the outbox.
+    ...([...functions, 'consumer', 'relay'] as const).map((from): Pair => ({ from, to: 'kafka', port: KAFKA_PORT })),
     ...functions.map((from): Pair => ({ from, to: postgres.proxy ? 'proxy' : 'postgres', port: POSTGRES_PORT })),
     ...[...tasks, 'migrate' as const].map((from): Pair => ({ from, to: 'postgres', port: POSTGRES_PORT })),
     ...(postgres.proxy ? [{ from: 'proxy', to: 'postgres', port: POSTGRES_PORT } as const] : []),
-    ...(selfHosted ? [{ from: 'worker', to: 'temporal', port: TEMPORAL_PORT }, { from: 'temporal', to: 'postgres', port: POSTGRES_PORT }] as const : []),
+    ...(selfHosted ? [{ from: 'relay', to: 'temporal', port: TEMPORAL_PORT }, { from: 'worker', to: 'temporal', port: TEMPORAL_PORT }, { from: 'temporal', to: 'postgres', port: POSTGRES_PORT }] as const : []),
     ...(interfaceEndpoints.length > 0 ? running.map((from): Pair => ({ from, to: 'endpoints', port: HTTPS })) : []),
   ];
 }
 
 /** The ways out of the VPC: AWS's own APIs, ClickHouse Cloud and Temporal Cloud. */
 export function waysOut({ clickhouse, temporal }: EnvironmentConfig): WayOut[] {
-  const runners: readonly Role[] = ['ingest', 'management', 'migrate', 'consumer', 'worker', ...(temporal.kind === 'self-hosted' ? ['temporal'] as const : [])];
-  const queriers: readonly Role[] = ['management', 'migrate', 'consumer', 'worker'];
+  const runners: readonly Role[] = ['ingest', 'management', 'migrate', 'consumer', 'relay', 'worker', ...(temporal.kind === 'self-hosted' ? ['temporal'] as const : [])];
+  const queriers: readonly Role[] = ['management', 'migrate', 'consumer', 'relay', 'worker'];
   return [
     ...runners.map((from): WayOut => ({ from, port: HTTPS })),
     ...(clickhouse.port === HTTPS ? [] : queriers.map((from): WayOut => ({ from, port: clickhouse.port }))),
-    ...(temporal.kind === 'cloud' ? [{ from: 'worker' as const, port: Number(temporal.address.split(':')[1]) }] : []),
+    ...(temporal.kind === 'cloud' ? (['relay', 'worker'] as const).map((from) => ({ from, port: Number(temporal.address.split(':')[1]) })) : []),
   ];
 }
 

@@ -1,7 +1,7 @@
 import { Duration } from 'aws-cdk-lib';
 import type { IMetric } from 'aws-cdk-lib/aws-cloudwatch';
 import type { EnvironmentConfig } from '../config/schema.ts';
-import { aws, math, type ProductMetric, product, search } from './metrics.ts';
+import { aws, math, type ProductMetric, product, productByCurrency, search } from './metrics.ts';
 import { brokerMetrics, taskCounts } from './sources.ts';
 import type { System } from './system.ts';
 
@@ -25,7 +25,7 @@ export function dashboardsOf(config: EnvironmentConfig, system: System): Dashboa
   const own = (name: ProductMetric, statistic: string, label: string, more: { service?: string; period?: Duration } = {}) => product(config.name, name, statistic, { label, ...more });
   return [
     { id: 'operations', title: 'Is it well?', rows: [golden(system), ingest(own), stream(config, system, own), stores(config, system, own), workflows(own, system)] },
-    { id: 'business', title: 'What does it bring, what does it cost?', rows: [business(own), costDrivers(config, system)] },
+    { id: 'business', title: 'What does it bring, what does it cost?', rows: [business(config, own), costDrivers(config, system)] },
   ];
 }
 
@@ -74,17 +74,18 @@ function stores({ kafka }: EnvironmentConfig, system: System, own: Own): Dashboa
 
 function workflows(own: Own, { services }: System): DashboardRow {
   return { title: 'Jobs and tasks', panels: [
-    { title: 'Jobs', unit: 'per five minutes', left: [own('WorkflowFailed', 'Sum', 'jobs failed', { period: FIVE_MINUTES }), own('ActivityFailed', 'Sum', 'attempts failed', { period: FIVE_MINUTES })] },
-    { title: 'Outbox', unit: 's', left: [own('OutboxAgeSeconds', 'Maximum', 'oldest row')] },
+    { title: 'Jobs', unit: 'per five minutes', left: [own('WorkflowStarted', 'Sum', 'jobs started', { period: FIVE_MINUTES }), own('WorkflowFailed', 'Sum', 'jobs failed', { period: FIVE_MINUTES }), own('ActivityFailed', 'Sum', 'attempts failed', { period: FIVE_MINUTES }), own('ScheduleMissed', 'Maximum', 'starts missed', { period: FIVE_MINUTES })] },
+    { title: 'What waits', unit: 'tasks', left: [own('JobBacklog', 'Maximum', 'tasks without a worker')], right: [own('OutboxAgeSeconds', 'Maximum', 'seconds of the oldest change')] },
     { title: 'Missing tasks', unit: 'tasks', left: services.map(({ name, it }, index) => math(name, `wanted${index} - running${index}`, { [`wanted${index}`]: taskCounts(it).wanted, [`running${index}`]: taskCounts(it).running })) },
     { title: 'CPU and memory of tasks', unit: '%', left: services.map(({ name, it }) => it.metricCpuUtilization({ period: Duration.minutes(1), label: `${name} CPU` })), right: services.map(({ name, it }) => it.metricMemoryUtilization({ period: Duration.minutes(1), label: `${name} memory` })) },
   ] };
 }
 
-function business(own: Own): DashboardRow {
+function business({ name }: EnvironmentConfig, own: Own): DashboardRow {
   return { title: 'Business', panels: [
     { title: 'In the chosen range', kind: 'numbers', left: [own('EventsAccepted', 'Sum', 'events accepted', { period: HOUR }), own('RowsInserted', 'Sum', 'events stored', { period: HOUR }), own('InvoicesFinalised', 'Sum', 'invoices finalized', { period: HOUR })] },
     { title: 'Invoices finalized', unit: 'per hour', left: [own('InvoicesFinalised', 'Sum', 'invoices', { period: HOUR })] },
+    { title: 'Amounts of finalized invoices', unit: 'minor units per hour', left: [productByCurrency(name, 'InvoiceAmountMinor', HOUR)] },
     { title: 'Events accepted', unit: 'per hour', kind: 'areas', left: [own('EventsAccepted', 'Sum', 'events', { period: HOUR })] },
   ] };
 }

@@ -17,10 +17,14 @@ export const PRODUCT_METRICS = {
   EventAgeSeconds: ['consumer'],
   PoisonMessages: ['consumer'],
   ConsumerLag: ['consumer'],
+  WorkflowStarted: ['worker'],
   WorkflowFailed: ['worker'],
   ActivityFailed: ['worker'],
-  InvoicesFinalised: ['worker'],
-  OutboxAgeSeconds: ['worker'],
+  JobBacklog: ['worker'],
+  ScheduleMissed: ['worker'],
+  InvoicesFinalised: ['relay'],
+  InvoiceAmountMinor: ['relay'],
+  OutboxAgeSeconds: ['relay'],
   CanaryLatencySeconds: ['canary'],
 } as const;
 
@@ -39,6 +43,12 @@ export function aws(namespace: string, metricName: string, statistic: string, di
 
 export function math(label: string, expression: string, usingMetrics: Record<string, Metric>, period = Duration.minutes(1)): MathExpression {
   return new MathExpression({ expression, usingMetrics, label, period });
+}
+
+/** One of our own metrics by currency: which currencies there are, only its data says. */
+export function productByCurrency(environment: string, name: ProductMetric, period: Duration): MathExpression {
+  const [service] = PRODUCT_METRICS[name];
+  return search('', `{${NAMESPACE},currency,environment,service} MetricName="${name}" environment="${environment}" service="${service}"`, period);
 }
 
 /** Metrics by what they are about, for a number of things that a template cannot list. Dashboards only: no alarm can search. */

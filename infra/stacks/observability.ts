@@ -96,7 +96,7 @@ export class ObservabilityStack extends EnvironmentStack {
       removalPolicy: this.removalPolicy,
     });
     const canary = new ProductFunction(this, 'Canary', {
-      name: 'canary', dist, description: 'Sends an event and waits for its usage', memoryMiB: 256, timeout: Duration.minutes(3),
+      name: 'canary', dist, description: 'Sends an event and waits for its usage', memoryMiB: 256, timeout: Duration.minutes(3), reservedConcurrency: 1,
       environment: {
         FLEXPRICE_DEPLOYMENT_ENVIRONMENT: config.name, FLEXPRICE_CANARY_URL: apiUrl, FLEXPRICE_CANARY_API_KEY: `secretsmanager:${key.secretArn}#apiKey`,
       },

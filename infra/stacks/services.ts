@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { CfnOutput, CustomResource, Duration, FileSystem, RemovalPolicy } from 'aws-cdk-lib';
 import { Metric, Stats } from 'aws-cdk-lib/aws-cloudwatch';
-import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { type IRole, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { Function as LambdaFunction, IFunction } from 'aws-cdk-lib/aws-lambda';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
@@ -9,8 +9,8 @@ import { acknowledge } from '../acknowledge.ts';
 import { FixedRouteApi } from '../constructs/fixed-route-api.ts';
 import { gradually } from '../constructs/gradual-release.ts';
 import { ProductFunction, type ProductFunctionProps } from '../constructs/product-function.ts';
-import { ProductService } from '../constructs/product-service.ts';
-import { type ProcessName, type Settings, type SettingsProps, settingsOf } from '../constructs/settings.ts';
+import { type Backlog, ProductService } from '../constructs/product-service.ts';
+import { type ProcessName, type ServiceName, type Settings, type SettingsProps, settingsOf } from '../constructs/settings.ts';
 import { ALL_TOPICS, AUDIT_GROUP, CONSUMER_GROUPS, deadLettersOf, EVENT_TOPICS } from '../constructs/streams.ts';
 import type { DataStack } from './data.ts';
 import { EnvironmentStack, type EnvironmentStackProps } from './environment-stack.ts';
@@ -24,12 +24,19 @@ export interface ServicesStackProps extends EnvironmentStackProps {
   readonly dist: string;
 }
 
-/** What runs: the functions behind the API, and the consumer and worker services. */
+/** Records that wait in the log, from which the consumer gets more tasks; one stores some ten thousand in a second. */
+const CONSUMER_STEPS = [{ from: 20_000, tasks: 1 }, { from: 200_000, tasks: 2 }, { from: 2_000_000, tasks: 4 }];
+/** Tasks of Temporal that wait. A worker has twenty in hand at a time. */
+const WORKER_STEPS = [{ from: 100, tasks: 1 }, { from: 1000, tasks: 2 }, { from: 10_000, tasks: 4 }];
+/** What only a deploy or a schedule calls runs once at a time. */
+const ONE_AT_A_TIME = 1;
+
+/** What runs: the functions behind the API, and the services for events, changes and jobs. */
 export class ServicesStack extends EnvironmentStack {
   readonly api: FixedRouteApi;
   /** Every function of ours by its name. */
   readonly functions: Readonly<Record<'ingest' | 'management' | 'migrate' | 'kafka-bootstrap', LambdaFunction>>;
-  readonly services: Readonly<Record<'consumer' | 'worker', ProductService>>;
+  readonly services: Readonly<Record<ServiceName, ProductService>>;
   readonly #props: ServicesStackProps;
 
   constructor(scope: Construct, id: string, props: ServicesStackProps) {
@@ -37,21 +44,25 @@ export class ServicesStack extends EnvironmentStack {
     this.#props = props;
     const { config, data, platform } = props;
 
-    const lookup = this.function('KafkaBootstrap', { name: 'kafka-bootstrap', description: 'Looks up the brokers of the MSK cluster', memoryMiB: 256, timeout: Duration.seconds(30) });
+    const lookup = this.function('KafkaBootstrap', { name: 'kafka-bootstrap', description: 'Looks up the brokers of the MSK cluster', memoryMiB: 256, timeout: Duration.seconds(30), reservedConcurrency: ONE_AT_A_TIME });
     const settings: SettingsProps = { config, data, temporal: platform.temporal, brokers: this.brokers(lookup), secrets: this.secrets() };
     const of = (process: ProcessName): Settings => settingsOf(process, settings);
 
-    const migrate = this.function('Migrate', { name: 'migrate', description: 'Applies database migrations', memoryMiB: 512, timeout: Duration.minutes(15), settings: of('migrate'), environment: { FLEXPRICE_BUILD_MIGRATIONS: './migrations' }, role: 'migrate' });
+    const migrate = this.function('Migrate', { name: 'migrate', description: 'Applies database migrations', memoryMiB: 512, timeout: Duration.minutes(15), reservedConcurrency: ONE_AT_A_TIME, settings: of('migrate'), environment: { FLEXPRICE_BUILD_MIGRATIONS: './migrations' }, role: 'migrate' });
     const ingest = this.function('Ingest', { name: 'ingest', description: 'Accepts usage events', ...config.ingest, timeout: Duration.seconds(29), settings: of('ingest'), role: 'ingest' });
     const management = this.function('Management', { name: 'management', description: 'Everything but the acceptance of events', ...config.management, timeout: Duration.seconds(29), settings: of('management'), role: 'management' });
     this.functions = { ingest, management, migrate, 'kafka-bootstrap': lookup };
 
-    this.services = { consumer: this.service('Consumer', 'consumer', of('consumer')), worker: this.service('Worker', 'worker', of('worker')) };
+    this.services = {
+      consumer: this.service('Consumer', 'consumer', of('consumer'), { metric: this.most('ConsumerLag', 'consumer'), steps: CONSUMER_STEPS }),
+      relay: this.service('Relay', 'relay', of('relay')),
+      worker: this.service('Worker', 'worker', of('worker'), { metric: this.most('JobBacklog', 'worker'), steps: WORKER_STEPS }),
+    };
     this.grant();
 
     // New code never meets old tables.
     const migrated = this.migrated(migrate);
-    for (const dependent of [ingest, management, this.services.consumer.service, this.services.worker.service]) dependent.node.addDependency(migrated);
+    for (const dependent of [ingest, management, ...Object.values(this.services).map(({ service }) => service)]) dependent.node.addDependency(migrated);
 
     const released: IFunction = config.ingest.gradual ? gradually(this, 'IngestRelease', ingest) : ingest;
     this.api = new FixedRouteApi(this, 'Api', { ingest: released, management, throttle: config.throttle, ...(config.edge === undefined ? { domain: config.domain } : {}) });
@@ -63,32 +74,35 @@ export class ServicesStack extends EnvironmentStack {
     return new ProductFunction(this, id, { ...props, dist, ...(role === undefined ? {} : { network: { vpc: network.vpc, securityGroup: network.group(role) } }) });
   }
 
-  private service(id: string, mode: 'consumer' | 'worker', settings: Settings): ProductService {
+  private service(id: string, mode: ServiceName, settings: Settings, backlog?: Backlog): ProductService {
     const { network, platform, dist, config } = this.#props;
-    // Every consumer says the same of its groups (workers/consumer/lag-probe.ts): the most of them is the truth.
-    const lag = new Metric({ namespace: 'FlexPrice', metricName: 'ConsumerLag', dimensionsMap: { service: 'consumer', environment: config.name }, statistic: Stats.MAXIMUM, period: Duration.minutes(1) });
-    return new ProductService(this, id, { mode, dist, cluster: platform.cluster, securityGroup: network.group(mode), size: config[mode], settings, ...(mode === 'consumer' ? { backlog: lag } : {}) });
+    return new ProductService(this, id, { mode, dist, cluster: platform.cluster, securityGroup: network.group(mode), size: config[mode], settings, ...(backlog === undefined ? {} : { backlog }) });
+  }
+
+  /** What every task of a service says of the same thing (workers/consumer/lag-probe.ts, workers/worker/engine-probe.ts): the most of them is the truth. */
+  private most(metricName: string, service: ServiceName): Metric {
+    return new Metric({ namespace: 'FlexPrice', metricName, dimensionsMap: { service, environment: this.config.name }, statistic: Stats.MAXIMUM, period: Duration.minutes(1) });
   }
 
   /** Rights on streams and queues: each process its own topics, and nothing else of the cluster. */
   private grant(): void {
     const { bus, overflow, postgres } = this.#props.data;
     const { ingest, management, migrate } = this.functions;
-    const [consumer, worker] = [this.services.consumer.task.taskRole, this.services.worker.task.taskRole];
+    const [consumer, relay, worker] = [this.services.consumer, this.services.relay, this.services.worker].map(({ task }) => task.taskRole) as [IRole, IRole, IRole];
     for (const accepting of [ingest, management]) {
       bus.grantProduce(accepting, EVENT_TOPICS);
       overflow.grantSendMessages(accepting);
       postgres.grantFunction(accepting);
     }
     // Migrations make the tenant of the root key, as the application would.
-    for (const direct of [consumer, worker, migrate]) postgres.grantTask(direct);
+    for (const direct of [consumer, relay, worker, migrate]) postgres.grantTask(direct);
     bus.grantConsume(consumer, EVENT_TOPICS, CONSUMER_GROUPS);
     bus.grantProduce(consumer, ['events_post_processing', ...deadLettersOf(EVENT_TOPICS)]);
-    bus.grantConsume(worker, ['system_events'], [AUDIT_GROUP]);
-    bus.grantProduce(worker, ['system_events', ...deadLettersOf(['system_events']), ...EVENT_TOPICS]);
-    overflow.grantConsumeMessages(worker);
+    bus.grantConsume(relay, ['system_events'], [AUDIT_GROUP]);
+    bus.grantProduce(relay, ['system_events', ...deadLettersOf(['system_events']), ...EVENT_TOPICS]);
+    overflow.grantConsumeMessages(relay);
     // Readiness asks for every topic.
-    for (const grantee of [management, consumer, worker]) bus.grantDescribe(grantee, ALL_TOPICS);
+    for (const grantee of [management, consumer, relay]) bus.grantDescribe(grantee, ALL_TOPICS);
   }
 
   /** Secrets that others made are known by name; those that only we use are made here. */

@@ -10,6 +10,8 @@ export const ENGINES = {
   kafkaLib: join(root, 'kafka', 'lib'),
   temporal: join(root, 'temporal'),
   temporalBinary: join(root, 'temporal', 'bin', 'temporal'),
+  /** Linters of templates and Dockerfiles (scripts/lint-infra.ts). */
+  python: join(root, 'python'),
 } as const;
 
 /** Whether Kafka's jars are there. Says nothing of Java. */

@@ -22,6 +22,7 @@ export interface ChildSpec { readonly name: string; readonly script: string; rea
 export const CHILDREN: readonly ChildSpec[] = [
   { name: 'api', script: 'local/api.ts', stopMilliseconds: 2_000 },
   { name: 'consumer', script: 'workers/consumer/main.ts', stopMilliseconds: 2_500 },
+  { name: 'relay', script: 'workers/relay/main.ts', stopMilliseconds: 2_500 },
   { name: 'worker', script: 'workers/worker/main.ts', stopMilliseconds: 2_500 },
 ];
 const READY_MS = 60_000;

@@ -14,8 +14,7 @@ export function createAuditRepository(clickhouse: ClickHouse) {
     /** Stores entries. `token` names the batch: repeated under the same token, or under another one, it changes nothing. */
     async insert(entries: readonly AuditEntry[], token: string): Promise<void> {
       if (entries.length === 0) return;
-      const ndjson = entries.map((entry) => JSON.stringify(toRow(entry))).join('\n');
-      await clickhouse.insert({ table: 'audit_log', columns: COLUMNS, ndjson, token });
+      await clickhouse.insert({ table: 'audit_log', columns: COLUMNS, rows: entries.map((entry) => { const row = toRow(entry); return COLUMNS.map((column) => row[column]); }), token });
     },
 
     /** The history of one entity of the context's environment, oldest first. */

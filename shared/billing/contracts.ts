@@ -13,12 +13,28 @@ const BILLING_REASONS = [
 const step = z.object({ quantity: decimalText, unit_amount: decimalText, flat_amount: decimalText, amount: decimalText, tier_index: z.int() });
 const reading = z.object({ period: z.object({ start: timeText, end: timeText }), value: decimalText, event_count: z.int(), watermark: timeText.optional() });
 
+/** The parts add up to the amount of the line or item that they stand on. */
+export const CommitmentInfo = z.object({
+  type: z.string().optional(), amount: decimalText.optional(), quantity: decimalText.optional(), duration: z.string().optional(), overage_factor: decimalText.optional(), true_up_enabled: z.boolean(),
+  is_windowed: z.boolean(), computed_commitment_utilized_amount: decimalText, computed_overage_amount: decimalText, computed_true_up_amount: decimalText,
+});
+const split = { base: decimalText, utilized: decimalText, overage: decimalText, true_up: decimalText, charge: decimalText };
+const commitment = z.object({ amount: decimalText, overage_factor: decimalText, true_up: z.boolean() });
+const clockReading = z.object({ hour: z.int(), minute: z.int() });
+const commitmentCalculation = z.object({
+  ...split, info: CommitmentInfo, line: commitment.optional(), committed: decimalText,
+  time_buckets: z.array(z.object({ id: z.string(), start: clockReading, end: clockReading, price: z.looseObject({ id: z.string() }), commitment: commitment.optional() })),
+  windows: z.array(z.object({ ...split, start: timeText, bucket_id: z.string().optional(), quantities: z.array(decimalText) })).optional(),
+  empty_windows: z.array(z.object({ bucket_id: z.string().optional(), count: z.int() })),
+});
+
 /** What an amount was made from. Beyond the original wire: every number can be explained. */
 export const LineCalculation = z.object({
   price: z.looseObject({ id: z.string(), billing_model: z.string(), sequence: z.int() }),
   usage: z.object({ meter: z.looseObject({ id: z.string(), version: z.int() }), external_customer_id: z.string(), readings: z.array(reading), buckets: z.array(decimalText).optional() }).optional(),
   entitlement: z.object({ sources: z.array(z.string()), limit: decimalText.optional(), reset: z.string().optional(), rule: z.string() }).optional(),
   quantity_before_entitlement: decimalText, quantity: decimalText, steps: z.array(step),
+  commitment: commitmentCalculation.optional(),
   proration: z.object({ numerator_seconds: decimalText, denominator_seconds: decimalText }).optional(),
   unrounded_amount: decimalText, rounding: z.object({ currency: z.string(), digits: z.int(), mode: z.string() }), amount: decimalText,
 });
@@ -28,7 +44,7 @@ const line = z.object({
   plan_display_name: z.string().optional(), price_id: z.string().optional(), price_type: z.string().optional(), meter_id: z.string().optional(), meter_display_name: z.string().optional(),
   price_unit: z.string().optional(), price_unit_id: z.string().optional(), price_unit_amount: decimalText.optional(), display_name: z.string(), amount: decimalText, quantity: decimalText, currency: z.string(),
   period_start: timeText.optional(), period_end: timeText.optional(), adjusted_entitlement_quantity: decimalText.optional(), line_item_discount: decimalText, invoice_level_discount: decimalText,
-  prepaid_credits_applied: decimalText, calculation: LineCalculation.optional(), metadata: metadataText,
+  prepaid_credits_applied: decimalText, commitment_info: CommitmentInfo.optional(), calculation: LineCalculation.optional(), metadata: metadataText,
 });
 export const InvoiceLineItemResponse = entityBase.extend({ invoice_id: z.string(), ...line.shape });
 

@@ -8,11 +8,25 @@ export interface RequestContext {
   readonly actorType: 'user' | 'api_key' | 'system';
   readonly roles: readonly Role[];
   readonly requestId: string;
+  /** How its events are let in. Absent: without limits, and on the way of all. */
+  readonly ingest?: IngestTerms;
   /**
    * A transaction that this request runs in as a whole, so that an idempotent request and the record of its answer commit together.
    * `withTenant` joins it; nobody else looks inside.
    */
   readonly transaction?: unknown;
+}
+
+/** So many events per second on average, and so many at once. */
+export interface IngestQuota { readonly eventsPerSecond: number; readonly burst: number }
+
+/** What was agreed with a tenant and for a key about events. Null: no limit. */
+export interface IngestTerms {
+  /** On a stream of their own, so that they hold up nobody else. */
+  readonly lazy: boolean;
+  readonly tenantQuota: IngestQuota | null;
+  readonly keyId: string;
+  readonly keyQuota: IngestQuota | null;
 }
 
 export type Role = 'super_admin' | 'all_writer' | 'all_reader' | 'event_ingestor' | 'event_reader';

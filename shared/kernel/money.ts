@@ -13,6 +13,11 @@ export function roundToCurrency(amount: Decimal, currency: string): Decimal {
   return amount.toDecimalPlaces(currencyDigits(currency), Decimal.ROUND_HALF_UP);
 }
 
+/** An amount in the currency's smallest units: 12.5 dollars are 1250 cents. What is smaller than a unit stays a fraction. */
+export function minorUnits(amount: Decimal, currency: string): Decimal {
+  return amount.times(new Decimal(10).pow(currencyDigits(currency)));
+}
+
 /** Amount with the currency's symbol, or its code where there is none, for people: "$12.50". The digits are never cut. */
 export function displayAmount(amount: Decimal, currency: string): string {
   const digits = Math.max(currencyDigits(currency), amount.decimalPlaces());

@@ -1,10 +1,10 @@
 import * as z from 'zod';
 import { InvoiceResponse } from '#billing/contracts.ts';
 import { PlanBase } from '#catalog/contracts/plan-base.ts';
-import { PriceResponse, priceTerms } from '#catalog/contracts/price.ts';
+import { BILLING_PERIODS, PriceResponse, priceTerms } from '#catalog/contracts/price.ts';
 import { CustomerResponse } from '#customers/contracts.ts';
 import { listQuery, queryFlag, queryList, searchBody } from '#kernel/pagination.ts';
-import { amountInput, currencyInput, decimalText, entityBase, listOf, metadataInput, metadataText, requiredText, text, timeInput, timeText } from '#kernel/wire.ts';
+import { amountInput, currencyInput, decimalInput, decimalText, entityBase, listOf, metadataInput, metadataText, requiredText, text, timeInput, timeText } from '#kernel/wire.ts';
 import { blankable } from '#metering/contracts/meter.ts';
 
 const PERIODS = ['DAILY', 'WEEKLY', 'MONTHLY', 'QUARTERLY', 'HALF_YEARLY', 'ANNUAL'] as const;
@@ -15,6 +15,23 @@ const seats = amountInput.refine((value) => value.lt('1e12') && value.decimalPla
 const OverrideLineItem = z.object({
   ...priceTerms, price_id: requiredText, billing_model: blankable(priceTerms.billing_model), quantity: blankable(seats),
   price_unit_amount: z.unknown().optional(), price_unit_tiers: z.unknown().optional(),
+});
+
+const committed = amountInput.refine((value) => value.lt('1e18') && value.decimalPlaces() <= 30, 'must be below 1e18 and have at most 30 fraction digits').meta({ type: 'number' });
+const factor = decimalInput.refine((value) => value.gte(1) && value.lt('1e6') && value.decimalPlaces() <= 30, 'must be at least 1').meta({ type: 'number' });
+const commitmentType = z.enum(['amount', 'quantity']);
+const timeOfDay = z.object({ hour: z.int().min(0).max(24).nullish(), minute: z.int().min(0).max(59).nullish() });
+
+/** A part of the day with a commitment and, if it has one, a price of its own: what else a price has is the line's. */
+export const CommitmentBucketRequest = z.object({
+  start: timeOfDay, end: timeOfDay, commitment_type: blankable(commitmentType), commitment_value: committed.meta({ type: 'string' }), overage_factor: blankable(factor.meta({ type: 'string' })),
+  true_up_enabled: z.boolean().nullish(),
+  price: z.object({ ...priceTerms, billing_model: blankable(priceTerms.billing_model), currency: blankable(text), meter_id: blankable(text), price_unit_type: blankable(z.enum(['FIAT'])) }).nullish(),
+});
+/** What the customer commits to on the line of a price (metering.md 7). */
+export const LineItemCommitmentConfig = z.object({
+  commitment_type: blankable(commitmentType), commitment_amount: blankable(committed), commitment_quantity: blankable(committed), commitment_duration: blankable(z.enum(BILLING_PERIODS)),
+  overage_factor: blankable(factor), enable_true_up: z.boolean().nullish(), is_window_commitment: z.boolean().nullish(), commitment_time_buckets: z.array(CommitmentBucketRequest).max(96).nullish(),
 });
 
 /** Fields that are known but not billed yet arrive as they came and are refused by the rules, with their names. */
@@ -31,18 +48,27 @@ export const CreateSubscriptionRequest = z.object({
   payment_behavior: blankable(z.enum(['allow_incomplete', 'default_incomplete', 'error_if_incomplete', 'default_active'])),
   proration_behavior: blankable(z.enum(['create_prorations', 'none'])),
   payment_terms: blankable(z.enum(['15 NET', '30 NET', '45 NET', '60 NET', '75 NET', '90 NET'])),
-  override_line_items: z.array(OverrideLineItem).max(1000).nullish(), metadata: metadataInput.nullish(),
+  override_line_items: z.array(OverrideLineItem).max(1000).nullish(),
+  /** By the id of the price whose line is committed to. */
+  line_item_commitments: z.record(z.string().max(255), LineItemCommitmentConfig).nullish(), metadata: metadataInput.nullish(),
   addons: later, auto_invoice_threshold: later, checkout: later, commitment_amount: later, commitment_duration: later, coupons: later, credit_grants: later, enable_true_up: later,
-  gateway_payment_method_id: later, inheritance: later, line_item_commitments: later, line_item_coupons: later, line_items: later, overage_factor: later, override_entitlements: later,
+  gateway_payment_method_id: later, inheritance: later, line_item_coupons: later, line_items: later, overage_factor: later, override_entitlements: later,
   phases: later, subscription_coupons: later, tax_rate_overrides: later, trial_period_days: later,
 });
 export type CreateSubscriptionRequest = z.output<typeof CreateSubscriptionRequest>;
+
+const clockReading = z.object({ hour: z.int(), minute: z.int() });
+const TimeOfDayBucket = z.object({
+  id: z.string(), start: clockReading, end: clockReading, price_id: z.string(), commitment_type: z.string(), commitment_value: decimalText, overage_factor: z.number(), true_up_enabled: z.boolean(),
+});
 
 export const SubscriptionLineItemResponse = entityBase.extend({
   subscription_id: z.string(), customer_id: z.string(), entity_id: z.string(), entity_type: z.string(), plan_display_name: z.string().optional(), price_id: z.string(), price_type: z.string(),
   meter_id: z.string().optional(), meter_display_name: z.string().optional(), price_unit: z.string().optional(), price_unit_id: z.string().optional(), display_name: z.string(), quantity: decimalText,
   currency: z.string(), billing_period: z.string(), billing_period_count: z.int(), invoice_cadence: z.string(), start_date: timeText, end_date: timeText.optional(), metadata: metadataText,
   price: PriceResponse.optional(),
+  commitment_type: z.string().optional(), commitment_amount: decimalText.optional(), commitment_quantity: decimalText.optional(), commitment_overage_factor: decimalText.optional(),
+  commitment_true_up_enabled: z.boolean(), commitment_windowed: z.boolean(), commitment_duration: z.string().optional(), commitment_time_buckets: z.array(TimeOfDayBucket),
 });
 
 export const SubscriptionResponse = entityBase.extend({

@@ -5,6 +5,7 @@ import type { ListOptions, Page } from '#kernel/pagination.ts';
 import type { SystemTransaction, TenantTransaction } from '#platform/postgres/database.ts';
 import { listRows } from '#platform/postgres/list.ts';
 import type { Table } from '#platform/postgres/tables.ts';
+import { jsonb } from '#platform/postgres/types.ts';
 import type { SubscriptionLineItem } from './domain/line-item.ts';
 import type { Subscription } from './domain/subscription.ts';
 
@@ -46,7 +47,7 @@ export const subscriptionRepository = {
   },
 
   insertItems(tx: TenantTransaction, items: readonly NewLineItem[]): Promise<SubscriptionLineItem[]> {
-    return tx.insertInto('subscriptionLineItems').values([...items]).returningAll().execute();
+    return tx.insertInto('subscriptionLineItems').values(items.map((item) => ({ ...item, commitmentTimeBuckets: jsonb(item.commitmentTimeBuckets) }))).returningAll().execute();
   },
 
   /** Throws NotFound. */

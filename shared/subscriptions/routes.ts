@@ -7,6 +7,7 @@ import type { RequestContext } from '#kernel/context.ts';
 import { invalid } from '#kernel/errors.ts';
 import { listOptions, parseExpand } from '#kernel/pagination.ts';
 import { type Camelized, fromWire, toWire } from '#kernel/wire.ts';
+import { okUpTo } from '#metering/routes/watermark.ts';
 import { pageReply } from '#platform/http/page.ts';
 import { created, ok, type Route, route } from '#platform/http/route.ts';
 import {
@@ -16,6 +17,7 @@ import {
 import { refuseUnsupported } from './domain/unsupported.ts';
 import type { CreateSubscription, LineOverride } from './service/create.ts';
 import type { SubscriptionExpansion, SubscriptionService, SubscriptionView } from './service/subscription.ts';
+import { commitmentsOf } from './commitments-from-wire.ts';
 import { subscriptionToWire, subscriptionUsageToWire } from './to-wire.ts';
 
 const tag = 'Subscriptions';
@@ -55,9 +57,10 @@ export function subscriptionRoutes({ subscriptions, invoices, usage }: Subscript
     route({
       method: 'POST', path: '/v1/subscriptions/usage', operationId: 'getSubscriptionUsage', tag, summary: 'Usage of a subscription and what it costs', permission: 'authenticated',
       body: GetUsageBySubscriptionRequest, responses: { 200: GetUsageBySubscriptionResponse },
-      handler: async ({ ctx, body }) => ok(subscriptionUsageToWire(await usage(ctx, {
-        subscriptionId: body.subscription_id, start: body.start_time ?? null, end: body.end_time ?? null, lifetime: body.lifetime_usage ?? false,
-      }))),
+      handler: async ({ ctx, body }) => {
+        const found = await usage(ctx, { subscriptionId: body.subscription_id, start: body.start_time ?? null, end: body.end_time ?? null, lifetime: body.lifetime_usage ?? false });
+        return okUpTo(found.watermark, subscriptionUsageToWire(found));
+      },
     }),
     route({
       method: 'GET', path: '/v1/subscriptions/{id}', operationId: 'getSubscription', tag, summary: 'Get a subscription with plan, customer, line items and latest invoice', permission: 'authenticated',
@@ -96,7 +99,7 @@ function creationOf(body: CreateSubscriptionRequest): CreateSubscription {
     startDate: body.start_date ?? null, endDate: body.end_date ?? null, billingPeriod: body.billing_period, billingPeriodCount: body.billing_period_count ?? 1,
     billingCycle: body.billing_cycle ?? 'anniversary', billingAnchor: body.billing_anchor ?? null, subscriptionStatus: body.subscription_status ?? null,
     collectionMethod: body.collection_method ?? 'charge_automatically', paymentBehavior: body.payment_behavior ?? 'default_active', prorationBehavior: body.proration_behavior ?? 'none',
-    paymentTerms: body.payment_terms ?? null, overrides: (fromWire(body.override_line_items) ?? []).map(overrideOf), metadata: body.metadata ?? {},
+    paymentTerms: body.payment_terms ?? null, overrides: (fromWire(body.override_line_items) ?? []).map(overrideOf), commitments: commitmentsOf(body), metadata: body.metadata ?? {},
   };
 }
 

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { DateTime } from 'luxon';
-import type { Role } from '#kernel/context.ts';
+import type { IngestQuota, Role } from '#kernel/context.ts';
 import type { RecordStatus } from '#kernel/wire.ts';
 
 /** A company that sells usage: the top boundary of isolation. */
@@ -10,6 +10,11 @@ export interface Tenant {
   readonly internalStatus: 'trialing' | 'active' | 'suspended';
   readonly billingDetails: Readonly<Record<string, unknown>>;
   readonly metadata: Readonly<Record<string, string>>;
+  /** Its events travel on a stream of their own. */
+  readonly ingestLazy: boolean;
+  /** Both null: no limit. */
+  readonly ingestEventsPerSecond: number | null;
+  readonly ingestBurst: number | null;
   readonly status: RecordStatus;
   readonly createdAt: DateTime;
   readonly updatedAt: DateTime;
@@ -44,6 +49,9 @@ export interface ApiKey extends TenantColumns {
   readonly userId: string | null;
   readonly roles: readonly Role[];
   readonly expiresAt: DateTime | null;
+  /** Of this key's own, besides that of its tenant. Both null: none. */
+  readonly ingestEventsPerSecond: number | null;
+  readonly ingestBurst: number | null;
   readonly lastUsedAt: DateTime | null;
 }
 
@@ -69,4 +77,9 @@ export function maskKey(key: string): string {
 export function rolesOfKey(type: ApiKey['type'], userRoles: readonly Role[] | null): readonly Role[] {
   if (type === 'publishable_key') return ['event_ingestor'];
   return userRoles === null || userRoles.length === 0 ? ['super_admin'] : userRoles;
+}
+
+/** The quota that two columns say, or none. */
+export function quotaOf(eventsPerSecond: number | null, burst: number | null): IngestQuota | null {
+  return eventsPerSecond === null || burst === null ? null : { eventsPerSecond, burst };
 }

@@ -2,6 +2,7 @@ import { systemContext } from '#kernel/context.ts';
 import { DomainError } from '#kernel/errors.ts';
 import type { PrincipalStore } from '#platform/auth/principal.ts';
 import type { Database } from '#platform/postgres/database.ts';
+import { quotaOf } from './domain.ts';
 import { tenancyRepository } from './repository.ts';
 
 /** Looks credentials up for the authenticator. */
@@ -12,7 +13,9 @@ export function createPrincipalStore(database: Database): PrincipalStore {
       if (!key) return null;
       return {
         tenantId: key.tenantId, environmentId: key.environmentId, actorId: key.userId ?? key.id, actorType: key.userId === null ? 'api_key' : 'user',
-        roles: key.roles, tenantSuspended: key.internalStatus === 'suspended', expiresAtMs: key.expiresAt?.toMillis() ?? null,
+        roles: key.roles, tenantSuspended: key.internalStatus === 'suspended',
+        ingest: { lazy: key.ingestLazy, tenantQuota: quotaOf(key.tenantEventsPerSecond, key.tenantBurst), keyId: key.id, keyQuota: quotaOf(key.ingestEventsPerSecond, key.ingestBurst) },
+        expiresAtMs: key.expiresAt?.toMillis() ?? null,
       };
     },
 

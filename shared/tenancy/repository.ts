@@ -7,7 +7,8 @@ import type { Table } from '#platform/postgres/tables.ts';
 import type { ApiKey, Environment, Tenant, User } from './domain.ts';
 
 /** `tenant_id` of a tenant is generated from its id. */
-type TenantTable = Table<Tenant> & { readonly tenantId: ColumnType<string, never, never> };
+type IngestColumns = Pick<Tenant, 'ingestLazy' | 'ingestEventsPerSecond' | 'ingestBurst'>;
+type TenantTable = Omit<Table<Tenant>, keyof IngestColumns> & { [K in keyof IngestColumns]: ColumnType<IngestColumns[K], IngestColumns[K] | undefined, IngestColumns[K]> } & { readonly tenantId: ColumnType<string, never, never> };
 
 declare module '#platform/postgres/tables.ts' {
   interface Tables { tenants: TenantTable; environments: Table<Environment>; users: Table<User>; secrets: Table<ApiKey> }
@@ -15,8 +16,11 @@ declare module '#platform/postgres/tables.ts' {
 
 type Filled = 'tenantId' | 'environmentId' | 'status' | 'createdBy' | 'updatedBy';
 
+/** A key with what is to be known of its tenant before anything else. */
+export type FoundKey = ApiKey & Pick<Tenant, 'internalStatus' | 'ingestLazy'> & { readonly tenantEventsPerSecond: number | null; readonly tenantBurst: number | null };
+
 export const tenancyRepository = {
-  insertTenant(tx: TenantTransaction, tenant: Omit<Tenant, 'status'>): Promise<Tenant> {
+  insertTenant(tx: TenantTransaction, tenant: Omit<Tenant, 'status' | keyof IngestColumns>): Promise<Tenant> {
     return tx.insertInto('tenants').values(tenant).returningAll().executeTakeFirstOrThrow();
   },
 
@@ -26,7 +30,7 @@ export const tenancyRepository = {
     return tenant;
   },
 
-  updateTenant(tx: TenantTransaction, id: string, change: Partial<Pick<Tenant, 'name' | 'billingDetails' | 'metadata'>> & Pick<Tenant, 'updatedAt'>): Promise<Tenant> {
+  updateTenant(tx: TenantTransaction, id: string, change: Partial<Pick<Tenant, 'name' | 'billingDetails' | 'metadata' | keyof IngestColumns>> & Pick<Tenant, 'updatedAt'>): Promise<Tenant> {
     return tx.updateTable('tenants').set(change).where('id', '=', id).returningAll().executeTakeFirstOrThrow();
   },
 
@@ -75,9 +79,9 @@ export const tenancyRepository = {
   },
 
   /** Across tenants: the key comes before its tenant is known. */
-  async findKeyByHash(tx: SystemTransaction, hash: string): Promise<(ApiKey & Pick<Tenant, 'internalStatus'>) | null> {
+  async findKeyByHash(tx: SystemTransaction, hash: string): Promise<FoundKey | null> {
     const key = await tx.selectFrom('secrets').innerJoin('tenants', 'tenants.id', 'secrets.tenantId')
-      .selectAll('secrets').select('tenants.internalStatus')
+      .selectAll('secrets').select(['tenants.internalStatus', 'tenants.ingestLazy', 'tenants.ingestEventsPerSecond as tenantEventsPerSecond', 'tenants.ingestBurst as tenantBurst'])
       .where('secrets.keyHash', '=', hash).where('secrets.status', '=', 'published').executeTakeFirst();
     return key ?? null;
   },

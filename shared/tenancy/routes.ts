@@ -5,9 +5,9 @@ import { pageReply } from '#platform/http/page.ts';
 import { created, noContent, ok, type Route, route } from '#platform/http/route.ts';
 import {
   ApiKeyListQuery, CreateApiKeyRequest, CreateApiKeyResponse, CreateEnvironmentRequest, EnvironmentListQuery, EnvironmentResponse,
-  ListApiKeysResponse, ListEnvironmentsResponse, RolesResponse, TenantResponse, UpdateEnvironmentRequest, UpdateTenantRequest, UserResponse,
+  IngestTermsRequest, IngestTermsResponse, ListApiKeysResponse, ListEnvironmentsResponse, RolesResponse, TenantResponse, UpdateEnvironmentRequest, UpdateTenantRequest, UserResponse,
 } from './contracts.ts';
-import type { ApiKey, Environment, Tenant } from './domain.ts';
+import { type ApiKey, type Environment, quotaOf, type Tenant } from './domain.ts';
 import type { TenancyService } from './service.ts';
 
 const byId = z.object({ id: z.string() });
@@ -18,9 +18,14 @@ const environmentToWire = (environment: Environment): unknown =>
 const tenantToWire = (tenant: Tenant): unknown =>
   toWire({ id: tenant.id, name: tenant.name, status: tenant.status, billingDetails: tenant.billingDetails, metadata: tenant.metadata, createdAt: tenant.createdAt, updatedAt: tenant.updatedAt });
 
+const termsToWire = ({ id, ingestLazy, ingestEventsPerSecond, ingestBurst }: Tenant): unknown => {
+  const quota = quotaOf(ingestEventsPerSecond, ingestBurst);
+  return { tenant_id: id, lazy: ingestLazy, quota: quota === null ? null : toWire(quota) };
+};
+
 /** The hash stays inside. */
-function keyToWire({ keyHash: _hash, tenantId: _tenant, environmentId: _environment, createdBy: _creator, updatedBy: _editor, ...key }: ApiKey): unknown {
-  return toWire({ ...key, provider: 'flexprice' });
+function keyToWire({ keyHash: _hash, tenantId: _tenant, environmentId: _environment, createdBy: _creator, updatedBy: _editor, ingestEventsPerSecond, ingestBurst, ...key }: ApiKey): unknown {
+  return toWire({ ...key, provider: 'flexprice', ingestQuota: quotaOf(ingestEventsPerSecond, ingestBurst) });
 }
 
 export const environmentRoutes = (tenancy: TenancyService): Route[] => [
@@ -59,6 +64,16 @@ export const tenantRoutes = (tenancy: TenancyService): Route[] => [
     method: 'GET', path: '/v1/tenants/{id}', operationId: 'getTenantById', tag: 'Tenants', summary: 'Get the own tenant', permission: 'authenticated', withoutEnvironment: true,
     params: byId, responses: { 200: TenantResponse },
     handler: async ({ ctx, params }) => ok(tenantToWire(await tenancy.getTenant(ctx, params.id))),
+  }),
+  route({
+    method: 'GET', path: '/v1/tenants/{id}/ingest', operationId: 'getIngestTerms', tag: 'Tenants', summary: 'How events of a tenant are let in (operator)', permission: 'operator', withoutEnvironment: true,
+    params: byId, responses: { 200: IngestTermsResponse },
+    handler: async ({ ctx, params }) => ok(termsToWire(await tenancy.getTenant({ ...ctx, tenantId: params.id }, params.id))),
+  }),
+  route({
+    method: 'PUT', path: '/v1/tenants/{id}/ingest', operationId: 'updateIngestTerms', tag: 'Tenants', summary: 'Set the quota of a tenant, or the stream of its events, without a restart (operator)', permission: 'operator', withoutEnvironment: true,
+    params: byId, body: IngestTermsRequest, responses: { 200: IngestTermsResponse },
+    handler: async ({ ctx, params, body }) => ok(termsToWire(await tenancy.updateIngestTerms({ ...ctx, tenantId: params.id }, body))),
   }),
 ];
 

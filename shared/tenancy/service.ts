@@ -7,7 +7,7 @@ import type { Camelized } from '#kernel/wire.ts';
 import { hashKey } from '#platform/auth/authenticate.ts';
 import type { Database, TenantTransaction } from '#platform/postgres/database.ts';
 import { appendSystemEvent } from '#platform/postgres/outbox.ts';
-import type { CreateApiKeyRequest, CreateEnvironmentRequest, UpdateEnvironmentRequest, UpdateTenantRequest } from './contracts.ts';
+import type { CreateApiKeyRequest, CreateEnvironmentRequest, IngestTermsRequest, UpdateEnvironmentRequest, UpdateTenantRequest } from './contracts.ts';
 import { type ApiKey, type Environment, generateKey, maskKey, rolesOfKey, type Tenant, type User } from './domain.ts';
 import { tenancyRepository } from './repository.ts';
 
@@ -31,7 +31,7 @@ export function createTenancyService({ database, clock }: TenancyDependencies) {
     const created = await tenancyRepository.insertKey(tx, {
       id: newId('secret', clock), name: request.name, type: request.type, keyHash: hashKey(key), displayId: maskKey(key),
       userId: user?.id ?? null, roles: request.roles ?? rolesOfKey(request.type, user?.roles ?? null),
-      expiresAt: request.expiresAt ?? null, lastUsedAt: null, createdAt: now, updatedAt: now,
+      expiresAt: request.expiresAt ?? null, lastUsedAt: null, ingestEventsPerSecond: request.ingestQuota?.eventsPerSecond ?? null, ingestBurst: request.ingestQuota?.burst ?? null, createdAt: now, updatedAt: now,
     });
     await publish(tx, 'api_key.created', 'secret', created.id, { id: created.id, name: created.name, type: created.type, display_id: created.displayId, roles: created.roles });
     return created;
@@ -70,6 +70,18 @@ export function createTenancyService({ database, clock }: TenancyDependencies) {
           ...(request.billing_details === undefined ? {} : { billingDetails: request.billing_details }), updatedAt: clock.now(),
         });
         await publish(tx, 'tenant.updated', 'tenant', tenant.id, { id: tenant.id, name: tenant.name });
+        return tenant;
+      }),
+
+    /** How the tenant's events are let in; what the request does not name stays. Processes see it when they look its keys up again, within a minute. */
+    updateIngestTerms: (ctx: RequestContext, { lazy, quota }: IngestTermsRequest): Promise<Tenant> =>
+      database.withTenant(ctx, async (tx) => {
+        await tenancyRepository.getTenant(tx, ctx.tenantId);
+        const tenant = await tenancyRepository.updateTenant(tx, ctx.tenantId, {
+          ...(lazy === undefined ? {} : { ingestLazy: lazy }),
+          ...(quota === undefined ? {} : { ingestEventsPerSecond: quota?.events_per_second ?? null, ingestBurst: quota?.burst ?? null }), updatedAt: clock.now(),
+        });
+        await publish(tx, 'tenant.updated', 'tenant', tenant.id, { id: tenant.id, ingest_lazy: tenant.ingestLazy, ingest_events_per_second: tenant.ingestEventsPerSecond, ingest_burst: tenant.ingestBurst });
         return tenant;
       }),
 

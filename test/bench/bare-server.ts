@@ -7,7 +7,7 @@ runChild(async () => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
-      const body = JSON.parse(Buffer.concat(chunks).toString('utf8')) as { events?: unknown[] };
+      const body = JSON.parse(Buffer.concat(chunks).toString('utf8') || '{}') as { events?: unknown[] };
       const answer = JSON.stringify({ message: 'Events accepted for processing', accepted: String(body.events?.length ?? 1) });
       response.writeHead(202, { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(answer) });
       response.end(answer);

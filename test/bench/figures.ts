@@ -1,11 +1,17 @@
 /** What was measured of one side: things per second, and milliseconds that one of them took. */
-export interface Figures { readonly perSecond?: number; readonly p50?: number; readonly p99?: number }
+export interface Figures {
+  readonly perSecond?: number;
+  readonly p50?: number;
+  readonly p99?: number;
+  /** Processor time of the server for one of them, in milliseconds. */
+  readonly cpuMs?: number;
+}
 
 /** One line of the report: the product beside what it is held against, measured in the same run. */
 export interface Measurement {
   readonly name: string;
   /** What `perSecond` counts; absent where only latency is measured. */
-  readonly unit?: 'events' | 'rows';
+  readonly unit?: 'events' | 'rows' | 'requests';
   readonly ours: Figures;
   readonly against: string;
   readonly reference: Figures;

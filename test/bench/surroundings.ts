@@ -23,9 +23,15 @@ export interface Surroundings {
   readonly app: App;
   /** The seeded tenant's development environment. */
   readonly ctx: RequestContext;
-  /** Starts a process of ours (a path from the root) on a free port; its address. */
-  startServer(script: string): Promise<string>;
+  /** Where data and logs of this run go; deleted at its end. */
+  readonly folder: string;
+  /** Starts a process of ours (a path from the root) on a free port, with this configuration or the one above. */
+  startServer(script: string, config?: Config): Promise<Server>;
+  /** Ended with the rest, before what was there earlier. */
+  onStop(stop: () => Promise<void>): void;
 }
+
+export interface Server { readonly url: string; readonly pid: number }
 
 /**
  * Starts what the benchmarks run on. `onStop` gets, before anything is started, the function that ends all of it again and deletes the folder:
@@ -57,21 +63,21 @@ export async function openSurroundings(onStop: (stop: () => Promise<void>) => vo
   stops.push(async () => { await (await prepared.catch(() => undefined))?.app.close(); });
   const { config, app, ctx } = await prepared;
 
-  const startServer = async (script: string): Promise<string> => {
+  const startServer = async (script: string, told = config): Promise<Server> => {
     const port = await freePort();
     const name = script.replaceAll('/', '-');
     // Its log is a file, and written as in production; this process's would be in the midst of the report.
-    const env = childEnvironment({ ...config, server: { ...config.server, port }, log: { level: 'INFO' } });
+    const env = childEnvironment({ ...told, server: { ...told.server, port }, log: { ...told.log, level: 'INFO' } });
     const child = startChild({ name, script, env, logFile: join(folder, `${name}.log`), signal: stopping.signal });
     stops.push(async () => { await (await child.catch(() => undefined))?.stop(); });
-    await child;
-    return `http://${config.server.host}:${port}`;
+    const { pid } = await child;
+    return { url: `http://${config.server.host}:${port}`, pid };
   };
-  return { config, app, ctx, startServer };
+  return { config, app, ctx, folder, startServer, onStop: (stop) => stops.push(stop) };
 }
 
 /** Migrates the engines and seeds the tenant. */
-async function prepare(postgres: RunningPostgres, clickhouse: RunningClickHouse, { app: password, migrator }: Credentials): Promise<Omit<Surroundings, 'startServer'>> {
+async function prepare(postgres: RunningPostgres, clickhouse: RunningClickHouse, { app: password, migrator }: Credentials): Promise<Pick<Surroundings, 'config' | 'app' | 'ctx'>> {
   const config = loadConfig({
     file: 'no-such-file.yaml',
     env: {

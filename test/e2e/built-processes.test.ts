@@ -34,14 +34,14 @@ describeWithKafka('the built processes', (kafka) => {
     const running: BuiltProcess[] = [];
 
     /** What production tells the process, with local engines: not a variable more, but for the password that IAM has no need of. */
-    const deployed = (name: 'consumer' | 'worker'): NodeJS.ProcessEnv => {
+    const deployed = (name: 'consumer' | 'relay' | 'worker'): NodeJS.ProcessEnv => {
       const { postgres: database, clickhouse } = config;
       const values: Variables = {
         FLEXPRICE_POSTGRES_HOST: database.host ?? '', FLEXPRICE_POSTGRES_PORT: String(database.port), FLEXPRICE_POSTGRES_DATABASE: database.database,
         FLEXPRICE_POSTGRES_AUTH: 'password', FLEXPRICE_POSTGRES_SSL: 'false',
         FLEXPRICE_CLICKHOUSE_URL: clickhouse.url ?? '', FLEXPRICE_CLICKHOUSE_USER: clickhouse.user, FLEXPRICE_CLICKHOUSE_PASSWORD: '',
         FLEXPRICE_KAFKA_BROKERS: kafka().brokers.join(','), FLEXPRICE_KAFKA_AUTH: 'none', FLEXPRICE_KAFKA_SSL: 'false',
-        // Nothing waits there, and nobody answers: the worker says so and goes on.
+        // Nothing waits there, and nobody answers: the relay says so and goes on.
         FLEXPRICE_OVERFLOW_QUEUE_URL: 'http://127.0.0.1:1/overflow',
         FLEXPRICE_TEMPORAL_ADDRESS: temporal().address, FLEXPRICE_TEMPORAL_NAMESPACE: temporal().namespace, FLEXPRICE_TEMPORAL_TLS: 'false', FLEXPRICE_TEMPORAL_API_KEY: 'not-checked',
       };
@@ -54,7 +54,7 @@ describeWithKafka('the built processes', (kafka) => {
     const environment = (mode: Config['deployment']['mode']): NodeJS.ProcessEnv => ({
       ...childEnvironment({ ...config, deployment: { ...config.deployment, mode } }, { PATH: process.env.PATH }), FLEXPRICE_BUILD_MIGRATIONS: join(workers, 'migrations'),
     });
-    const start = async (name: 'api' | 'consumer' | 'worker'): Promise<BuiltProcess> => {
+    const start = async (name: 'api' | 'consumer' | 'relay' | 'worker'): Promise<BuiltProcess> => {
       const started = await startBuiltProcess(workers, name, name === 'api' ? environment(name) : deployed(name));
       running.push(started);
       return started;
@@ -83,7 +83,7 @@ describeWithKafka('the built processes', (kafka) => {
       // Before all others, as in a deploy: it makes the topics.
       expect(await runBuiltProcess(workers, 'migrate', environment('api'))).toMatch(/Postgres: up to date\nClickHouse: up to date\nEvent log: \d+ topics are there/);
       const { environments } = await app.tenancy.createTenant(systemContext('tenant_built', '', 'test'), { name: 'Built', key: KEY });
-      const [api] = await Promise.all([start('api'), start('consumer'), start('worker')]);
+      const [api] = await Promise.all([start('api'), start('consumer'), start('relay'), start('worker')]);
       const request = async (method: string, path: string, body?: unknown): Promise<{ status: number; body: Record<string, unknown> }> => {
         const answer = await fetch(`http://127.0.0.1:${String(api.ready.port)}${path}`, { method, headers: { 'x-api-key': KEY, 'content-type': 'application/json' }, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
         return { status: answer.status, body: await answer.json() as Record<string, unknown> };
@@ -107,7 +107,7 @@ describeWithKafka('the built processes', (kafka) => {
       } finally {
         await client.connection.close();
       }
-      expect(await Promise.all(running.splice(0).map((each) => each.stop()))).toEqual([0, 0, 0]);
+      expect(await Promise.all(running.splice(0).map((each) => each.stop()))).toEqual([0, 0, 0, 0]);
     }, START_MS);
   });
 });

@@ -99,7 +99,7 @@ describeWithKafka('the demonstration on real engines', (kafka) => {
     test('npm run start:real starts engines of its own, takes an event through them, and leaves nothing behind', async () => {
       const own = await new LocalModeProcess({ dataDir: join(parent, 'own'), port: await freePort(), env: { FLEXPRICE_LOCAL_API_KEY: API_KEY }, args: ['--real'] }).ready(READY_MS);
       try {
-        expect([...own.processes().keys()]).toEqual(expect.arrayContaining(['kafka', 'temporal', 'postgres', 'clickhouse', 'api', 'consumer', 'worker']));
+        expect([...own.processes().keys()]).toEqual(expect.arrayContaining(['kafka', 'temporal', 'postgres', 'clickhouse', 'api', 'consumer', 'relay', 'worker']));
         const [, pages = ''] = /Temporal's own pages: (\S+)/.exec(own.output) ?? [];
         expect((await fetch(pages)).ok).toBe(true);
 

@@ -189,6 +189,29 @@ describe('from the first event to the invoice', () => {
   });
 });
 
+test('a commitment, and what was used of it, as analytics tell it', async () => {
+  const made = await offer('committed');
+  const priceId = there(made.usage.id);
+  const subscription = await sdk.subscriptions.createSubscription({
+    ...SUBSCRIPTION, externalCustomerId: 'committed', planId: made.planId, billingCycle: 'calendar', startDate: JANUARY.startTime,
+    lineItemCommitments: { [priceId]: { commitmentAmount: 1.5, overageFactor: 2, enableTrueUp: true } },
+  });
+  expect(there(subscription.lineItems).find((item) => item.priceId === priceId)).toMatchObject({ commitmentType: 'amount', commitmentAmount: '1.5', commitmentOverageFactor: '2', commitmentTrueUpEnabled: true, commitmentWindowed: false });
+  await sdk.events.ingestEvent({ eventId: 'c1', eventName: made.eventName, externalCustomerId: 'committed', source: 'sdk', timestamp: '2026-01-05T10:00:00Z', properties: { tokens: '200000', model: 'large' } });
+  await vi.waitFor(async () => expect((await sdk.events.listRawEvents({ externalCustomerId: 'committed' })).totalCount).toBe(1), WAIT);
+  const scope = { externalCustomerId: 'committed', ...JANUARY };
+  const analytics = await sdk.events.getUsageAnalytics({ ...scope, windowSize: 'DAY', expand: ['price', 'meter', 'feature', 'subscription_line_item', 'plan', 'source'] });
+  expect(analytics).toMatchObject({
+    totalCost: '2.5', currency: 'usd', customAnalytics: [],
+    items: [{
+      featureId: made.featureId, priceId, meterId: made.meterId, subscriptionId: subscription.id, totalUsage: '200000', totalCost: '2.5', eventCount: 1, unit: 'token', sources: ['sdk'], windowSize: 'DAY',
+      commitmentInfo: { type: 'amount', amount: '1.5', computedOverageAmount: '1', computedCommitmentUtilizedAmount: '1.5' }, points: [{ timestamp: '2026-01-05T00:00:00Z', usage: '200000', eventCount: 1 }],
+      price: { id: priceId }, meter: { id: made.meterId }, feature: { id: made.featureId }, subscriptionLineItem: { priceId }, plan: { id: made.planId },
+    }],
+  });
+  expect((await sdk.events.getUsageAnalytics({ ...scope, groupBy: ['source', 'properties.model'] })).items).toMatchObject([{ source: 'sdk', properties: { model: 'large' }, totalUsage: '200000', totalCost: '2' }]);
+});
+
 describe('errors', () => {
   test('400 and 404 are the typed error of the client, with status and body', async () => {
     const bad = await failure(sdk.plans.createPlan({ name: '' }));

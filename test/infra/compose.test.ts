@@ -32,7 +32,7 @@ if (spawnSync('docker', ['compose', 'version']).status === 0) {
 }
 
 test('the real servers and our processes are there, with the user interfaces on their ports', () => {
-  expect(Object.keys(compose.services).sort()).toEqual(['api', 'clickhouse', 'consumer', 'kafka', 'kafka-ui', 'migrate', 'postgres', 'temporal', 'worker']);
+  expect(Object.keys(compose.services).sort()).toEqual(['api', 'clickhouse', 'consumer', 'kafka', 'kafka-ui', 'migrate', 'postgres', 'relay', 'temporal', 'worker']);
   expect(compose.services.temporal?.ports).toContain('127.0.0.1:8088:8088');
   expect(compose.services['kafka-ui']).toMatchObject({ profiles: ['dev'], ports: ['127.0.0.1:8084:8080'] });
 });
@@ -65,7 +65,7 @@ describe.each(ours)('%s', (name, { build, environment = {} }) => {
     expect(build?.context).toBe('dist/workers');
     const stage = new RegExp(`^FROM base AS ${build?.target}\\n((?!FROM)[^\\n]*\\n)*CMD \\["node", "${name}/index.mjs"\\]`, 'm');
     expect(dockerfile).toMatch(stage);
-    expect(dockerfile).toMatch(/AS base\n(?:(?!FROM)[^\n]*\n)*USER node/);
+    expect(dockerfile).toMatch(/AS base\n(?:(?!FROM)[^\n]*\n)*USER 1000:1000/);
   });
 
   test('its settings are a configuration that uses no embedded engine', () => {

@@ -21,6 +21,7 @@ const POSTGRES = ['HOST', 'PORT', 'DATABASE', 'SSL', 'SSL_CA', 'AUTH', 'REGION']
 const KAFKA = ['BROKERS', 'AUTH', 'SSL', 'REGION', 'REPLICATION_FACTOR'].map((key) => `FLEXPRICE_KAFKA_${key}`);
 const CLICKHOUSE = ['URL', 'USER', 'PASSWORD'].map((key) => `FLEXPRICE_CLICKHOUSE_${key}`);
 const COMMON = ['FLEXPRICE_DEPLOYMENT_MODE', 'FLEXPRICE_DEPLOYMENT_ENVIRONMENT'];
+const TEMPORAL = ['ADDRESS', 'NAMESPACE', 'TLS'].map((key) => `FLEXPRICE_TEMPORAL_${key}`);
 const OVERFLOW = 'FLEXPRICE_OVERFLOW_QUEUE_URL';
 /** What a process would do something else without than it should, such as using an engine of Local Mode. */
 const NEEDED: Readonly<Record<string, readonly string[]>> = {
@@ -28,7 +29,8 @@ const NEEDED: Readonly<Record<string, readonly string[]>> = {
   management: [...COMMON, ...POSTGRES, ...KAFKA, ...CLICKHOUSE, OVERFLOW],
   migrate: [...COMMON, ...POSTGRES, ...CLICKHOUSE, 'FLEXPRICE_POSTGRES_MIGRATOR_PASSWORD', 'FLEXPRICE_BUILD_MIGRATIONS'],
   consumer: [...COMMON, ...POSTGRES, ...KAFKA, ...CLICKHOUSE],
-  worker: [...COMMON, ...POSTGRES, ...KAFKA, ...CLICKHOUSE, OVERFLOW, 'FLEXPRICE_TEMPORAL_ADDRESS', 'FLEXPRICE_TEMPORAL_NAMESPACE', 'FLEXPRICE_TEMPORAL_TLS'],
+  relay: [...COMMON, ...POSTGRES, ...KAFKA, ...CLICKHOUSE, ...TEMPORAL, OVERFLOW],
+  worker: [...COMMON, ...POSTGRES, ...KAFKA, ...CLICKHOUSE, ...TEMPORAL],
 };
 /** Read neither the configuration nor a file of it, but variables of their own. */
 const WITHOUT_CONFIGURATION = ['kafka-bootstrap', 'canary'];
@@ -53,7 +55,7 @@ describe.each(ENVIRONMENT_NAMES)('%s', (env) => {
     expect(config.deployment.environment).toBe(env);
     expect(config.postgres).toMatchObject({ auth: 'iam', ssl: true, ssl_ca: 'rds' });
     if (needed.includes('FLEXPRICE_KAFKA_AUTH')) expect(config.kafka).toMatchObject({ auth: 'iam', ssl: true });
-    expect(config.deployment.mode).toBe(name === 'consumer' || name === 'worker' ? name : 'api');
+    expect(config.deployment.mode).toBe(['consumer', 'relay', 'worker'].includes(name) ? name : 'api');
   });
 
   test.each(WITHOUT_CONFIGURATION)('%s reads every variable that it gets', (name) => {
@@ -66,6 +68,9 @@ describe.each(ENVIRONMENT_NAMES)('%s', (env) => {
   test('the pools stay within what their processes need', () => {
     const processes = deployedProcesses(synthesised(env));
     expect(['ingest', 'management'].map((name) => processes.get(name)?.FLEXPRICE_POSTGRES_POOL_MAX)).toEqual(['1', '2']);
+    expect(['ingest', 'management'].map((name) => processes.get(name)?.FLEXPRICE_POSTGRES_STATEMENT_TIMEOUT_MS)).toEqual(['10000', '10000']);
+    // X-Ray's SDK is too heavy for the way of events.
+    expect([...processes].filter(([, variables]) => variables.FLEXPRICE_TRACING_ENABLED === 'true').map(([name]) => name)).toEqual(['management']);
   });
 });
 

@@ -22,7 +22,7 @@ export function deployedProcesses(templates: Synthesised): ReadonlyMap<string, V
     return [name, texts(Object.entries((Environment as { Variables?: Record<string, unknown> } | undefined)?.Variables ?? {}))] as const;
   });
   const containers = templates.properties('AWS::ECS::TaskDefinition').flatMap(({ ContainerDefinitions }) => ContainerDefinitions as Container[])
-    .filter(({ Name }) => Name === 'consumer' || Name === 'worker').map(({ Name, Environment = [], Secrets = [] }) =>
+    .filter(({ Name }) => ['consumer', 'relay', 'worker'].includes(Name)).map(({ Name, Environment = [], Secrets = [] }) =>
       [Name, texts([...Environment.map((each) => [each.Name, each.Value] as const), ...Secrets.map((each) => [each.Name, each.ValueFrom] as const)])] as const);
   return new Map([...functions, ...containers]);
 }

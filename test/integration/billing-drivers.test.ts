@@ -1,14 +1,12 @@
-import { type ChildProcess, fork } from 'node:child_process';
-import { join } from 'node:path';
 import { DateTime } from 'luxon';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { childEnvironment } from '#local/supervisor/environment.ts';
 import { createEventStore } from '#metering/repository/event-store.ts';
 import { topicSpecs } from '#platform/event-log/topics.ts';
 import { startTestApi, type TestApi } from '../support/api.ts';
 import { amountsOf, makeLlmPlan } from '../support/billing-api.ts';
 import { loggedEvent } from '../support/metering.ts';
 import { describeWithTemporal } from '../support/real-engines.ts';
+import { startSourceProcess } from '../support/source-process.ts';
 
 const WAIT = { timeout: 60_000, interval: 100 };
 const TEST_MS = 120_000;
@@ -26,24 +24,11 @@ const made = async (method: string, path: string, body?: unknown) => {
 };
 const invoicesOf = async (id: string) => (await made('POST', '/v1/invoices/search', { subscription_id: id, sort: [{ field: 'period_end', direction: 'asc' }, { field: 'total', direction: 'asc' }] })).items;
 
-/** The worker process as it runs in containers and in Local Mode. */
-async function startWorker(temporal: { address?: string } = {}): Promise<{ stop(): Promise<unknown> }> {
-  const child: ChildProcess = fork(join(import.meta.dirname, '../../workers/worker/main.ts'), {
-    env: childEnvironment({ ...api.config, temporal: { ...api.config.temporal, ...temporal } }), silent: true,
-  });
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (text: Buffer) => { output += text; });
-  const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
-  await new Promise<void>((resolve, reject) => {
-    child.on('message', (message: { type?: string }) => { if (message.type === 'ready') resolve(); });
-    void exited.then((code) => reject(new Error(`the worker ended with code ${code}:\n${output}`)));
-  });
-  return {
-    stop: () => {
-      child.send({ type: 'stop' });
-      return exited;
-    },
-  };
+/** The processes that bill, as they run in containers and in Local Mode. */
+async function startWorkers(temporal: { address?: string } = {}): Promise<{ stop(): Promise<unknown> }> {
+  const told = { ...api.config, temporal: { ...api.config.temporal, ...temporal } };
+  const running = await Promise.all([startSourceProcess('relay', told), startSourceProcess('worker', told)]);
+  return { stop: () => Promise.all(running.map((each) => each.stop())) };
 }
 
 /** Three closed months and the running one: the schedule finds the subscription, and each month gets its invoice, once. */
@@ -70,13 +55,13 @@ async function billsThreeMonths(): Promise<void> {
 }
 
 test('the worker process bills what is due, with the driver in process', async () => {
-  const worker = await startWorker();
+  const worker = await startWorkers();
   await billsThreeMonths().finally(() => worker.stop());
 }, TEST_MS);
 
 describeWithTemporal('with Temporal', (temporal) => {
   test('the same scenario, as workflows of a real server', async () => {
-    const worker = await startWorker({ address: temporal().address });
+    const worker = await startWorkers({ address: temporal().address });
     await billsThreeMonths().finally(() => worker.stop());
   }, TEST_MS);
 });

@@ -1,7 +1,7 @@
 import { DateTime } from 'luxon';
 import { expect, test } from 'vitest';
 import { fixedClock } from '#kernel/clock.ts';
-import { deleteExpiredKeys } from '#platform/http/idempotency.ts';
+import { deleteExpiredKeys } from '#platform/http/idempotency-retention.ts';
 import { startTestApi } from '../support/api.ts';
 
 test('answers are kept until they expire, then the key may be used anew', async () => {

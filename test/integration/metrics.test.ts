@@ -10,19 +10,24 @@ import { silentLogger } from '#platform/event-log/log.ts';
 import { publishEvents } from '#workers/relay/publish-events.ts';
 import { startRelay } from '#workers/relay/relay.ts';
 import { appendSystemEvent } from '#platform/postgres/outbox.ts';
+import { startEngineProbe } from '#workers/worker/engine-probe.ts';
 import { startJobEngine } from '#workers/worker/job-engine.ts';
 import { startTestApi, type TestApi } from '../support/api.ts';
 import { validEvent } from '../support/events.ts';
 
 // Where each process counts, told to a recorder in place of CloudWatch.
 
-interface Recorder extends Metrics { readonly values: Map<MetricName, number[]>; of(name: MetricName): number[] }
+interface Recorder extends Metrics { readonly amounts: [number, string][]; of(name: MetricName): number[] }
 
 function recorder(): Recorder {
   const values = new Map<MetricName, number[]>();
+  const amounts: [number, string][] = [];
   return {
-    enabled: true, values, flush: () => undefined,
-    record: (name, value) => { values.set(name, [...(values.get(name) ?? []), value]); },
+    enabled: true, amounts, flush: () => undefined,
+    record: (name, value, dimensions) => {
+      values.set(name, [...(values.get(name) ?? []), value]);
+      if (dimensions !== undefined) amounts.push([value, dimensions.currency]);
+    },
     of: (name) => values.get(name) ?? [],
   };
 }
@@ -87,9 +92,10 @@ test('the lag is that of the group which is furthest behind, and nobody is asked
 
 test('the relay counts finalized invoices when they are published, and tells how long rows have waited', async () => {
   const metrics = recorder();
-  const row = (eventName: string, entityId: string) => api.app.database.withTenant(api.ctx, (tx) => appendSystemEvent(tx, clock, { eventName, entityType: 'invoice', entityId, payload: {} }));
-  await row('invoice.update.finalized', 'inv_1');
-  await row('invoice.update', 'inv_2');
+  const row = (eventName: string, entityId: string, total: string, currency: string) => api.app.database.withTenant(api.ctx, (tx) => appendSystemEvent(tx, clock, { eventName, entityType: 'invoice', entityId, payload: { total, currency } }));
+  await row('invoice.update.finalized', 'inv_1', '12.5', 'usd');
+  await row('invoice.update.finalized', 'inv_3', '1000', 'jpy');
+  await row('invoice.update', 'inv_2', '7', 'usd');
   const dependencies = { database: api.app.database, eventLog: { append: async () => undefined }, jobs: { start: async () => ({ started: true }) }, clock, logger: silentLogger, metrics };
   const away = { ...dependencies, eventLog: { append: async () => { throw new Error('away'); } }, clock: { now: () => NOW.plus({ seconds: 90 }) } };
   const relay = startRelay(away, { pollMs: 60_000 });
@@ -97,7 +103,9 @@ test('the relay counts finalized invoices when they are published, and tells how
   await relay.stop();
   expect(metrics.of('InvoicesFinalised')).toEqual([]);
   await publishEvents({ ...dependencies, clock: { now: () => NOW.plus({ hours: 1 }) } }, 500);
-  expect(metrics.of('InvoicesFinalised')).toEqual([1]);
+  expect(metrics.of('InvoicesFinalised')).toEqual([2]);
+  // Cents, and whole yen.
+  expect(metrics.amounts).toEqual([[1250, 'USD'], [1000, 'JPY']]);
 });
 
 test('failed attempts of activities and failed jobs are counted', async () => {
@@ -111,11 +119,24 @@ test('failed attempts of activities and failed jobs are counted', async () => {
   try {
     await engine.driver.start('failing', 'failing-1', {});
     await expect(engine.driver.result('failing-1')).rejects.toThrow('no');
+    expect(await engine.observe()).toEqual({ backlog: 0, missedStarts: 0 });
   } finally {
     await engine.stop();
   }
   expect(metrics.of('ActivityFailed')).toEqual([1, 1, 1]);
+  expect(metrics.of('WorkflowStarted')).toEqual([1]);
   expect(metrics.of('WorkflowFailed')).toEqual([1]);
+});
+
+test('what waits for a worker is told as it is, missed starts by how many there are more', async () => {
+  const metrics = recorder();
+  const states = [{ backlog: 7, missedStarts: 40 }, { backlog: 3, missedStarts: 42 }];
+  const engine = { observe: async () => states.shift() ?? { backlog: 0, missedStarts: 42 } };
+  const probe = startEngineProbe({ engine, metrics, logger: silentLogger, intervalMs: 1 });
+  await expect.poll(() => metrics.of('JobBacklog').length, WAIT).toBeGreaterThan(2);
+  await probe.stop();
+  expect(metrics.of('JobBacklog').slice(0, 3)).toEqual([7, 3, 0]);
+  expect(metrics.of('ScheduleMissed').slice(0, 3)).toEqual([0, 2, 0]);
 });
 
 test('a key is looked up once, and that is counted', async () => {

@@ -64,7 +64,8 @@ describe.each([['another tenant', () => strangersKey, () => true], ['another env
     const before = await rowsOfOwner();
     const path = route.path.replace(/\{\w+\}/g, encodeURIComponent(idOf(route)));
     const answer = await api.send(route.method, path, route.body ? world.bodyFor(route) : undefined, { 'x-api-key': key() });
-    expect([answer.status, answer.body?.code]).toEqual([404, 'not_found']);
+    // What only the operator may do does not even say whether there is such a tenant.
+    expect([answer.status, answer.body?.code]).toEqual(route.permission === 'operator' ? [403, undefined] : [404, 'not_found']);
     expect(await rowsOfOwner()).toBe(before);
   });
 
@@ -88,6 +89,22 @@ describe('lists and searches of a stranger', () => {
       for (const id of world.secretsOfOwner(TENANT_LEVEL.test(route.path) && key === neighbourKey)) expect(answer.text).not.toContain(id);
     }
   });
+});
+
+test('analytics of another tenant show neither its usage nor its lines', async () => {
+  const { externalCustomerId: customer, featureId, meterId } = world;
+  const range = { external_customer_id: customer, start_time: '2026-01-01T00:00:00Z', end_time: '2027-01-01T00:00:00Z' };
+  const questions = [
+    ['/v1/events/analytics', range], ['/v1/events/analytics', { ...range, feature_ids: [featureId], group_by: ['source'] }], ['/v1/meter-usage/detailed-analytics', { ...range, meter_ids: [meterId], expand: ['meter', 'price', 'feature'] }],
+  ] as const;
+  for (const [path, question] of questions) {
+    expect((await api.request('POST', path, question)).text).toContain(world.subscriptionId);
+    for (const key of [strangersKey, neighbourKey]) {
+      const answer = await api.send('POST', path, question, { 'x-api-key': key });
+      expect([answer.status, answer.body.items]).toEqual([200, []]);
+      expect(answer.headers['X-Usage-Watermark']).toBeUndefined();
+    }
+  }
 });
 
 test('usage of another tenant is zero', async () => {

@@ -4,6 +4,7 @@ import type { BilledItem, InvoiceBasis, UsageAnswer, UsageQuestion } from '#bill
 import type { Decimal } from '#kernel/decimal.ts';
 import { decimal, ZERO } from '#kernel/decimal.ts';
 import type { SubscriptionLineItem } from '#subscriptions/domain/line-item.ts';
+import { NO_COMMITMENT } from '#subscriptions/domain/commitment.ts';
 import type { Subscription } from '#subscriptions/domain/subscription.ts';
 import { at } from './conformance.ts';
 
@@ -39,7 +40,7 @@ export function meterOf(id: string, aggregation: Partial<MeterSnapshot['aggregat
 /** The line item of a price, as the subscription's creation makes it. */
 export function itemOf(price: Price, change: Partial<SubscriptionLineItem> = {}): SubscriptionLineItem {
   return {
-    ...ENTITY, id: `subs_line_${price.id}`, subscriptionId: 'subs_1', customerId: 'cust_1', entityId: 'plan_1', entityType: 'plan', planDisplayName: 'Plan', priceId: price.id,
+    ...ENTITY, ...NO_COMMITMENT, id: `subs_line_${price.id}`, subscriptionId: 'subs_1', customerId: 'cust_1', entityId: 'plan_1', entityType: 'plan', planDisplayName: 'Plan', priceId: price.id,
     priceType: price.type, meterId: price.meterId, meterDisplayName: price.meterId, priceUnit: null, priceUnitId: null, displayName: price.id,
     quantity: price.type === 'USAGE' ? ZERO : decimal(1), currency: 'usd', billingPeriod: price.billingPeriod, billingPeriodCount: price.billingPeriodCount,
     invoiceCadence: price.invoiceCadence, startDate: at('2023-11-01'), endDate: null, metadata: {}, ...change,
@@ -48,12 +49,12 @@ export function itemOf(price: Price, change: Partial<SubscriptionLineItem> = {})
 
 export function fixed(id: string, amount: Decimal | string, cadence: 'ADVANCE' | 'ARREAR', change: Partial<Price> = {}): BilledItem {
   const price = priceWith({ id, amount: decimal(amount), invoiceCadence: cadence, ...change });
-  return { item: itemOf(price), price, meter: null, entitlement: null };
+  return { item: itemOf(price), price, bucketPrices: [], meter: null, entitlement: null };
 }
 
 export function usage(id: string, terms: Partial<Price>, entitlement: BilledItem['entitlement'] = null): BilledItem {
   const price = priceWith({ id, type: 'USAGE', meterId: `meter_${id}`, ...terms });
-  return { item: itemOf(price), price, meter: meterOf(`meter_${id}`), entitlement };
+  return { item: itemOf(price), price, bucketPrices: [], meter: meterOf(`meter_${id}`), entitlement };
 }
 
 export function entitled(limit: string | null, reset: NonNullable<BilledItem['entitlement']>['usageResetPeriod'] = 'MONTHLY'): BilledItem['entitlement'] {
@@ -67,7 +68,7 @@ export function entitled(limit: string | null, reset: NonNullable<BilledItem['en
 export function basisOf(items: readonly BilledItem[], change: Partial<InvoiceBasis> = {}): InvoiceBasis {
   return {
     subscription: subscriptionOf(), externalCustomerId: 'acme', items, referencePoint: 'period_end', period: { start: at('2023-11-01'), end: at('2023-12-01') },
-    fullPeriodEnd: null, invoiced: [], ...change,
+    fullPeriodEnd: null, invoiced: [], asOf: at('2024-01-01'), ...change,
   };
 }
 
@@ -77,6 +78,6 @@ export function answersOf(questions: readonly UsageQuestion[], valueFor: (meterI
   return questions.map((question) => {
     const readings = question.windows.map((window, index) => reading(window, valueFor(question.meterId, index)));
     const whole = readings.length === 1 ? readings[0]?.value ?? ZERO : readings.reduce((total, { value }) => total.plus(value), ZERO);
-    return { lineItemId: question.lineItemId, period: question.period, readings, whole: reading(question.period, whole), buckets: null };
+    return { lineItemId: question.lineItemId, period: question.period, readings, whole: reading(question.period, whole), buckets: null, windows: null };
   });
 }

@@ -47,6 +47,7 @@ export async function seedEverything(api: TestApi): Promise<World> {
     properties: '{}', position: { topic: 'events', partition: 0, offset: 1n, line: 0 },
   }], 'world:1');
 
+  const meterUsage = { external_customer_id: externalCustomerId, start_time: '2026-01-01T00:00:00Z', end_time: '2027-01-01T00:00:00Z', aggregation_type: 'COUNT' };
   const ids = {
     customerId: customer.id, externalCustomerId, featureId: feature.id, meterId, planId: plan.id, priceId: fee.id, priceLookupKey: 'owner-fee', entitlementId: entitlement.id,
     subscriptionId: subscribed.id, invoiceId: invoices.items[0]?.id, secretId: secret.secret.id, environmentId: environment.id, eventId, eventName,
@@ -69,6 +70,9 @@ export async function seedEverything(api: TestApi): Promise<World> {
       ['POST', '/v1/subscriptions/usage', { subscription_id: ids.subscriptionId }],
       ['POST', '/v1/invoices/preview', { subscription_id: ids.subscriptionId }],
       ['POST', '/v1/events/usage/meter', { meter_id: meterId, external_customer_id: externalCustomerId }],
+      ['POST', '/v1/meter-usage/query', { meter_id: meterId, ...meterUsage }],
+      ['POST', '/v1/meter-usage/analytics', { meter_ids: [meterId], ...meterUsage }],
+      ['POST', '/v1/subscriptions', { ...subscription(ids.customerId, ids.planId), line_item_commitments: { [ids.priceId]: { commitment_amount: 1 } } }],
       ['GET', `/v1/events/lookup?id=${eventId}`, undefined],
     ],
     secretsOfOwner: (exceptTenantLevel) => [

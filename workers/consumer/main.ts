@@ -16,6 +16,7 @@ runChild(async () => {
   const consumer = await startConsumer({ app, logger: fieldLogger(logger) });
   logger.info('consumer ready');
   return {
+    healthFile: config.deployment.health_file,
     stop: async () => {
       await consumer.stop();
       await app.close();

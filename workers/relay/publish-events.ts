@@ -1,6 +1,9 @@
+import { Decimal } from '#kernel/decimal.ts';
+import { minorUnits } from '#kernel/money.ts';
 import type { EventLog } from '#platform/event-log/event-log.ts';
 import { toLogRecord } from '#platform/event-log/system-event.ts';
 import { TOPICS } from '#platform/event-log/topics.ts';
+import type { Metrics } from '#platform/observability/metrics.ts';
 import type { OutboxRow } from '#platform/postgres/outbox.ts';
 import { messageOf, type RelayDependencies } from './dependencies.ts';
 import { outboxRows } from './outbox-rows.ts';
@@ -26,8 +29,7 @@ export async function publishEvents({ database, eventLog, clock, logger, metrics
     if (rows.length === 0) return 0;
     const outcomes = await publish(eventLog, rows);
     await outboxRows.markPublished(tx, outcomes.filter(({ failure }) => failure === undefined).map(({ row }) => row.id), clock.now());
-    const finalized = outcomes.filter(({ row, failure }) => failure === undefined && row.eventName === INVOICE_FINALIZED).length;
-    if (finalized > 0) metrics?.record('InvoicesFinalised', finalized);
+    if (metrics?.enabled) countInvoices(metrics, outcomes.filter(({ failure }) => failure === undefined).map(({ row }) => row));
     for (const { row, failure } of outcomes) {
       if (failure === undefined) continue;
       logger.error('a system event could not be published', { id: row.id, event_name: row.eventName, failures: row.failureCount + 1, reason: failure });
@@ -35,6 +37,15 @@ export async function publishEvents({ database, eventLog, clock, logger, metrics
     }
     return rows.length;
   });
+}
+
+function countInvoices(metrics: Metrics, published: readonly OutboxRow[]): void {
+  const finalized = published.filter(({ eventName }) => eventName === INVOICE_FINALIZED);
+  if (finalized.length > 0) metrics.record('InvoicesFinalised', finalized.length);
+  for (const { payload: { total, currency } } of finalized) {
+    if (typeof total !== 'string' || typeof currency !== 'string') continue;
+    metrics.record('InvoiceAmountMinor', minorUnits(new Decimal(total), currency).toNumber(), { currency: currency.toUpperCase() });
+  }
 }
 
 async function publish(eventLog: Pick<EventLog, 'append'>, rows: readonly OutboxRow[]): Promise<Outcome[]> {

@@ -1,4 +1,4 @@
-import { deleteExpiredKeys } from '#platform/http/idempotency.ts';
+import { deleteExpiredKeys } from '#platform/http/idempotency-retention.ts';
 import { type PollLoop, startPollLoop } from '#platform/workflows/poll-loop.ts';
 import { messageOf, type RelayDependencies } from './dependencies.ts';
 import { outboxRows } from './outbox-rows.ts';

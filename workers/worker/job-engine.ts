@@ -12,7 +12,15 @@ export interface JobEngine {
   readonly driver: JobDriver;
   /** Rejects when the engine broke for good; never resolves otherwise. */
   readonly broken: Promise<never>;
+  observe(): Promise<JobEngineState>;
   stop(): Promise<void>;
+}
+
+export interface JobEngineState {
+  /** Work that nobody has taken yet. */
+  readonly backlog: number;
+  /** Starts of schedules that did not happen, ever: what counts is by how much it has grown. */
+  readonly missedStarts: number;
 }
 
 export interface JobEngineOptions {
@@ -39,42 +47,55 @@ function counted(jobs: readonly RegisteredJob<App>[], metrics: Metrics): readonl
   }));
 }
 
-type MeasuredOptions = JobEngineOptions & { readonly onJobFailed: () => void };
+type MeasuredOptions = JobEngineOptions & { readonly onJobStarted: () => void; readonly onJobFailed: () => void };
 
 const NEVER = new Promise<never>(() => undefined);
 
 /** Temporal where `temporal.address` is set, else the driver of this process. Either runs the same jobs on the same schedules. */
 export async function startJobEngine(options: JobEngineOptions): Promise<JobEngine> {
   const { config: { temporal }, metrics } = options.app;
-  const measured = { ...options, jobs: counted(options.jobs, metrics), onJobFailed: () => metrics.record('WorkflowFailed', 1) };
+  const measured: MeasuredOptions = {
+    ...options, jobs: counted(options.jobs, metrics), onJobStarted: () => metrics.record('WorkflowStarted', 1), onJobFailed: () => metrics.record('WorkflowFailed', 1),
+  };
   return temporal.address === undefined ? startLocal(measured) : startTemporal(measured, { ...temporal, address: temporal.address });
 }
 
-async function startLocal({ app, jobs, schedules, logger, onJobFailed }: MeasuredOptions): Promise<JobEngine> {
-  const { createLocalJobDriver } = await import('#platform/workflows/local/driver.ts');
-  const driver = createLocalJobDriver({ app, jobs, schedules, logger, onJobFailed, database: app.database, clock: app.clock });
-  return { driver, broken: NEVER, stop: () => driver.close() };
+async function startLocal(options: MeasuredOptions): Promise<JobEngine> {
+  const { database, clock } = options.app;
+  const [{ createLocalJobDriver }, { jobRuns }] = await Promise.all([import('#platform/workflows/local/driver.ts'), import('#platform/workflows/local/job-runs.ts')]);
+  let missed = 0;
+  const driver = createLocalJobDriver({ ...options, database, clock, onScheduleMissed: (count) => { missed += count; } });
+  return {
+    driver, broken: NEVER,
+    observe: async () => ({ backlog: await database.asSystem('job backlog', (tx) => jobRuns.countPending(tx)), missedStarts: missed }),
+    stop: () => driver.close(),
+  };
 }
 
-async function startTemporal({ app, jobs, schedules, workflows, logger, onJobFailed }: MeasuredOptions, config: TemporalConfig): Promise<JobEngine> {
-  const [{ startTemporalWorker }, { createTemporalJobDriver }, { createTemporalClient }, { upsertSchedules }] = await Promise.all([
-    import('#platform/workflows/temporal/worker.ts'), import('#platform/workflows/temporal/driver.ts'),
-    import('#platform/workflows/temporal/client.ts'), import('#platform/workflows/temporal/schedules.ts'),
+async function startTemporal({ schedules, ...options }: MeasuredOptions, config: TemporalConfig): Promise<JobEngine> {
+  const [{ startTemporalWorker }, { createTemporalJobDriver }, { createTemporalClient }, { upsertSchedules }, { missedStarts, taskQueueBacklog }] = await Promise.all([
+    import('#platform/workflows/temporal/worker.ts'), import('#platform/workflows/temporal/driver.ts'), import('#platform/workflows/temporal/client.ts'),
+    import('#platform/workflows/temporal/schedules.ts'), import('#platform/workflows/temporal/observe.ts'),
   ]);
-  const worker = await startTemporalWorker({ config, app, jobs, workflows, logger, onJobFailed });
+  const worker = await startTemporalWorker({ ...options, config });
   const client = await createTemporalClient(config);
   try {
     await upsertSchedules(client, schedules, config.task_queue);
-  } finally {
+  } catch (error) {
     await client.connection.close();
+    throw error;
   }
-  const driver = createTemporalJobDriver(config, jobs);
+  const driver = createTemporalJobDriver(config, options.jobs);
   return {
     driver,
     broken: worker.ended.then(() => NEVER),
+    async observe() {
+      const [backlog, missed] = await Promise.all([taskQueueBacklog(client, config.task_queue), missedStarts(client, schedules)]);
+      return { backlog, missedStarts: missed };
+    },
     stop: async () => {
       await worker.stop();
-      await driver.close();
+      await Promise.all([driver.close(), client.connection.close()]);
     },
   };
 }

@@ -22,6 +22,7 @@ runChild(async () => {
   });
   logger.info('worker ready', { jobs: config.temporal.address === undefined ? 'in process' : 'temporal' });
   return {
+    healthFile: config.deployment.health_file,
     stop: async () => {
       await worker.stop();
       await app.close();

@@ -3,10 +3,11 @@ import type { Price } from '#catalog/domain/price.ts';
 import type { Period } from '#kernel/calendar/period.ts';
 import { type Decimal, ZERO } from '#kernel/decimal.ts';
 import { currencyDigits, roundToCurrency } from '#kernel/money.ts';
-import type { LineCalculation, PriceSnapshot } from './calculation.ts';
+import { type LineCalculation, priceSnapshot } from './calculation.ts';
 import { type FixedCharge, fixedChargesFor } from './fixed-charges.ts';
 import type { BilledItem, InvoiceBasis, InvoicedLine, UsageAnswer } from './inputs.ts';
 import type { InvoiceLine } from './invoice.ts';
+import { commitmentInfo, roundedParts } from './line-commitment.ts';
 import { type InvoiceTotals, invoiceTotals, type Settlement, UNSETTLED } from './totals.ts';
 import { usageCharge, usageQuestions } from './usage-charges.ts';
 
@@ -66,28 +67,30 @@ function fixedLines({ items, subscription, period, fullPeriodEnd, referencePoint
 function fixedLine(billed: BilledItem, charge: FixedCharge): ComputedLine {
   return line(billed, charge.period, charge.quantity, {
     price: priceSnapshot(billed.price), usage: null, entitlement: null,
-    quantityBeforeEntitlement: charge.quantity, quantity: charge.quantity, steps: charge.steps, proration: charge.proration,
+    quantityBeforeEntitlement: charge.quantity, quantity: charge.quantity, steps: charge.steps, commitment: null, proration: charge.proration,
     unroundedAmount: charge.unroundedAmount, rounding: roundingOf(billed), amount: charge.amount,
   });
 }
 
 function usageLines(inputs: InvoiceInputs): ComputedLine[] {
-  const { items, subscription, externalCustomerId, usage } = inputs;
+  const { items, externalCustomerId, usage } = inputs;
   const byId = new Map(items.map((billed) => [billed.item.id, billed]));
   return usageQuestions(inputs).map((question) => {
     const billed = byId.get(question.lineItemId) as BilledItem;
     const answer = usage.find(({ lineItemId, period }) => lineItemId === question.lineItemId && +period.start === +question.period.start && +period.end === +question.period.end);
     if (answer === undefined || billed.meter === null) throw new RangeError(`no usage was read for line item ${question.lineItemId}`);
-    const charge = usageCharge(billed, answer, subscription);
-    const { allowance } = charge;
+    const charge = usageCharge(billed, answer, inputs);
+    const { allowance, commitment } = charge;
+    const amount = roundToCurrency(charge.unroundedAmount, billed.item.currency);
     return line(billed, answer.period, charge.quantity, {
       price: priceSnapshot(billed.price),
       usage: { meter: billed.meter, externalCustomerId, readings: answer.readings, buckets: answer.buckets },
       entitlement: allowance === null ? null : {
         sources: allowance.entitlement.sources.map((source) => source.id), limit: allowance.entitlement.usageLimit, reset: allowance.entitlement.usageResetPeriod, rule: allowance.rule,
       },
-      quantityBeforeEntitlement: charge.quantityBeforeEntitlement, quantity: charge.quantity, steps: charge.steps, proration: null,
-      unroundedAmount: charge.unroundedAmount, rounding: roundingOf(billed), amount: roundToCurrency(charge.unroundedAmount, billed.item.currency),
+      quantityBeforeEntitlement: charge.quantityBeforeEntitlement, quantity: charge.quantity, steps: charge.steps,
+      commitment: commitment && { ...commitment, info: commitmentInfo(billed, roundedParts(commitment, amount, billed.item.currency)) }, proration: null,
+      unroundedAmount: charge.unroundedAmount, rounding: roundingOf(billed), amount,
     });
   });
 }
@@ -109,10 +112,6 @@ function line({ item, price, meter }: BilledItem, period: Period, quantity: Deci
 function unitAmount(price: Price, amount: Decimal): Decimal | null {
   if (price.priceUnitType !== 'CUSTOM' || price.conversionRate === null) return null;
   return fiatToUnits(amount, { baseCurrency: price.currency, conversionRate: price.conversionRate });
-}
-
-function priceSnapshot({ id, type, currency, sequence, billingModel, amount, tierMode, tiers, transformQuantity }: Price): PriceSnapshot {
-  return { id, type, currency, sequence, billingModel, amount, tierMode, tiers, transformQuantity };
 }
 
 function roundingOf({ item }: BilledItem): LineCalculation['rounding'] {

@@ -6,6 +6,7 @@ import type { SubscriptionLineItem } from '#subscriptions/domain/line-item.ts';
 import type { Subscription } from '#subscriptions/domain/subscription.ts';
 import type { MeterSnapshot, UsageReading } from './calculation.ts';
 import type { ReferencePoint } from './fixed-charges.ts';
+import type { WindowUsage } from './windowed-commitment.ts';
 
 /** What billing looks at in an entitlement. */
 export type EntitlementSource = EntitlementTerms & Pick<Entitlement, 'startDate' | 'endDate'>;
@@ -14,6 +15,8 @@ export type EntitlementSource = EntitlementTerms & Pick<Entitlement, 'startDate'
 export interface BilledItem {
   readonly item: SubscriptionLineItem;
   readonly price: Price;
+  /** Prices of the line's time buckets. */
+  readonly bucketPrices: readonly Price[];
   readonly meter: MeterSnapshot | null;
   /** The merged entitlement of the meter's feature, whatever the dates of its sources; null when there is none. */
   readonly entitlement: AggregatedEntitlement<EntitlementSource> | null;
@@ -36,6 +39,8 @@ export interface InvoiceBasis {
   /** End of the billing period that a cancellation cut short at `period.end`; null otherwise. */
   readonly fullPeriodEnd: Period['end'] | null;
   readonly invoiced: readonly InvoicedLine[];
+  /** Windows without usage owe a true-up when they are over by now. */
+  readonly asOf: Period['end'];
 }
 
 /** Usage that an invoice needs: the windows of one line item's service period. */
@@ -48,6 +53,8 @@ export interface UsageQuestion {
   readonly cut: 'DAY' | 'MONTH' | null;
   /** Also the figure of each bucket, because each is priced on its own. */
   readonly buckets: boolean;
+  /** Also the usage of each window of the meter, because a commitment applies to each. */
+  readonly committedWindows: boolean;
 }
 
 export interface UsageAnswer {
@@ -58,4 +65,5 @@ export interface UsageAnswer {
   /** Usage of the whole period, where the windows are not just that. */
   readonly whole: UsageReading;
   readonly buckets: readonly Decimal[] | null;
+  readonly windows: readonly WindowUsage[] | null;
 }

@@ -4,9 +4,11 @@ import { billableQuantity, countsIn, type EntitlementWindows, entitlementWindows
 import { periodsFrom } from '#kernel/calendar/billing-dates.ts';
 import { clampPeriod, earlier, type Period } from '#kernel/calendar/period.ts';
 import { type Decimal, ZERO } from '#kernel/decimal.ts';
+import { isCommitted } from '#subscriptions/domain/commitment.ts';
 import { hasOwnPeriods } from '#subscriptions/domain/line-item.ts';
 import { knownEnd } from '#subscriptions/domain/periods.ts';
 import type { Subscription } from '#subscriptions/domain/subscription.ts';
+import { type AppliedCommitment, applyCommitment } from './committed-usage.ts';
 import type { BilledItem, InvoiceBasis, UsageAnswer, UsageQuestion } from './inputs.ts';
 
 /** A usage charge before rounding. */
@@ -17,6 +19,8 @@ export interface UsageCharge {
   readonly steps: readonly PricedStep[];
   /** What was allowed, and how that was applied; null without an entitlement in the period. */
   readonly allowance: { readonly entitlement: Allowance; readonly rule: EntitlementWindows['rule'] } | null;
+  /** How a commitment changed the amount; null without one. */
+  readonly commitment: AppliedCommitment['commitment'] | null;
 }
 
 type Allowance = NonNullable<BilledItem['entitlement']>;
@@ -28,7 +32,7 @@ const ADDITIVE: readonly string[] = ['COUNT', 'SUM', 'SUM_WITH_MULTIPLIER'];
  * What has to be read from the usage store for an invoice: nothing for an opening one, because usage is billed in arrear only
  * and when its period has closed (billing.md 3.6). A line with longer periods than the subscription's is billed where one ends.
  */
-export function usageQuestions(basis: Omit<InvoiceBasis, 'invoiced'>): UsageQuestion[] {
+export function usageQuestions(basis: Omit<InvoiceBasis, 'invoiced' | 'asOf'>): UsageQuestion[] {
   if (basis.referencePoint === 'period_start') return [];
   return basis.items.filter(isUsage).flatMap((billed) =>
     servicePeriods(billed, basis).map((period) => questionOf(billed, period, basis.subscription)));
@@ -47,6 +51,7 @@ function questionOf(billed: BilledItem, period: Period, subscription: Subscripti
     lineItemId: item.id, meterId: item.meterId ?? '', period, windows,
     cut: reset === 'DAILY' ? 'DAY' : reset === 'MONTHLY' ? 'MONTH' : null,
     buckets: meter?.aggregation.bucketSize != null && entitlement === null,
+    committedWindows: isCommitted(item) && item.commitmentWindowed,
   };
 }
 
@@ -73,8 +78,14 @@ function entitlementStart(sources: readonly { readonly startDate: DateTime | nul
   return starts.length === 0 || starts.length < sources.length ? null : starts.reduce(earlier);
 }
 
-/** Prices the usage of one service period, exactly (billing.md 3.3 and 3.7). */
-export function usageCharge(billed: BilledItem, answer: UsageAnswer, subscription: Subscription): UsageCharge {
+/** Prices the usage of one service period, exactly: after its entitlement, and with what was committed to (billing.md 3.3, 3.7 and 3.8). */
+export function usageCharge(billed: BilledItem, answer: UsageAnswer, { subscription, asOf }: Pick<InvoiceBasis, 'subscription' | 'asOf'>): UsageCharge {
+  const charge = billableCharge(billed, answer, subscription);
+  const applied = applyCommitment(billed, charge, answer, { timezone: subscription.timezone, asOf });
+  return applied === null ? { ...charge, commitment: null } : { ...charge, ...applied };
+}
+
+function billableCharge(billed: BilledItem, answer: UsageAnswer, subscription: Subscription): Omit<UsageCharge, 'commitment'> {
   const before = answer.whole.value;
   const entitlement = allowanceIn(billed, answer.period);
   if (entitlement === null) {
@@ -95,7 +106,7 @@ function priced(billed: BilledItem, quantity: Decimal): Pick<UsageCharge, 'unrou
 }
 
 /** The spans whose usage the invoice bills for a line: its share of the invoice's period, or its own longer periods that end in it. */
-function servicePeriods({ item }: BilledItem, { subscription, period, referencePoint }: Omit<InvoiceBasis, 'invoiced'>): Period[] {
+function servicePeriods({ item }: BilledItem, { subscription, period, referencePoint }: Omit<InvoiceBasis, 'invoiced' | 'asOf'>): Period[] {
   const { billingPeriod } = item;
   if (billingPeriod === 'ONETIME' || !hasOwnPeriods({ ...item, billingPeriod }, subscription)) {
     const part = clampPeriod(item, period);

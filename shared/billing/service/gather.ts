@@ -45,7 +45,8 @@ export async function gatherInputs(dependencies: BillingDependencies, ctx: Reque
 
 async function gatherBasis(dependencies: BillingDependencies, ctx: RequestContext, { subscriptionId, ...scope }: InvoiceScope): Promise<{ basis: GatheredInputs['basis']; meters: ReadonlyMap<string, Meter> }> {
   const { subscription, items, customer } = await dependencies.subscriptions.billable(ctx, subscriptionId);
-  const prices = new Map((await dependencies.prices.getMany(ctx, [...new Set(items.map((item) => item.priceId))])).map((price) => [price.id, price]));
+  const priceIds = items.flatMap((item) => [item.priceId, ...item.commitmentTimeBuckets.map((bucket) => bucket.priceId)]);
+  const prices = new Map((await dependencies.prices.getMany(ctx, [...new Set(priceIds)])).map((price) => [price.id, price]));
   const meterIds = [...new Set(items.flatMap((item) => item.meterId ?? []))];
   const meters = new Map((await dependencies.meters.getMany(ctx, meterIds)).map((meter) => [meter.id, meter]));
   const entitlements = await entitlementsByMeter(dependencies, ctx, meterIds, subscription.planId);
@@ -54,9 +55,10 @@ async function gatherBasis(dependencies: BillingDependencies, ctx: RequestContex
     // A line is never dropped for what cannot be read: the computation fails and is tried again (billing.md section 12, rule 8).
     if (!price) throw new Error(`price ${item.priceId} of line item ${item.id} is gone`);
     const meter = meters.get(item.meterId ?? '');
-    return { item, price, meter: meter ? snapshotOf(meter) : null, entitlement: entitlements.get(item.meterId ?? '') ?? null };
+    const bucketPrices = item.commitmentTimeBuckets.flatMap(({ priceId }) => prices.get(priceId) ?? []);
+    return { item, price, bucketPrices, meter: meter ? snapshotOf(meter) : null, entitlement: entitlements.get(item.meterId ?? '') ?? null };
   });
-  return { basis: { subscription, externalCustomerId: customer.externalId, items: billed, ...scope }, meters };
+  return { basis: { subscription, externalCustomerId: customer.externalId, items: billed, ...scope, asOf: dependencies.clock.now() }, meters };
 }
 
 /** Merged entitlements of the plan by the meter of their feature. */

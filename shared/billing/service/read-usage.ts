@@ -1,12 +1,13 @@
 import { windowStart } from '#kernel/calendar/windows.ts';
 import type { Period } from '#kernel/calendar/period.ts';
 import type { RequestContext } from '#kernel/context.ts';
-import { type Decimal, sum, ZERO } from '#kernel/decimal.ts';
+import { ZERO } from '#kernel/decimal.ts';
 import type { Meter } from '#metering/domain/meter.ts';
 import type { Usage, UsageWindow } from '#metering/domain/usage.ts';
 import type { MeterUsageRequest } from '#metering/service/usage.ts';
 import type { UsageReading } from '../domain/calculation.ts';
 import type { BilledItem, UsageAnswer, UsageQuestion } from '../domain/inputs.ts';
+import { pricesRows, windowUsages } from '../domain/window-usage.ts';
 import type { ReadUsage } from './dependencies.ts';
 
 export interface UsageScope {
@@ -30,8 +31,29 @@ export async function readUsage(read: ReadUsage, ctx: RequestContext, questions:
 }
 
 function planOf(question: UsageQuestion, scope: UsageScope): Plan {
+  const plan = plainPlanOf(question, scope);
+  return question.committedWindows && !question.buckets ? withWindows(plan, question, scope) : plan;
+}
+
+/** Also the usage of each window, for a commitment that applies to each where an entitlement is about the sum of them. */
+function withWindows(plan: Plan, question: UsageQuestion, scope: UsageScope): Plan {
+  const meter = meterOf(question, scope);
+  const size = meter.aggregation.bucketSize ?? 'DAY';
+  const query = { meter, externalCustomerIds: [scope.externalCustomerId], range: question.period, window: { size, timezone: scope.timezone, anchor: null }, timezone: scope.timezone };
+  return {
+    queries: [...plan.queries, query],
+    answer: (usages) => ({ ...plan.answer(usages.slice(0, -1)), windows: windowUsages(usages.at(-1)?.points ?? [], isPricedByRow(question, scope)) }),
+  };
+}
+
+function meterOf(question: UsageQuestion, scope: UsageScope): Meter {
   const meter = scope.meters.get(question.meterId);
   if (!meter) throw new Error(`meter ${question.meterId} of line item ${question.lineItemId} is gone`);
+  return meter;
+}
+
+function plainPlanOf(question: UsageQuestion, scope: UsageScope): Plan {
+  const meter = meterOf(question, scope);
   const query = (range: Period, window: UsageWindow | null = null): MeterUsageRequest =>
     ({ meter, externalCustomerIds: [scope.externalCustomerId], range, window, timezone: scope.timezone });
   const { bucketSize } = meter.aggregation;
@@ -52,7 +74,7 @@ function windowed(question: UsageQuestion, { timezone, anchor }: UsageScope, que
         const point = points.get(windowStart(period.start, size, timezone, anchor).toMillis());
         return { period, value: point?.value ?? ZERO, eventCount: point?.eventCount ?? 0, watermark: usage?.watermark ?? null };
       });
-      return { lineItemId: question.lineItemId, period: question.period, readings, whole: readingOf(question.period, usage), buckets: null };
+      return { lineItemId: question.lineItemId, period: question.period, readings, whole: readingOf(question.period, usage), buckets: null, windows: null };
     },
   };
 }
@@ -65,7 +87,7 @@ function oneByOne(question: UsageQuestion, query: (range: Period) => MeterUsageR
     answer(usages) {
       const asked = new Map(ranges.map((range, index) => [range, usages[index]]));
       return {
-        lineItemId: question.lineItemId, period: question.period, buckets: null,
+        lineItemId: question.lineItemId, period: question.period, buckets: null, windows: null,
         readings: question.windows.map((window) => readingOf(window, asked.get(window))), whole: readingOf(question.period, usages.at(-1)),
       };
     },
@@ -73,19 +95,23 @@ function oneByOne(question: UsageQuestion, query: (range: Period) => MeterUsageR
 }
 
 /** The figure of each bucket; with a tiered price and groups, of each group in each bucket (billing.md 3.3). */
-function bucketed(question: UsageQuestion, { items }: UsageScope, query: MeterUsageRequest): Plan {
-  const byRow = items.find(({ item }) => item.id === question.lineItemId)?.price.billingModel === 'TIERED';
+function bucketed(question: UsageQuestion, scope: UsageScope, query: MeterUsageRequest): Plan {
+  const byRow = isPricedByRow(question, scope);
   return {
     queries: [query],
     answer([usage]) {
-      const points = usage?.points ?? [];
-      const buckets: Decimal[] = byRow
-        ? points.map((point) => point.value)
-        : [...Map.groupBy(points, (point) => point.windowStart?.toMillis()).values()].map((rows) => sum(rows.map((row) => row.value)));
+      const windows = windowUsages(usage?.points ?? [], byRow);
       const whole = readingOf(question.period, usage);
-      return { lineItemId: question.lineItemId, period: question.period, readings: [whole], whole, buckets };
+      return {
+        lineItemId: question.lineItemId, period: question.period, readings: [whole], whole, buckets: windows.flatMap(({ quantities }) => quantities),
+        windows: question.committedWindows ? windows : null,
+      };
     },
   };
+}
+
+function isPricedByRow(question: UsageQuestion, { items }: UsageScope): boolean {
+  return pricesRows(items.find(({ item }) => item.id === question.lineItemId)?.price);
 }
 
 function readingOf(period: Period, usage: Usage | undefined): UsageReading {

@@ -1,8 +1,9 @@
 import type { Price } from '#catalog/domain/price.ts';
 import type { Period } from '#kernel/calendar/period.ts';
-import { later } from '#kernel/calendar/period.ts';
+import { earlier, later } from '#kernel/calendar/period.ts';
 import type { RequestContext } from '#kernel/context.ts';
 import { type Decimal, sum } from '#kernel/decimal.ts';
+import type { CommitmentCalculation } from '../domain/calculation.ts';
 import { computeInvoice } from '../domain/compute-invoice.ts';
 import type { BillingDependencies } from './dependencies.ts';
 import { askedPeriod, gatherInputs } from './gather.ts';
@@ -17,9 +18,15 @@ export interface UsageOfLine {
   readonly quantity: Decimal;
   /** What it costs after the entitlement, rounded: what an invoice over the same time would bill. */
   readonly amount: Decimal;
+  /** How a commitment divides the amount; null without one. */
+  readonly commitment: CommitmentCalculation | null;
 }
 
-export interface SubscriptionUsage { readonly currency: string; readonly period: Period; readonly amount: Decimal; readonly lines: readonly UsageOfLine[] }
+export interface SubscriptionUsage {
+  readonly currency: string; readonly period: Period; readonly amount: Decimal; readonly lines: readonly UsageOfLine[];
+  /** All events accepted up to here are counted; null while nothing is stored of the customer. */
+  readonly watermark: Period['end'] | null;
+}
 export interface SubscriptionUsageRequest { readonly subscriptionId: string; readonly start: Period['start'] | null; readonly end: Period['end'] | null; readonly lifetime: boolean }
 
 /**
@@ -37,7 +44,11 @@ export async function subscriptionUsage(dependencies: BillingDependencies, ctx: 
   const lines = computeInvoice({ ...basis, items, usage, invoiced: [] }).lines.map((line): UsageOfLine => {
     const billed = items.find(({ item }) => item.id === line.subscriptionLineItemId);
     if (!billed?.meter) throw new Error(`line item ${line.subscriptionLineItemId} has no meter`);
-    return { lineItemId: billed.item.id, meterId: billed.meter.id, meterName: billed.meter.name, price: billed.price, quantity: line.calculation.quantityBeforeEntitlement, amount: line.amount };
+    return { lineItemId: billed.item.id, meterId: billed.meter.id, meterName: billed.meter.name, price: billed.price, quantity: line.calculation.quantityBeforeEntitlement, amount: line.amount, commitment: line.calculation.commitment };
   });
-  return { currency: subscription.currency, period, amount: sum(lines.map((line) => line.amount)), lines };
+  return { currency: subscription.currency, period, amount: sum(lines.map((line) => line.amount)), lines, watermark: earliest(usage.flatMap(({ whole }) => whole.watermark ?? [])) };
+}
+
+function earliest(times: readonly Period['end'][]): Period['end'] | null {
+  return times.length === 0 ? null : times.reduce(earlier);
 }

@@ -5,7 +5,7 @@ import { instant, timezone } from '#test/support/arbitraries.ts';
 import { at, cases, expectInstant } from '#test/support/conformance.ts';
 import { addMonthsClamped, isTimezone } from './civil.ts';
 import { clampPeriod, secondsOf } from './period.ts';
-import { isWindowSize, nextWindowStart, WINDOW_SIZES, type WindowSize, windowStart, windowsWithin } from './windows.ts';
+import { isWindowSize, nextWindowStart, WINDOW_SIZES, type WindowSize, windowStart, windowStartsWithin, windowsWithin } from './windows.ts';
 
 test.each(cases<{ size: WindowSize; zone?: string; anchor?: string; at: string[] }, string>('usage-windows.json', 'window'))('$id', ({ given, expected }) => {
   const zone = given.zone ?? 'UTC';
@@ -49,6 +49,21 @@ describe('properties', () => {
       expectInstant(end, period.end);
       expect(seconds).toBe(hours * 3_600_000);
     }), { numRuns: 60 });
+  });
+
+  test('the starts of a period are what asking for one window after the other gives', () => {
+    fc.assert(fc.property(window(), fc.integer({ min: 1, max: 4 * 24 * 60 }), ({ time, size, zone, anchor }, minutes) => {
+      const period = { start: time, end: time.plus({ minutes }) };
+      const expected: number[] = [];
+      for (let start = windowStart(time, size, zone, anchor); start < period.end; start = nextWindowStart(start, size, zone, anchor)) expected.push(start.toMillis());
+      expect([...windowStartsWithin(period, size, zone, anchor)].map((start) => start.toMillis())).toEqual(expected);
+    }), { numRuns: 150 });
+    // A period that a clock change shortens or lengthens.
+    for (const date of ['2026-03-08', '2026-11-01']) {
+      const period = { start: at(date, 'America/New_York'), end: at(date, 'America/New_York').plus({ hours: 26 }) };
+      const starts = [...windowStartsWithin(period, 'HOUR', 'America/New_York')];
+      starts.slice(1).forEach((start, index) => { expectInstant(nextWindowStart(starts[index] as DateTime, 'HOUR', 'America/New_York'), start); });
+    }
   });
 
   test('an anchored month begins on the anchor\'s day, or on the last day of a shorter month', () => {

@@ -6,6 +6,7 @@ import { earlier, later, type Period } from './period.ts';
 /** Wire values of usage windows and meter buckets (metering.md section 4). */
 export type WindowSize = 'MINUTE' | '15MIN' | '30MIN' | 'HOUR' | '3HOUR' | '6HOUR' | '12HOUR' | 'DAY' | 'WEEK' | 'MONTH';
 
+/** From the shortest to the longest. */
 export const WINDOW_SIZES: readonly WindowSize[] = ['MINUTE', '15MIN', '30MIN', 'HOUR', '3HOUR', '6HOUR', '12HOUR', 'DAY', 'WEEK', 'MONTH'];
 
 const MINUTE_MS = 60_000;
@@ -14,6 +15,11 @@ const HOURS = { '3HOUR': 3, '6HOUR': 6, '12HOUR': 12 } as const;
 
 export function isWindowSize(text: string): text is WindowSize {
   return (WINDOW_SIZES as readonly string[]).includes(text);
+}
+
+/** The longer of two window sizes: points of a bucketed meter roll up to it (metering.md 6.2). */
+export function longerWindow(a: WindowSize, b: WindowSize): WindowSize {
+  return WINDOW_SIZES.indexOf(a) >= WINDOW_SIZES.indexOf(b) ? a : b;
 }
 
 /**
@@ -40,6 +46,26 @@ export function* windowsWithin(period: Period, size: WindowSize, timezone: strin
     const end = earlier(next, period.end.toUTC());
     yield { start, end };
     start = end;
+  }
+}
+
+/**
+ * Starts of the windows that touch `period`, oldest first; the first may lie before it. The same as asking for one after the other,
+ * but windows up to an hour are counted from local midnight, which is looked up once a day: a month has 44,640 minutes.
+ */
+export function* windowStartsWithin(period: Period, size: WindowSize, timezone: string, anchor?: DateTime | null): Generator<DateTime, void, undefined> {
+  if (size === '15MIN' || size === '30MIN' || size === 'HOUR') yield* startsFromMidnight(period, MINUTES[size] * MINUTE_MS, timezone);
+  else if (size === 'MINUTE') for (let start = windowStart(period.start, size, timezone).toMillis(); start < period.end.toMillis(); start += MINUTE_MS) yield utc(start);
+  else for (let start = windowStart(period.start, size, timezone, anchor); start < period.end; start = nextWindowStart(start, size, timezone, anchor)) yield start;
+}
+
+function* startsFromMidnight(period: Period, lengthMs: number, timezone: string): Generator<DateTime, void, undefined> {
+  const from = subHourWindow(period.start, lengthMs, timezone).start.toMillis();
+  for (let midnight = startOfLocalDay(period.start, timezone); midnight < period.end; ) {
+    const next = startOfLocalDay(midnight, timezone, 1);
+    const end = Math.min(next.toMillis(), period.end.toMillis());
+    for (let start = midnight.toMillis(); start < end; start += lengthMs) if (start >= from) yield utc(start);
+    midnight = next;
   }
 }
 

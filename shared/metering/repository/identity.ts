@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** What makes an event the same event, whatever its timestamp or customer (metering.md D3). */
 export interface EventIdentity { readonly tenantId: string; readonly environmentId: string; readonly id: string }
@@ -7,8 +7,8 @@ export interface EventIdentity { readonly tenantId: string; readonly environment
  * First 64 bits of SHA-256 over the identity, as decimal text: the key of the registry. Lengths are part of what is hashed,
  * so that no two identities spell the same.
  */
-export function identityHash({ tenantId, environmentId, id }: EventIdentity): string {
-  return createHash('sha256').update(`${tenantId.length}:${tenantId}${environmentId.length}:${environmentId}${id}`).digest().readBigUInt64BE(0).toString();
+export function identityHash(identity: EventIdentity): string {
+  return hash('sha256', identityKey(identity), 'buffer').readBigUInt64BE(0).toString();
 }
 
 /** The identity as a key of a Map. */

@@ -37,6 +37,10 @@ export const meterRepository = {
     return existing(tx).where('eventName', '=', eventName).orderBy('createdAt').orderBy('id').execute();
   },
 
+  findByEventNames(tx: TenantTransaction, eventNames: readonly string[]): Promise<Meter[]> {
+    return eventNames.length === 0 ? Promise.resolve([]) : existing(tx).where('eventName', 'in', eventNames).orderBy('createdAt').orderBy('id').execute();
+  },
+
   /** Locks the row until the transaction ends. */
   async lock(tx: TenantTransaction, id: string): Promise<Meter> {
     const meter = await existing(tx).where('id', '=', id).forUpdate().executeTakeFirst();

@@ -1,7 +1,8 @@
+import { longerWindow } from '#kernel/calendar/windows.ts';
 import type { RequestContext } from '#kernel/context.ts';
 import type { UsageQuery, UsageWindow } from '../domain/usage.ts';
 import { Bindings, filterConditions, instant, propertyTextSql, quantitySql, tenantCondition } from './sql.ts';
-import { longerWindow, windowSql } from './windows-sql.ts';
+import { windowSql } from './windows-sql.ts';
 
 /** Shape of the rows that `usageSql` selects, whatever the question. */
 export interface UsageRow {
@@ -79,11 +80,11 @@ function grouping(windowed: boolean, grouped: boolean): string {
   return grouped ? 'GROUP BY GROUPING SETS ((g), ())' : '';
 }
 
-function isNumeric({ type }: UsageQuery): boolean {
+export function isNumeric({ type }: UsageQuery): boolean {
   return type !== 'COUNT' && type !== 'COUNT_UNIQUE';
 }
 
-function aggregates(bindings: Bindings, { type, range }: UsageQuery): { amount: string; events: string } {
+export function aggregates(bindings: Bindings, { type, range }: UsageQuery): { amount: string; events: string } {
   switch (type) {
     case 'COUNT': return { amount: 'count()', events: 'count()' };
     case 'COUNT_UNIQUE': return { amount: 'uniqExact(value_text)', events: 'count(value_text)' };
@@ -101,7 +102,7 @@ function aggregates(bindings: Bindings, { type, range }: UsageQuery): { amount: 
   }
 }
 
-function conditions(bindings: Bindings, ctx: RequestContext, query: UsageQuery): string[] {
+export function conditions(bindings: Bindings, ctx: RequestContext, query: UsageQuery): string[] {
   return [
     tenantCondition(bindings, ctx),
     ...(query.externalCustomerIds === null ? [] : [`external_customer_id IN ${bindings.bind('Array(String)', query.externalCustomerIds)}`]),

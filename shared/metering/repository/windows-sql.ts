@@ -12,11 +12,6 @@ const APPROXIMATE_MINUTES: Readonly<Record<WindowSize, number>> = {
 };
 const HOURS = { '3HOUR': 3, '6HOUR': 6, '12HOUR': 12 } as const;
 
-/** The longer of two window sizes: points of a bucketed meter roll up to it (metering.md 6.2). */
-export function longerWindow(a: WindowSize, b: WindowSize): WindowSize {
-  return APPROXIMATE_MINUTES[a] >= APPROXIMATE_MINUTES[b] ? a : b;
-}
-
 /** Throws a validation error when the range would make too many points. */
 export function checkWindowCount({ start, end }: UsageRange, { size }: UsageWindow): void {
   const minutes = (end.toMillis() - (start?.toMillis() ?? EARLIEST_TIMESTAMP)) / 60_000;
@@ -43,7 +38,8 @@ export function windowSql(bindings: Bindings, time: string, window: UsageWindow,
     case '3HOUR':
     case '6HOUR':
     case '12HOUR':
-      return `toUnixTimestamp(toStartOfInterval(fromUnixTimestamp64Milli(${time}, 'UTC'), INTERVAL ${HOURS[size]} HOUR, ${bindings.bind('String', timezone)})) * 1000`;
+      // Signed as every other start is: windows of buckets compare the two.
+      return `toInt64(toUnixTimestamp(toStartOfInterval(fromUnixTimestamp64Milli(${time}, 'UTC'), INTERVAL ${HOURS[size]} HOUR, ${bindings.bind('String', timezone)}))) * 1000`;
     default: return startsSql(time, window, range);
   }
 }

@@ -1,11 +1,12 @@
 import { invalid } from '#kernel/errors.ts';
 import { wireNumber, wireTime } from '#kernel/wire.ts';
-import { ok, type Reply, type Route, route } from '#platform/http/route.ts';
+import { type Reply, type Route, route } from '#platform/http/route.ts';
 import { GetUsageByMeterRequest, GetUsageRequest, GetUsageResponse } from '../contracts/usage.ts';
 import type { AggregationType } from '../domain/meter.ts';
 import type { Usage } from '../domain/usage.ts';
 import type { UsageScope, UsageService } from '../service/usage.ts';
 import { filtersFromWire } from './filters.ts';
+import { okUpTo } from './watermark.ts';
 
 const tag = 'Events';
 
@@ -49,13 +50,10 @@ function groupOf(body: GetUsageRequest): string | null {
 
 /** Values are JSON numbers with all their digits; a total of 0 is left out. The header says up to which acceptance time they are complete. */
 function reply(eventName: string, type: AggregationType, { value, points, watermark }: Usage): Reply {
-  return {
-    ...ok({
-      event_name: eventName,
-      type,
-      results: points.map((point) => ({ ...(point.windowStart === null ? {} : { window_size: wireTime(point.windowStart) }), value: wireNumber(point.value) })),
-      ...(value.isZero() ? {} : { value: wireNumber(value) }),
-    }),
-    ...(watermark === null ? {} : { headers: { 'X-Usage-Watermark': wireTime(watermark) } }),
-  };
+  return okUpTo(watermark, {
+    event_name: eventName,
+    type,
+    results: points.map((point) => ({ ...(point.windowStart === null ? {} : { window_size: wireTime(point.windowStart) }), value: wireNumber(point.value) })),
+    ...(value.isZero() ? {} : { value: wireNumber(value) }),
+  });
 }

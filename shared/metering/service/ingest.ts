@@ -10,6 +10,7 @@ import type { IngestEventRequest } from '../contracts/event.ts';
 import { EARLIEST_TIMESTAMP, EVENT_LIMITS, type UsageEvent } from '../domain/event.ts';
 import { storedProperties } from '../domain/properties.ts';
 import { packEvents } from '../repository/pack.ts';
+import type { Quotas } from './quotas.ts';
 
 /** Where records go that the log did not take; something replays them. */
 export interface OverflowStore { put(topic: string, records: readonly LogRecord[]): Promise<void> }
@@ -19,6 +20,8 @@ export interface IngestDependencies {
   readonly overflow: OverflowStore;
   readonly clock: Clock;
   readonly config: Pick<Config, 'events'>;
+  /** Absent: nobody has a limit. */
+  readonly quotas?: Pick<Quotas, 'admit'>;
   readonly metrics?: Metrics;
 }
 export type IngestService = ReturnType<typeof createIngestService>;
@@ -28,7 +31,7 @@ interface Refusal { readonly field: string; readonly reason: string }
 export interface RefusedItem { readonly refused: readonly Refusal[] }
 
 /** The way of events into the log. Nothing is accepted unless all of a request is valid and durable (metering.md D1, D2). */
-export function createIngestService({ eventLog, overflow, clock, config, metrics = silentMetrics }: IngestDependencies) {
+export function createIngestService({ eventLog, overflow, clock, config, quotas, metrics = silentMetrics }: IngestDependencies) {
   const lazyTenants = new Set(config.events.lazy_tenants);
   const maxFutureMs = config.events.max_future_hours * 3_600_000;
 
@@ -69,7 +72,8 @@ export function createIngestService({ eventLog, overflow, clock, config, metrics
       throw new DomainError('validation_error', `${first.field}: ${first.reason}`, { ...first, errors: refused });
     }
 
-    const topic = lazyTenants.has(ctx.tenantId) ? TOPICS.eventsLazy : TOPICS.events;
+    await quotas?.admit(ctx, events.length);
+    const topic = ctx.ingest?.lazy === true || lazyTenants.has(ctx.tenantId) ? TOPICS.eventsLazy : TOPICS.events;
     await store(topic, events.length, (partitions) => packEvents({ tenantId: ctx.tenantId, environmentId: ctx.environmentId, ingestedAt }, events, partitions));
     metrics.record('EventsAccepted', events.length);
     metrics.record('IngestBatchSize', events.length);

@@ -59,6 +59,9 @@ export function createMeterService({ database, clock }: MeterDependencies) {
     /** Meters that count events of this name, disabled ones included. */
     forEventName: (ctx: RequestContext, eventName: string): Promise<Meter[]> => database.withTenant(ctx, (tx) => meterRepository.findByEventName(tx, eventName)),
 
+    /** Meters that count events of any of these names, oldest first. */
+    forEventNames: (ctx: RequestContext, eventNames: readonly string[]): Promise<Meter[]> => database.withTenant(ctx, (tx) => meterRepository.findByEventNames(tx, eventNames)),
+
     list: (ctx: RequestContext, filter: MeterListFilter, options: ListOptions): Promise<Page<Meter>> =>
       database.withTenant(ctx, (tx) => meterRepository.list(tx, filter, options)),
 

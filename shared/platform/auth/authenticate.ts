@@ -35,7 +35,7 @@ export function createAuthenticator(config: Config['auth'], store: PrincipalStor
   const find = async (key: string): Promise<Found> => {
     const hash = hashKey(key);
     if (rootHash && config.root_tenant_id !== undefined && timingSafeEqual(rootHash, Buffer.from(hash, 'hex'))) {
-      return { tenantId: config.root_tenant_id, environmentId: null, actorId: 'root', actorType: 'api_key', roles: ['super_admin'], tenantSuspended: false, expiresAtMs: null };
+      return { tenantId: config.root_tenant_id, environmentId: null, actorId: 'root', actorType: 'api_key', roles: ['super_admin'], tenantSuspended: false, operator: true, expiresAtMs: null };
     }
     const cached = keys.get(hash);
     if (cached) return cached;
@@ -56,7 +56,7 @@ export function createAuthenticator(config: Config['auth'], store: PrincipalStor
     },
 
     async contextOf(principal, headers, requestId, needsEnvironment) {
-      const context = { tenantId: principal.tenantId, actorId: principal.actorId, actorType: principal.actorType, roles: principal.roles, requestId };
+      const context = { tenantId: principal.tenantId, actorId: principal.actorId, actorType: principal.actorType, roles: principal.roles, requestId, ...(principal.ingest === undefined ? {} : { ingest: principal.ingest }) };
       if (principal.environmentId !== null) return { ...context, environmentId: principal.environmentId };
       const wanted = headers['x-environment-id']?.trim() ?? '';
       const cacheKey = `${principal.tenantId} ${wanted}`;

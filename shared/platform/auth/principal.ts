@@ -1,4 +1,4 @@
-import type { Role } from '#kernel/context.ts';
+import type { IngestTerms, Role } from '#kernel/context.ts';
 
 /** Who a credential stands for. */
 export interface Principal {
@@ -8,6 +8,9 @@ export interface Principal {
   readonly actorId: string;
   readonly actorType: 'user' | 'api_key';
   readonly roles: readonly Role[];
+  /** The operator of the deployment, who may do what concerns tenants themselves. */
+  readonly operator?: true;
+  readonly ingest?: IngestTerms;
   /** A suspended tenant may read but not write. */
   readonly tenantSuspended: boolean;
 }

@@ -32,12 +32,12 @@ test('an engine that is away is unavailable, a wrong statement is a bug', async 
   const away = createClickHouse(testConfig({ FLEXPRICE_CLICKHOUSE_URL: 'http://127.0.0.1:9' }));
   await expect(away.query('SELECT 1')).rejects.toMatchObject({ code: 'service_unavailable' });
   await expect(away.ping()).rejects.toMatchObject({ code: 'service_unavailable' });
-  await expect(away.insert({ table: 'events', columns: ['id'], ndjson: '{"id":"x"}', token: 't' })).rejects.toMatchObject({ code: 'service_unavailable' });
+  await expect(away.insert({ table: 'events', columns: ['id'], rows: [['x']], token: 't' })).rejects.toMatchObject({ code: 'service_unavailable' });
   await away.close();
 });
 
 test('an insert on one server is never dropped for its token: what is known of it may be all that a crash left', async () => {
-  const row = { table: 'event_ids', columns: ['id_hash', 'id'], ndjson: '{"id_hash":"18446744073709551615","id":"x"}' };
+  const row = { table: 'event_ids', columns: ['id_hash', 'id'], rows: [['18446744073709551615', 'x']] };
   for (const token of ['a', 'a']) await clickhouse.insert({ ...row, token });
   expect(await clickhouse.query("SELECT count() AS rows FROM event_ids FINAL WHERE id = 'x'")).toEqual([{ rows: '1' }]);
   expect(await clickhouse.query("SELECT engine_full LIKE '%non_replicated_deduplication_window = 0%' AS off FROM system.tables WHERE database = currentDatabase() AND name = 'event_ids'")).toEqual([{ off: 1 }]);

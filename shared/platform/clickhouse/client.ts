@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { type ClickHouseClient, ClickHouseLogLevel, type ClickHouseSettings, createClient } from '@clickhouse/client';
 import type { Config } from '#platform/config/schema.ts';
@@ -13,11 +14,12 @@ export interface ClickHouse {
   /** Rows as JSON objects; decimals and 64-bit integers arrive as text. */
   query<Row>(sql: string, parameters?: QueryParameters, settings?: ClickHouseSettings): Promise<Row[]>;
   /**
-   * Inserts newline-separated JSON objects, synchronously: when this returns the rows are stored.
-   * `token` names the content: in a cluster a second insert under the same token into the same partitions is dropped. On one server
-   * it is stored again, so the table has to replace its rows by their order key, and readers use FINAL.
+   * Inserts rows, values in the order of the columns, synchronously: when this returns they are stored.
+   * In a cluster a second insert of the same rows under the same token into the same partitions is dropped. Other rows are not, whatever their
+   * token: a log that is set up anew counts from 0 again, and a decision that is repeated may come out differently. On one server the
+   * rows are stored again, so a table has to replace them by its order key, and readers use FINAL.
    */
-  insert(insert: { table: string; columns: readonly string[]; ndjson: string; token: string }): Promise<void>;
+  insert(insert: { table: string; columns: readonly string[]; rows: readonly (readonly unknown[])[]; token: string }): Promise<void>;
   /** A statement without a result, such as DDL. */
   command(sql: string): Promise<void>;
   /** Resolves when the engine answers a query. */
@@ -84,12 +86,14 @@ function wrap(client: ClickHouseClient): ClickHouse {
         const result = await client.query({ query: sql, query_params: { ...parameters }, format: 'JSONEachRow', clickhouse_settings: settings });
         return await result.json<Row>() as Row[];
       }),
-    insert: ({ table, columns, ndjson, token }) =>
+    insert: ({ table, columns, rows, token }) =>
       asUnavailable(async () => {
+        // Arrays: half of a row's JSON would be names otherwise, and the engine would look each of them up.
+        const text = rows.map((row) => JSON.stringify(row)).join('\n');
         const { stream } = await client.exec({
-          query: `INSERT INTO ${table} (${columns.join(', ')}) FORMAT JSONEachRow`,
-          values: Readable.from([Buffer.from(ndjson, 'utf8')], { objectMode: false }),
-          clickhouse_settings: { insert_deduplication_token: token },
+          query: `INSERT INTO ${table} (${columns.join(', ')}) FORMAT JSONCompactEachRow`,
+          values: Readable.from([Buffer.from(text, 'utf8')], { objectMode: false }),
+          clickhouse_settings: { insert_deduplication_token: `${token}:${hash('sha256', text, 'base64url').slice(0, 16)}` },
         });
         // The connection returns to the pool once its answer is read.
         for await (const _ of stream);

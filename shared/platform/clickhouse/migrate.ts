@@ -81,7 +81,7 @@ async function apply(clickhouse: ClickHouse, migrations: readonly ClickHouseMigr
     if (known === checksum) continue;
     if (known !== undefined) throw new Error(`${name} was changed after it had been applied: write a new migration instead`);
     for (const statement of statements) await clickhouse.command(statement);
-    await clickhouse.insert({ table: 'schema_migrations', columns: ['name', 'checksum'], ndjson: JSON.stringify({ name, checksum }), token: name });
+    await clickhouse.insert({ table: 'schema_migrations', columns: ['name', 'checksum'], rows: [[name, checksum]], token: name });
     now.push(name);
   }
   return now;

@@ -13,8 +13,10 @@ const secret = z.string().min(1).meta({ secret: true });
  */
 export const configSchema = z.strictObject({
   deployment: z.strictObject({
-    mode: z.enum(['api', 'consumer', 'worker', 'local']).default('local'),
+    mode: z.enum(['api', 'consumer', 'relay', 'worker', 'local']).default('local'),
     environment: z.string().default('local'),
+    /** A process that runs touches this file every few seconds, for the health check of its container. Absent: it touches none. */
+    health_file: z.string().min(1).optional(),
   }).prefault({}),
   server: z.strictObject({
     host: z.string().default('127.0.0.1'),
@@ -111,6 +113,8 @@ export const configSchema = z.strictObject({
   }).prefault({}),
   log: z.strictObject({
     level: z.enum(['DEBUG', 'INFO', 'WARN', 'ERROR']).default('INFO'),
+    /** Of so many requests whose events were accepted, one has a line. Those that were refused or failed always have theirs. */
+    ingest_every: positive.default(100),
   }).prefault({}),
 });
 

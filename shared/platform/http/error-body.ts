@@ -17,7 +17,8 @@ export function errorReply(error: unknown): Reply {
   if (error instanceof ForbiddenError) return { status: 403, body: error.body };
   if (error instanceof z.ZodError) return errorReply(validationError(error));
   if (error instanceof DomainError) {
-    return { status: error.httpStatus, body: { code: error.code, message: error.message, http_status_code: error.httpStatus, ...(error.details ? { details: error.details } : {}) } };
+    const retryAfter = error.details?.retry_after_seconds ?? (error.httpStatus === 503 ? 1 : undefined);
+    return { status: error.httpStatus, ...(retryAfter === undefined ? {} : { headers: { 'Retry-After': String(retryAfter) } }), body: { code: error.code, message: error.message, http_status_code: error.httpStatus, ...(error.details ? { details: error.details } : {}) } };
   }
   return { status: 500, body: { code: 'internal_error', message: 'something went wrong on our side', http_status_code: 500 } };
 }

@@ -9,12 +9,17 @@ import { errorFields, type Logger } from '../observability/logger.ts';
 import { errorReply } from './error-body.ts';
 import { handleRoute, type RouteDependencies } from './handle.ts';
 import { type GatewayEvent, type GatewayResult, type HttpRequest, lowerCased, readRequest } from './request.ts';
-import type { Route } from './route.ts';
+import type { Reply, Route } from './route.ts';
 
 /** A resource's routes, loaded on its first request: building schemas is most of a cold start. */
 export interface RouteModule { readonly prefix: string; readonly load: () => Promise<readonly Route[]> }
 
-export interface GatewayDependencies extends RouteDependencies { readonly logger: Logger; readonly clock: Clock }
+export interface GatewayDependencies extends RouteDependencies {
+  readonly logger: Logger;
+  readonly clock: Clock;
+  /** One of so many requests that went well has a line in the log. Default 1: each. */
+  readonly logEvery?: number;
+}
 type Handler = (event: GatewayEvent, context?: unknown) => Promise<GatewayResult>;
 type RoutedEvent = GatewayEvent & { pathParameters?: Record<string, string> };
 
@@ -36,7 +41,7 @@ export function createGatewayHandler(modules: readonly RouteModule[], dependenci
     return 'X-Request-ID' in result.headers ? result : { ...result, headers: { 'X-Request-ID': requestIdOf(event), ...result.headers } };
   };
   return middy()
-    .use(httpCors({ origin: '*', headers: '*', methods: 'GET,POST,PUT,DELETE,OPTIONS', exposeHeaders: 'X-Request-ID,X-Usage-Watermark' }))
+    .use(httpCors({ origin: '*', headers: '*', methods: 'GET,POST,PUT,DELETE,OPTIONS', exposeHeaders: 'X-Request-ID,X-Usage-Watermark,Retry-After' }))
     .handler(answer as never) as unknown as Handler;
 }
 
@@ -66,6 +71,8 @@ function lazyModule(module: RouteModule, dependenciesOnce: () => Promise<Gateway
 }
 
 function routeHandler(route: Route, dependencies: GatewayDependencies): Handler {
+  const { logEvery = 1 } = dependencies;
+  let went = 0;
   return async (event, context) => {
     const request = readRequest(event);
     const started = performance.now();
@@ -75,7 +82,7 @@ function routeHandler(route: Route, dependencies: GatewayDependencies): Handler 
     try {
       const params = Object.fromEntries(Object.entries((event as RoutedEvent).pathParameters ?? {}).map(([name, value]) => [name, decode(value)]));
       const answer = await handleRoute(route, request, params, requestId, dependencies, admitted);
-      dependencies.logger.info('request', { ...log, status: answer.status, duration_ms: Math.round(performance.now() - started) });
+      if (answer.status >= 400 || went++ % logEvery === 0) dependencies.logger.info('request', { ...log, status: answer.status, duration_ms: Math.round(performance.now() - started) });
       return { statusCode: answer.status, headers: headersOf(requestId, answer.body, answer.headers), body: answer.body };
     } catch (error) {
       const reply = errorReply(error);
@@ -102,9 +109,9 @@ function requestIdFrom(headers: HttpRequest['headers']): string | undefined {
   return headers['x-request-id']?.slice(0, 128) || undefined;
 }
 
-function respond(requestId: string, reply: { status: number; body?: unknown }): GatewayResult {
+function respond(requestId: string, reply: Reply): GatewayResult {
   const body = toJson(reply.body);
-  return { statusCode: reply.status, headers: { ...headersOf(requestId, body, {}), ...(reply.status === 503 ? { 'Retry-After': '1' } : {}) }, body };
+  return { statusCode: reply.status, headers: headersOf(requestId, body, reply.headers ?? {}), body };
 }
 
 function headersOf(requestId: string, body: string, extra: Readonly<Record<string, string>>): Record<string, string> {

@@ -49,7 +49,8 @@ export async function handleRoute(route: Route, request: HttpRequest, params: Re
 async function admit(route: Route, request: HttpRequest, requestId: string, { authenticator }: RouteDependencies): Promise<RequestContext> {
   const principal = await authenticator.authenticate(request.headers);
   const ctx = await authenticator.contextOf(principal, request.headers, requestId, !route.withoutEnvironment);
-  if (!isPermitted(principal.roles, route.permission)) throw new ForbiddenError({ message: 'insufficient permissions' });
+  const permitted = route.permission === 'operator' ? principal.operator === true : isPermitted(principal.roles, route.permission);
+  if (!permitted) throw new ForbiddenError({ message: 'insufficient permissions' });
   if (principal.tenantSuspended && route.permission.startsWith('write:')) throw new ForbiddenError({ message: 'tenant account is suspended' });
   return ctx;
 }

@@ -1,10 +1,9 @@
 import { createHash } from 'node:crypto';
-import { sql } from 'kysely';
 import type { DateTime } from 'luxon';
 import type { Clock } from '#kernel/clock.ts';
 import type { RequestContext } from '#kernel/context.ts';
 import { DomainError } from '#kernel/errors.ts';
-import type { Database, SystemTransaction } from '../postgres/database.ts';
+import type { Database } from '../postgres/database.ts';
 import type { Table } from '../postgres/tables.ts';
 
 interface IdempotencyRow {
@@ -41,10 +40,4 @@ export async function once(database: Database, clock: Clock, ctx: RequestContext
       .where('key', '=', request.key).where('operation', '=', request.operation).execute();
     return answer;
   });
-}
-
-/** Deletes answers of all tenants that were given before `before`, at most `limit` of them. Returns how many; a key that is deleted may be used anew. */
-export async function deleteExpiredKeys(tx: SystemTransaction, before: DateTime, limit: number): Promise<number> {
-  const { numAffectedRows } = await sql`delete from idempotency_keys where ctid in (select ctid from idempotency_keys where created_at < ${before} order by created_at limit ${limit})`.execute(tx);
-  return Number(numAffectedRows ?? 0);
 }

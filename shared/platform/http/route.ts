@@ -5,8 +5,8 @@ export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 export type Entity =
   | 'Tenant' | 'Environment' | 'User' | 'Secret' | 'Customer' | 'Feature' | 'Meter' | 'Plan' | 'Price' | 'Entitlement'
   | 'Event' | 'Subscription' | 'Invoice' | 'Wallet' | 'Payment' | 'CreditNote' | 'Coupon' | 'Tax';
-/** `write:Plan` and the like (api-surface.tsv, rbac_gate); `authenticated` admits any valid credential, `public` everybody. */
-export type Permission = `${'read' | 'write'}:${Entity}` | 'authenticated' | 'public';
+/** `write:Plan` and the like (api-surface.tsv, rbac_gate); `operator` is the root key alone, `authenticated` admits any valid credential, `public` everybody. */
+export type Permission = `${'read' | 'write'}:${Entity}` | 'operator' | 'authenticated' | 'public';
 
 export interface Reply { readonly status: number; readonly body?: unknown; readonly headers?: Readonly<Record<string, string>> }
 

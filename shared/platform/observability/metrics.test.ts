@@ -38,6 +38,17 @@ test('what was recorded is one line in CloudWatch\'s embedded format, with servi
   expect(line).toMatchObject({ service: 'consumer', environment: 'test', RowsInserted: [3, 4], BatchInsertMs: 12.5 });
 });
 
+test('an amount has its currency as a third dimension, and goes out at once', async () => {
+  const lines = await written(async () => {
+    const metrics = await createMetrics({ metrics: { enabled: true }, deployment }, 'relay');
+    metrics.record('InvoiceAmountMinor', 1250, { currency: 'USD' });
+    metrics.record('InvoiceAmountMinor', 990, { currency: 'EUR' });
+  });
+  const parsed = lines.map((line) => JSON.parse(line) as { currency: string; service: string; InvoiceAmountMinor: number; _aws: { CloudWatchMetrics: { Dimensions: string[][] }[] } });
+  expect(parsed.map(({ currency, service, InvoiceAmountMinor }) => [currency, service, InvoiceAmountMinor])).toEqual([['USD', 'relay', 1250], ['EUR', 'relay', 990]]);
+  for (const { _aws } of parsed) expect(_aws.CloudWatchMetrics[0]?.Dimensions.map((each) => [...each].sort())).toEqual([['currency', 'environment', 'service']]);
+});
+
 test('metrics that are off write nothing and start no timer', async () => {
   const lines = await written(async () => {
     const metrics = await createMetrics({ metrics: { enabled: false }, deployment }, 'consumer');

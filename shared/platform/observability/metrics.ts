@@ -26,12 +26,20 @@ export const METRICS = {
   PoisonMessages: 'Count',
   /** Records that the slower of the two event groups has not committed yet. */
   ConsumerLag: 'Count',
+  /** Runs of jobs that began, under either driver. */
+  WorkflowStarted: 'Count',
   /** Jobs that failed for good, under either driver. */
   WorkflowFailed: 'Count',
   /** Failed attempts of activities; most are repeated. */
   ActivityFailed: 'Count',
+  /** Work that waits for a worker: tasks of Temporal, or runs in Postgres. Every worker says the same. */
+  JobBacklog: 'Count',
+  /** Starts of schedules that did not happen since the last look. */
+  ScheduleMissed: 'Count',
   /** Counted when the relay publishes the change, so after the commit, whoever finalized. */
   InvoicesFinalised: 'Count',
+  /** Total of each invoice that is counted so, in minor units (cents), with its currency as a dimension of its own. */
+  InvoiceAmountMinor: 'Count',
   /** Age of the oldest row of the outbox that is not published. */
   OutboxAgeSeconds: 'Seconds',
   /** From the acceptance of the canary's event to its usage. */
@@ -40,10 +48,13 @@ export const METRICS = {
 
 export type MetricName = keyof typeof METRICS;
 
-/** Where a process counts. Dimensions are `service` and `environment` and no other: each combination of values is a metric that costs money. */
+/**
+ * Where a process counts. Dimensions are `service` and `environment`: each combination of values is a metric that costs money, so a tenant never
+ * is one. Amounts of different currencies cannot be added, so the currency is a third one where there is an amount.
+ */
 export interface Metrics {
   readonly enabled: boolean;
-  record(name: MetricName, value: number): void;
+  record(name: MetricName, value: number, dimensions?: { readonly currency: string }): void;
   /** Writes what was recorded since the last time. In a function: at the end of a request, since what waits may never run again. */
   flush(): void;
 }
@@ -63,7 +74,11 @@ export async function createMetrics(config: Pick<Config, 'metrics' | 'deployment
   let recorded = false;
   return {
     enabled: true,
-    record(name, value) {
+    record(name, value, dimensions) {
+      if (dimensions !== undefined) {
+        metrics.singleMetric().addDimension('currency', dimensions.currency).addMetric(name, METRICS[name], value);
+        return;
+      }
       recorded = true;
       metrics.addMetric(name, METRICS[name], value);
     },

@@ -4,10 +4,11 @@ import { type BillingPeriod, comparePeriods, later, type RecurringPeriod } from 
 import { type Decimal, ONE, ZERO } from '#kernel/decimal.ts';
 import { invalid } from '#kernel/errors.ts';
 import type { EntityColumns } from '#kernel/wire.ts';
+import type { LineCommitment } from './commitment.ts';
 import type { Subscription } from './subscription.ts';
 
 /** One price that a subscription is charged at. It lives from `startDate` to `endDate` (null: open). */
-export interface SubscriptionLineItem extends EntityColumns {
+export interface SubscriptionLineItem extends EntityColumns, LineCommitment {
   readonly subscriptionId: string;
   readonly customerId: string;
   readonly entityId: string;

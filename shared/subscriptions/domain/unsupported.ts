@@ -3,7 +3,7 @@ import { invalid } from '#kernel/errors.ts';
 /** Parts of a subscription that this release does not bill, with the values that mean "none of it". */
 const UNSUPPORTED: Readonly<Record<string, readonly unknown[]>> = {
   addons: [], auto_invoice_threshold: ['0'], checkout: [], commitment_amount: ['0'], commitment_duration: [], coupons: [], credit_grants: [], enable_true_up: [false],
-  gateway_payment_method_id: [], inheritance: [], line_item_commitments: [], line_item_coupons: [], line_items: [], overage_factor: ['1', '0'], override_entitlements: [],
+  gateway_payment_method_id: [], inheritance: [], line_item_coupons: [], line_items: [], overage_factor: ['1', '0'], override_entitlements: [],
   phases: [], subscription_coupons: [], tax_rate_overrides: [], trial_period_days: ['0'],
 };
 

@@ -9,10 +9,12 @@ import type { Decimal } from '#kernel/decimal.ts';
 import { invalid } from '#kernel/errors.ts';
 import { newId } from '#kernel/ids.ts';
 import type { TenantTransaction } from '#platform/postgres/database.ts';
+import { NO_COMMITMENT } from '../domain/commitment.ts';
 import { lineQuantity, lineStart, takenPrices } from '../domain/line-item.ts';
 import { periodFrom } from '../domain/periods.ts';
 import type { CollectionMethod, PaymentBehavior, ProrationBehavior, Subscription } from '../domain/subscription.ts';
 import { type NewLineItem, type NewSubscription, subscriptionRepository } from '../repository.ts';
+import { type CommitmentRequest, requireKnownPrices, writeCommitment } from './commitments.ts';
 import type { SubscriptionDependencies } from './dependencies.ts';
 
 const EARLIEST_YEAR = 2000;
@@ -39,6 +41,7 @@ export interface CreateSubscription {
   readonly prorationBehavior: ProrationBehavior;
   readonly paymentTerms: string | null;
   readonly overrides: readonly LineOverride[];
+  readonly commitments: readonly CommitmentRequest[];
   readonly metadata: Readonly<Record<string, string>>;
 }
 
@@ -55,13 +58,17 @@ export async function writeSubscription(tx: TenantTransaction, ctx: RequestConte
   const subscription = draftOf(request, customer, clock.now(), newId('subs', clock));
   const offered = takenPrices(await prices.forPlan(inside, plan.id, { currency: request.currency }), subscription);
   requireBillable(offered, request);
+  requireKnownPrices(request.commitments, offered);
 
   const priced = await Promise.all(offered.map((price) => overridden(tx, inside, dependencies, subscription, price, request.overrides)));
-  const names = new Map((await meters.getMany(inside, [...new Set(offered.flatMap((price) => price.meterId ?? []))])).map((meter) => [meter.id, meter.name]));
-  const items = priced.map(({ price, quantity }): NewLineItem => ({
+  const measured = new Map((await meters.getMany(inside, [...new Set(offered.flatMap((price) => price.meterId ?? []))])).map((meter) => [meter.id, meter]));
+  const commitments = await Promise.all(priced.map(({ price, offeredId }) =>
+    writeCommitment(tx, inside, dependencies, subscription.id, { price, meter: measured.get(price.meterId ?? '') ?? null }, request.commitments.find(({ priceId }) => priceId === offeredId))));
+  const items = priced.map(({ price, quantity }, index): NewLineItem => ({
+    ...(commitments[index] ?? NO_COMMITMENT),
     id: newId('subs_line', clock), subscriptionId: subscription.id, customerId: customer.id, entityId: plan.id, entityType: 'plan', planDisplayName: plan.name,
-    priceId: price.id, priceType: price.type, meterId: price.meterId, meterDisplayName: names.get(price.meterId ?? '') ?? null,
-    priceUnit: price.priceUnit, priceUnitId: price.priceUnitId, displayName: price.displayName ?? names.get(price.meterId ?? '') ?? plan.name,
+    priceId: price.id, priceType: price.type, meterId: price.meterId, meterDisplayName: measured.get(price.meterId ?? '')?.name ?? null,
+    priceUnit: price.priceUnit, priceUnitId: price.priceUnitId, displayName: price.displayName ?? measured.get(price.meterId ?? '')?.name ?? plan.name,
     quantity, currency: subscription.currency, billingPeriod: price.billingPeriod, billingPeriodCount: price.billingPeriodCount, invoiceCadence: price.invoiceCadence,
     startDate: lineStart(subscription.startDate, price.startDate), endDate: price.endDate, metadata: {}, createdAt: subscription.createdAt, updatedAt: subscription.createdAt,
   }));
@@ -115,12 +122,12 @@ function requireBillable(offered: readonly Price[], { currency, billingPeriod, o
 }
 
 /** An override of what decides the amount is a price of its own, scoped to the subscription (billing.md 4.1). */
-async function overridden(tx: TenantTransaction, ctx: RequestContext, { prices }: SubscriptionDependencies, subscription: NewSubscription, price: Price, overrides: readonly LineOverride[]): Promise<{ price: Price; quantity: Decimal }> {
+async function overridden(tx: TenantTransaction, ctx: RequestContext, { prices }: SubscriptionDependencies, subscription: NewSubscription, price: Price, overrides: readonly LineOverride[]): Promise<{ price: Price; quantity: Decimal; offeredId: string }> {
   const override = overrides.find(({ priceId }) => priceId === price.id);
   const quantity = lineQuantity(price, override?.quantity ?? null);
-  if (!override?.terms) return { price, quantity };
+  if (!override?.terms) return { price, quantity, offeredId: price.id };
   const own = await prices.createWithin(tx, ctx, {
     ...draftFrom(price), ...changedTerms(price, override.terms), entityType: 'SUBSCRIPTION', entityId: subscription.id, parentPriceId: price.parentPriceId ?? price.id, lookupKey: null,
   });
-  return { price: own, quantity };
+  return { price: own, quantity, offeredId: price.id };
 }

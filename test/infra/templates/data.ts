@@ -26,7 +26,7 @@ export function dataTests(env: string, of: () => Synthesised): void {
   test('the application logs in to Postgres with tokens, as itself only, and has no password', () => {
     const users = of().properties('AWS::IAM::Policy').flatMap(({ PolicyDocument }) => (PolicyDocument as { Statement: { Action: unknown; Resource: unknown }[] }).Statement)
       .filter(({ Action }) => Action === 'rds-db:connect').map(({ Resource }) => JSON.stringify(Resource));
-    expect(users).toHaveLength(config.postgres.proxy ? 6 : 5);
+    expect(users).toHaveLength(config.postgres.proxy ? 7 : 6);
     for (const user of users) expect(user).toMatch(/\/flexprice_app"/);
     expect(of().properties('AWS::SecretsManager::Secret', 'data')).toHaveLength(1);
   });

@@ -27,7 +27,7 @@ export function runningTests(env: string, of: () => Synthesised): void {
     const groups = of().properties('AWS::Logs::LogGroup');
     expect(groups.length).toBeGreaterThanOrEqual(functions().length);
     for (const { RetentionInDays } of groups) expect(RetentionInDays).toBe(config.logDays);
-    expect(functions().map(({ Properties }) => Properties?.ReservedConcurrentExecutions).filter((count) => count !== undefined).sort()).toEqual([config.ingest.reservedConcurrency, config.management.reservedConcurrency].sort());
+    expect(functions().map(({ Properties }) => Properties?.ReservedConcurrentExecutions).sort()).toEqual([config.ingest.reservedConcurrency, config.management.reservedConcurrency, 1, 1].sort());
   });
 
   test('functions that need no store stand outside of the VPC, the others in private subnets', () => {
@@ -59,30 +59,34 @@ export function runningTests(env: string, of: () => Synthesised): void {
   test('services run on ARM64, stop with grace, and return to what worked', () => {
     for (const { RuntimePlatform } of of().properties('AWS::ECS::TaskDefinition')) expect(RuntimePlatform).toEqual({ CpuArchitecture: 'ARM64', OperatingSystemFamily: 'LINUX' });
     const services = of().properties('AWS::ECS::Service');
-    expect(services).toHaveLength(config.temporal.kind === 'self-hosted' ? 3 : 2);
+    expect(services).toHaveLength(config.temporal.kind === 'self-hosted' ? 4 : 3);
     for (const { DeploymentConfiguration } of services) expect(DeploymentConfiguration).toMatchObject({ DeploymentCircuitBreaker: { Enable: true, Rollback: true } });
     for (const { DeploymentConfiguration } of of().properties('AWS::ECS::Service', 'services')) expect(DeploymentConfiguration).toMatchObject({ MinimumHealthyPercent: 100, MaximumPercent: 200 });
     // Never two servers of Temporal at once.
     for (const { DeploymentConfiguration } of of().properties('AWS::ECS::Service', 'platform')) expect(DeploymentConfiguration).toMatchObject({ MinimumHealthyPercent: 0, MaximumPercent: 100 });
-    for (const name of ['consumer', 'worker']) expect(containers().find(({ Name }) => Name === name)).toMatchObject({ StopTimeout: 60 });
+    for (const name of ['consumer', 'relay', 'worker']) {
+      expect(containers().find(({ Name }) => Name === name)).toMatchObject({ StopTimeout: 60, HealthCheck: { Command: ['CMD', 'node', 'health-check.mjs'], Retries: 3 } });
+    }
     for (const { LogConfiguration } of containers()) expect(LogConfiguration?.LogDriver).toBe('awslogs');
     const spot = of().properties('AWS::ECS::Service', 'services').map(({ CapacityProviderStrategy }) => (CapacityProviderStrategy as { CapacityProvider: string }[])[0]?.CapacityProvider);
     expect(new Set(spot)).toEqual(new Set([config.spot ? 'FARGATE_SPOT' : 'FARGATE']));
   });
 
   test('services grow between their bounds where there are any', () => {
-    const grown = [config.consumer, config.worker].filter(({ min, max }) => max > min).map(({ min, max }) => [min, max]);
+    const grown = [config.consumer, config.relay, config.worker].filter(({ min, max }) => max > min).map(({ min, max }) => [min, max]);
     const targets = of().properties('AWS::ApplicationAutoScaling::ScalableTarget').filter(({ ServiceNamespace }) => ServiceNamespace === 'ecs');
     expect(targets.map(({ MinCapacity, MaxCapacity }) => [MinCapacity, MaxCapacity]).sort()).toEqual(grown.sort());
-    const lag = of().properties('AWS::CloudWatch::Alarm', 'services').filter(({ MetricName }) => MetricName === 'ConsumerLag');
-    expect(lag.length > 0).toBe(config.consumer.max > config.consumer.min);
+    // By what waits for them, and not only by what they are busy with.
+    for (const [name, { min, max }] of [['ConsumerLag', config.consumer], ['JobBacklog', config.worker]] as const) {
+      expect(of().properties('AWS::CloudWatch::Alarm', 'services').some(({ MetricName }) => MetricName === name), name).toBe(max > min);
+    }
   });
 
   test('migrations run before anything that needs the new tables', () => {
     const resources = of().stacks.get('services')?.Resources ?? {};
     const [migrations] = Object.entries(resources).find(([id, { Type }]) => Type === 'AWS::CloudFormation::CustomResource' && id.startsWith('Migrations')) ?? [];
     const dependents = Object.values(resources).filter(({ Type, Properties }) => Type === 'AWS::ECS::Service' || ['Accepts usage events', 'Everything but the acceptance of events'].includes(String(Properties?.Description)));
-    expect(dependents.filter(({ Type }) => Type === 'AWS::Lambda::Function' || Type === 'AWS::ECS::Service')).toHaveLength(4);
+    expect(dependents.filter(({ Type }) => Type === 'AWS::Lambda::Function' || Type === 'AWS::ECS::Service')).toHaveLength(5);
     for (const { DependsOn } of dependents) expect(DependsOn).toContain(migrations);
   });
 

@@ -23,7 +23,7 @@ export function settingsTests(of: () => Synthesised): void {
   test('what a template tells a process is a configuration that the process accepts, without an embedded engine', () => {
     const leaves = new Map<string, ConfigLeaf>(configLeaves().map((leaf) => [leaf.variable, leaf]));
     const processes = told().filter(([, variables]) => Object.keys(variables).some((name) => name.startsWith('FLEXPRICE_')));
-    expect(processes).toHaveLength(5);
+    expect(processes).toHaveLength(6);
     for (const [process, variables] of processes) {
       const ours = Object.entries(variables).filter(([name]) => name.startsWith('FLEXPRICE_') && !name.startsWith('FLEXPRICE_BUILD_'));
       const config = loadConfig({ env: Object.fromEntries(ours.map(([name, value]) => [name, resolved(name, value)])), file: 'no-such-file.yaml' });

@@ -1,10 +1,15 @@
 import { CompressionTypes, type Kafka, type Message, type Producer } from 'kafkajs';
+import { createAppendQueue } from '../append-queue.ts';
 import { inChunks } from '../chunks.ts';
 import { type LogRecord, partitionOf } from '../event-log.ts';
 
 /** A send becomes one record batch per partition, and a batch must stay below the topic's `max.message.bytes`. */
 const SEND_MAX_BYTES = 4 * 1024 * 1024;
 const RECORD_OVERHEAD_BYTES = 100;
+/** Below this, the frame of the compression eats what it saves. */
+const WORTH_COMPRESSING_BYTES = 1024;
+/** Sends under way at once, per topic. One more encodes while the others wait for the brokers; what comes meanwhile shares the next. */
+const SENDS_AT_ONCE = 3;
 
 /**
  * Appends through one producer per process. acks -1; not idempotent: a sandbox that was frozen wakes up with a stale
@@ -46,12 +51,12 @@ export function createAppender(kafka: Kafka, timeoutMs: number) {
   }
 
   async function send(current: Producer, topic: string, records: readonly LogRecord[]): Promise<void> {
-    await current.send({ topic, acks: -1, compression: CompressionTypes.GZIP, messages: records.map(toMessage) });
+    const bytes = records.reduce((sum, each) => sum + sizeOf(each), 0);
+    await current.send({ topic, acks: -1, compression: bytes < WORTH_COMPRESSING_BYTES ? CompressionTypes.None : CompressionTypes.ZSTD, messages: records.map(toMessage) });
     proven.add(current);
   }
 
   async function sendAll(topic: string, records: readonly LogRecord[]): Promise<void> {
-    const sizeOf = ({ key, value }: LogRecord) => value.length + key.length + RECORD_OVERHEAD_BYTES;
     for (const chunk of inChunks(records, sizeOf, SEND_MAX_BYTES)) {
       const current = await producer();
       try {
@@ -65,6 +70,9 @@ export function createAppender(kafka: Kafka, timeoutMs: number) {
     }
   }
 
+  // Whoever sends alone, as a function does, sends at once; concurrent requests of a container share a send.
+  const queue = createAppendQueue<LogRecord>({ write: sendAll, sizeOf, atOnce: SENDS_AT_ONCE, maxBytes: SEND_MAX_BYTES });
+
   return {
     /** Rejects after the time limit as well; then the records may or may not be in the log. */
     async append(topic: string, records: readonly LogRecord[]): Promise<void> {
@@ -73,7 +81,7 @@ export function createAppender(kafka: Kafka, timeoutMs: number) {
         timer = setTimeout(() => reject(new Error(`Kafka did not take the records within ${timeoutMs} ms`)), timeoutMs);
       });
       try {
-        await Promise.race([sendAll(topic, records), late]);
+        await Promise.race([queue.append(topic, records), late]);
       } catch (error) {
         reset();
         throw error;
@@ -88,6 +96,10 @@ export function createAppender(kafka: Kafka, timeoutMs: number) {
       await last?.then((each) => each.disconnect()).catch(() => {});
     },
   };
+}
+
+function sizeOf({ key, value }: LogRecord): number {
+  return value.length + key.length + RECORD_OVERHEAD_BYTES;
 }
 
 function toMessage({ key, value, headers, partition }: LogRecord): Message {

@@ -1,5 +1,6 @@
 import { Kafka, type KafkaConfig, type LogEntry, logLevel, type OauthbearerProviderResponse } from 'kafkajs';
 import type { EventLogLogger } from '../log.ts';
+import { useZstd } from './zstd.ts';
 
 export interface KafkaClientOptions {
   readonly brokers: readonly string[];
@@ -19,6 +20,7 @@ const IMPATIENT = { connectionTimeout: 1000, retry: { initialRetryTime: 100, max
 
 /** A kafkajs client. Opens no connection by itself. */
 export function createKafkaClient({ brokers, client_id: clientId, auth, region, ssl, logger, impatient = false }: KafkaClientOptions): Kafka {
+  useZstd();
   const config: KafkaConfig = {
     clientId,
     brokers: [...brokers],

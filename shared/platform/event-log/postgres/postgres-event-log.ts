@@ -1,10 +1,11 @@
 import type pg from 'pg';
 import { answered } from '../answered.ts';
+import { createAppendQueue } from '../append-queue.ts';
 import { type EventLog, partitionOf } from '../event-log.ts';
+import { framedSize } from '../framing.ts';
 import { type EventLogLogger, silentLogger } from '../log.ts';
 import { createPartitionCounts } from '../partition-counts.ts';
-import { createAppendQueue } from './append-queue.ts';
-import { createStore } from './store.ts';
+import { createStore, type PlacedRecord } from './store.ts';
 import { PostgresSubscription, type SubscriptionDependencies } from './subscription.ts';
 import { createWakeups } from './wakeups.ts';
 
@@ -30,7 +31,8 @@ export function createPostgresEventLog({ pool, logger = silentLogger, leaseMs = 
   const store = createStore(pool);
   const wakeups = createWakeups(pool, logger);
   const dependencies: SubscriptionDependencies = { pool, store, wakeups, logger, leaseMs, pollMs, stopGraceMs };
-  const queue = createAppendQueue(store.append);
+  // One statement commits while the next ones are sent and wait for the partitions' locks.
+  const queue = createAppendQueue<PlacedRecord>({ write: store.append, sizeOf: framedSize, atOnce: 8, maxBytes: 4 * 1024 * 1024 });
   const subscriptions = new Set<PostgresSubscription>();
   const counts = createPartitionCounts((topics) => answered(store.partitionCounts(topics)), COUNTS_TTL_MS);
 

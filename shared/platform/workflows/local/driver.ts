@@ -10,6 +10,7 @@ import type { Schedule } from '../schedules.ts';
 import { asJson, retryingActivities } from './activity-runner.ts';
 import { type JobOutcome, type JobRun, jobRuns } from './job-runs.ts';
 import { startSchedules } from './schedule-loop.ts';
+import { createLocalJobStarter } from './starter.ts';
 
 /** A run that ended this many processes is given up: it is likely what ended them. */
 const MAXIMUM_STARTS = 10;
@@ -27,8 +28,12 @@ export interface LocalJobDriverOptions<App> {
   readonly leaseMs?: number;
   /** How soon runs of other processes are noticed. Default 1 s. */
   readonly pollMs?: number;
+  /** Called whenever a run of a job begins, a resumed one included. */
+  readonly onJobStarted?: () => void;
   /** Called once per job that failed for good. */
   readonly onJobFailed?: () => void;
+  /** Called with the number of starts of a schedule that did not happen. */
+  readonly onScheduleMissed?: (count: number) => void;
   /** The waits between attempts of an activity. */
   readonly retrySleep?: Sleep;
 }
@@ -38,7 +43,8 @@ export interface LocalJobDriverOptions<App> {
  * and one whose owner died is resumed from its first activity (activities are idempotent).
  */
 export function createLocalJobDriver<App>(options: LocalJobDriverOptions<App>): JobDriver {
-  const { database, clock, logger, jobs, app, schedules = [], concurrency = 8, leaseMs = 15_000, pollMs = 1_000, retrySleep = realSleep, onJobFailed } = options;
+  const { database, clock, logger, jobs, app, schedules = [], concurrency = 8, leaseMs = 15_000, pollMs = 1_000, retrySleep = realSleep, onJobStarted, onJobFailed, onScheduleMissed } = options;
+  const starter = createLocalJobStarter({ database, clock, jobs });
   const owner = randomUUID();
   const stopping = new AbortController();
   const running = new Map<string, Promise<void>>();
@@ -76,7 +82,7 @@ export function createLocalJobDriver<App>(options: LocalJobDriverOptions<App>): 
       return false;
     },
   });
-  const scheduling = startSchedules({ database, clock, schedules, onError: onError('scheduling jobs'), onStarted: () => claiming.wake() });
+  const scheduling = startSchedules({ database, clock, schedules, onError: onError('scheduling jobs'), onStarted: () => claiming.wake(), onMissed: (count) => onScheduleMissed?.(count) });
 
   async function execute(run: JobRun): Promise<void> {
     const outcome = await runToEnd(run);
@@ -92,6 +98,7 @@ export function createLocalJobDriver<App>(options: LocalJobDriverOptions<App>): 
 
   async function runToEnd(run: JobRun): Promise<JobOutcome | 'interrupted'> {
     let interrupted = false;
+    onJobStarted?.();
     try {
       if (run.starts > MAXIMUM_STARTS) throw new Error(`given up: the process ended during each of ${MAXIMUM_STARTS} runs`);
       const registered = findJob(jobs, run.job);
@@ -116,10 +123,9 @@ export function createLocalJobDriver<App>(options: LocalJobDriverOptions<App>): 
 
   return {
     async start(job, workflowId, input) {
-      findJob(jobs, job);
-      const started = await database.asSystem('job start', (tx) => jobRuns.add(tx, { workflowId, job, input: asJson(input) }, clock.now()));
-      if (started) claiming.wake();
-      return { started };
+      const answer = await starter.start(job, workflowId, input);
+      if (answer.started) claiming.wake();
+      return answer;
     },
 
     async result(workflowId) {

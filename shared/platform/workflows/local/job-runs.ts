@@ -92,6 +92,12 @@ export const jobRuns = {
       .where('workflowId', '=', workflowId).where('state', '=', 'running').where('leaseOwner', '=', owner).execute();
   },
 
+  /** Runs that wait for a process to take them. */
+  async countPending(tx: SystemTransaction): Promise<number> {
+    const { count } = await tx.selectFrom('jobRuns').select((eb) => eb.fn.countAll().as('count')).where('state', '=', 'pending').executeTakeFirstOrThrow();
+    return Number(count);
+  },
+
   async find(tx: SystemTransaction, workflowId: string): Promise<JobRun | undefined> {
     return tx.selectFrom('jobRuns').selectAll().where('workflowId', '=', workflowId).executeTakeFirst();
   },

@@ -12,6 +12,8 @@ export interface ScheduleLoopOptions {
   readonly clock: Clock;
   readonly schedules: readonly Schedule[];
   onStarted(): void;
+  /** Times that passed without anybody here to start the run: a process that was stalled or stopped. */
+  onMissed?(count: number): void;
   onError(error: unknown): void;
 }
 
@@ -19,17 +21,19 @@ export interface ScheduleLoopOptions {
  * Starts the runs of schedules as their times come; the time that has just passed counts, so that a fresh process begins at once.
  * The id of a run is made of its schedule and its time: several processes make each start once.
  */
-export function startSchedules({ database, clock, schedules, onStarted, onError }: ScheduleLoopOptions): PollLoop {
+export function startSchedules({ database, clock, schedules, onStarted, onMissed, onError }: ScheduleLoopOptions): PollLoop {
   const tried = new Map<string, number>();
   let prunedAt: DateTime | undefined;
 
   async function startDue(schedule: Schedule, now: DateTime): Promise<void> {
     const slot = slotOf(schedule, now);
-    if (tried.get(schedule.id) === slot) return;
+    const last = tried.get(schedule.id);
+    if (last === slot) return;
     const workflowId = runIdOf(schedule, slot);
     const started = await database.asSystem('job schedule', (tx) =>
       jobRuns.addScheduled(tx, { workflowId, scheduleId: schedule.id, job: schedule.job, input: schedule.input }, now));
     tried.set(schedule.id, slot);
+    if (last !== undefined && slot > last + 1) onMissed?.(slot - last - 1);
     if (started) onStarted();
   }
 

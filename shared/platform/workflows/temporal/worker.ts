@@ -16,6 +16,8 @@ export interface TemporalWorkerOptions<App> {
   /** Time for activities in hand when the worker stops. Default 8 s, within Local Mode's 10. */
   readonly shutdownGraceMs?: number;
   readonly concurrency?: number;
+  /** Called whenever a run of a job begins. */
+  readonly onJobStarted?: () => void;
   /** Called once per job that failed for good. */
   readonly onJobFailed?: () => void;
 }
@@ -27,7 +29,7 @@ export interface TemporalWorker {
 }
 
 /** Connects, bundles the workflows unless they are given as a bundle, and polls the task queue. Resolves once it polls. */
-export async function startTemporalWorker<App>({ config, jobs, app, logger, workflows, shutdownGraceMs = 8_000, concurrency = 20, onJobFailed }: TemporalWorkerOptions<App>): Promise<TemporalWorker> {
+export async function startTemporalWorker<App>({ config, jobs, app, logger, workflows, shutdownGraceMs = 8_000, concurrency = 20, onJobStarted, onJobFailed }: TemporalWorkerOptions<App>): Promise<TemporalWorker> {
   const { bundleWorkflowCode, NativeConnection, Worker } = await import('@temporalio/worker');
   await installRuntime(logger);
   // The server may come up after this process, as in docker-compose.
@@ -35,7 +37,7 @@ export async function startTemporalWorker<App>({ config, jobs, app, logger, work
     retries: 12, minTimeout: 500, maxTimeout: 5_000,
     onFailedAttempt: ({ error }) => logger.warn('Temporal is not reachable yet', { reason: error.message }),
   });
-  const sinks: InjectedSinks<JobSinks> = { jobs: { failed: { fn: () => onJobFailed?.() } } };
+  const sinks: InjectedSinks<JobSinks> = { jobs: { started: { fn: () => onJobStarted?.() }, failed: { fn: () => onJobFailed?.() } } };
   try {
     const workflowBundle: WorkerOptions['workflowBundle'] = 'bundle' in workflows
       ? { codePath: workflows.bundle }

@@ -4,7 +4,7 @@ import { type Activities, type Activity, findJob, type RegisteredJob } from '../
 import { activityType } from './names.ts';
 
 /** What the workflows tell the process that runs them; the sandbox has no other way out. */
-export interface JobSinks extends Sinks { readonly jobs: { failed(): void } }
+export interface JobSinks extends Sinks { readonly jobs: { started(): void; failed(): void } }
 
 const { jobs: told } = proxySinks<JobSinks>();
 
@@ -15,6 +15,7 @@ const { jobs: told } = proxySinks<JobSinks>();
 export function jobWorkflow<App>(jobs: readonly RegisteredJob<App>[]): (input: unknown) => Promise<unknown> {
   return async (input) => {
     const { job } = findJob(jobs, workflowInfo().workflowType);
+    told.started();
     try {
       const output = await job.run(remoteActivities(job), input);
       return isContinueAs(output) ? await continueAsNew(output.continueAs) : output;

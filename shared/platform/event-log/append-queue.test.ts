@@ -1,15 +1,15 @@
 import { expect, test } from 'vitest';
 import { createAppendQueue } from './append-queue.ts';
-import type { PlacedRecord } from './store.ts';
+import type { LogRecord } from './event-log.ts';
 
-const record = (value: string): PlacedRecord => ({ key: 'k', value: Buffer.from(value), headers: {}, partition: 0 });
+const record = (value: string): LogRecord => ({ key: 'k', value: Buffer.from(value), headers: {} });
 
 /** Statements that end when the test says so. */
 function statements() {
   const calls: { values: string[]; done: PromiseWithResolvers<void> }[] = [];
   return {
     calls,
-    write: (_topic: string, records: readonly PlacedRecord[]) => {
+    write: (_topic: string, records: readonly LogRecord[]) => {
       const done = Promise.withResolvers<void>();
       calls.push({ values: records.map(({ value }) => value.toString()), done });
       return done.promise;
@@ -17,12 +17,14 @@ function statements() {
   };
 }
 
+const queueOf = (write: (topic: string, records: readonly LogRecord[]) => Promise<void>) => createAppendQueue<LogRecord>({ write, sizeOf: ({ value }) => value.length, atOnce: 8, maxBytes: 4 * 1024 * 1024 });
+
 /** Lets all that was settled take effect. */
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 test('a lone append goes at once; those that come under load share a statement, in order', async () => {
   const { calls, write } = statements();
-  const queue = createAppendQueue(write);
+  const queue = queueOf(write);
   const appends = Array.from({ length: 20 }, (_, n) => queue.append('events', [record(String(n))]));
   expect(calls.map(({ values }) => values)).toEqual(Array.from({ length: 8 }, (_, n) => [String(n)]));
   calls[0]?.done.resolve();
@@ -36,7 +38,7 @@ test('a lone append goes at once; those that come under load share a statement, 
 
 test('an append is settled by its own statement: the failure of one does not touch the others', async () => {
   const { calls, write } = statements();
-  const queue = createAppendQueue(write);
+  const queue = queueOf(write);
   const appends = Array.from({ length: 10 }, (_, n) => queue.append('events', [record(String(n))]));
   const outcomes = Promise.allSettled(appends);
   calls[3]?.done.reject(new Error('down'));
@@ -49,7 +51,7 @@ test('an append is settled by its own statement: the failure of one does not tou
 
 test('topics do not wait for each other', () => {
   const { calls, write } = statements();
-  const queue = createAppendQueue(write);
+  const queue = queueOf(write);
   for (let n = 0; n < 9; n += 1) void queue.append('events', [record('e')]);
   void queue.append('system_events', [record('s')]);
   expect(calls.map(({ values }) => values[0])).toEqual([...Array<string>(8).fill('e'), 's']);
@@ -57,7 +59,7 @@ test('topics do not wait for each other', () => {
 
 test('a statement carries at most 4 MiB, or one larger append', async () => {
   const { calls, write } = statements();
-  const queue = createAppendQueue(write);
+  const queue = queueOf(write);
   const large = (mib: number) => [record('x'.repeat(mib * 1024 * 1024))];
   for (let n = 0; n < 8; n += 1) void queue.append('events', [record('busy')]);
   for (const mib of [1, 2, 6, 1]) void queue.append('events', large(mib));

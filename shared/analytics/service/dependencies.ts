@@ -1,0 +1,21 @@
+import type { FeatureService } from '#catalog/service/feature.ts';
+import type { PlanService } from '#catalog/service/plan.ts';
+import type { PriceService } from '#catalog/service/price.ts';
+import type { CustomerService } from '#customers/service.ts';
+import type { Clock } from '#kernel/clock.ts';
+import type { GroupedUsageService } from '#metering/service/grouped-usage.ts';
+import type { MeterService } from '#metering/service/meters.ts';
+import type { Database } from '#platform/postgres/database.ts';
+import type { SubscriptionService } from '#subscriptions/service/subscription.ts';
+
+export interface AnalyticsDependencies {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly customers: Pick<CustomerService, 'findByExternalIds'>;
+  readonly subscriptions: Pick<SubscriptionService, 'list'>;
+  readonly prices: Pick<PriceService, 'getMany'>;
+  readonly plans: Pick<PlanService, 'getMany'>;
+  readonly features: Pick<FeatureService, 'ofMeters' | 'getMany'>;
+  readonly meters: Pick<MeterService, 'getMany' | 'forEventNames'>;
+  readonly usage: GroupedUsageService;
+}

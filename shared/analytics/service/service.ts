@@ -1,0 +1,14 @@
+import type { RequestContext } from '#kernel/context.ts';
+import { type Analytics, type AnalyticsRequest, usageAnalytics } from './analytics.ts';
+import type { AnalyticsDependencies } from './dependencies.ts';
+import { type MeterUsageAnswers, type MeterUsageQuery, meterUsages } from './meter-usage.ts';
+
+export type AnalyticsService = ReturnType<typeof createAnalyticsService>;
+
+/** Usage as customers look at it: by meter, over any range, in groups, with its cost. */
+export function createAnalyticsService(dependencies: AnalyticsDependencies) {
+  return {
+    usage: (ctx: RequestContext, request: AnalyticsRequest): Promise<Analytics> => usageAnalytics(dependencies, ctx, request),
+    meterUsages: (ctx: RequestContext, query: MeterUsageQuery): Promise<MeterUsageAnswers> => meterUsages(dependencies, ctx, query),
+  };
+}

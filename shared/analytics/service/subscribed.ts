@@ -1,0 +1,20 @@
+import type { RequestContext } from '#kernel/context.ts';
+import type { ListOptions } from '#kernel/pagination.ts';
+import type { SubscriptionStatus } from '#subscriptions/domain/subscription.ts';
+import type { SubscriptionView } from '#subscriptions/service/subscription.ts';
+import type { AnalyticsDependencies } from './dependencies.ts';
+
+const MAX_PAGE = 1000;
+const WITH_PRICES = { items: true, prices: true, customer: false, plan: false };
+
+/** All subscriptions of a customer in these states, oldest first, with their line items and prices. */
+export async function subscribedLines(ctx: RequestContext, { subscriptions }: Pick<AnalyticsDependencies, 'subscriptions'>, customerId: string, statuses: readonly SubscriptionStatus[]): Promise<SubscriptionView[]> {
+  const found: SubscriptionView[] = [];
+  for (let offset = 0, total = 1; offset < total; offset += MAX_PAGE) {
+    const options: ListOptions = { limit: MAX_PAGE, offset, status: null, sort: [{ field: 'created_at', direction: 'asc' }], startTime: null, endTime: null, filters: [] };
+    const page = await subscriptions.list(ctx, { customerIds: [customerId], subscriptionStatus: statuses }, options, WITH_PRICES);
+    found.push(...page.items);
+    total = page.total;
+  }
+  return found;
+}

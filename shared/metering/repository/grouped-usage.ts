@@ -1,0 +1,82 @@
+import { DateTime } from 'luxon';
+import type { RequestContext } from '#kernel/context.ts';
+import { Decimal, ZERO } from '#kernel/decimal.ts';
+import { invalid } from '#kernel/errors.ts';
+import type { ClickHouse } from '#platform/clickhouse/client.ts';
+import type { GroupedQuery, GroupedUsage, TimedFigure, UsageGroup } from '../domain/grouped-usage.ts';
+import { figureOf, floorTotal, type UsageFigure, type UsageRange } from '../domain/usage.ts';
+import { type GroupedRow, groupedUsageSql, ROW } from './grouped-usage-sql.ts';
+import { Bindings, FINAL_SETTINGS, instant, tenantCondition } from './sql.ts';
+import { pointWindow } from './usage-sql.ts';
+import { checkWindowCount } from './windows-sql.ts';
+
+/** Questions that travel in one statement: more items than a subscription has. */
+const PER_STATEMENT = 100;
+/** Rows of one answer: what a process can hold and a client can read. */
+const MAX_ROWS = 200_000;
+
+export type GroupedUsageRepository = ReturnType<typeof createGroupedUsageRepository>;
+
+/** Grouped usage from stored events. Throws `service_unavailable` when ClickHouse does not answer. */
+export function createGroupedUsageRepository(clickhouse: ClickHouse) {
+  return {
+    /** Answers in the order of the questions. Throws a validation error when groups and windows together are more than an answer holds. */
+    async usages(ctx: RequestContext, questions: readonly GroupedQuery[]): Promise<GroupedUsage[]> {
+      for (const { query, buckets } of questions) {
+        const window = pointWindow(query);
+        if (window !== null) checkWindowCount(query.range, window);
+        if (buckets && query.bucketSize !== null) checkWindowCount(query.range, { size: query.bucketSize, timezone: query.timezone, anchor: null });
+      }
+      const answers: GroupedUsage[] = [];
+      for (let from = 0; from < questions.length; from += PER_STATEMENT) {
+        const chunk = questions.slice(from, from + PER_STATEMENT);
+        const { sql, bindings } = groupedUsageSql(ctx, chunk, MAX_ROWS);
+        const rows = await clickhouse.query<GroupedRow>(sql, bindings.parameters, FINAL_SETTINGS);
+        if (rows.length > MAX_ROWS) throw invalid('window_size', `the answer holds more than ${MAX_ROWS} figures: choose longer windows, a shorter range, or fewer groups`);
+        const byQuestion = Map.groupBy(rows, (row) => Number(row.question));
+        answers.push(...chunk.map((question, at) => usageOf(question, byQuestion.get(at) ?? [])));
+      }
+      return answers;
+    },
+
+    /** Names of the events that a customer has in a range, at most `limit`. */
+    async eventNames(ctx: RequestContext, externalCustomerId: string, { start, end }: UsageRange, limit: number): Promise<string[]> {
+      const bindings = new Bindings();
+      const from = start === null ? '' : ` AND timestamp >= ${instant(bindings, start.toMillis())}`;
+      const rows = await clickhouse.query<{ event_name: string }>(
+        `SELECT DISTINCT event_name FROM events WHERE ${tenantCondition(bindings, ctx)} AND external_customer_id = ${bindings.bind('String', externalCustomerId)}${from}
+         AND timestamp < ${instant(bindings, end.toMillis())} ORDER BY event_name LIMIT ${bindings.bind('UInt32', limit)}`, bindings.parameters);
+      return rows.map((row) => row.event_name);
+    },
+  };
+}
+
+function usageOf({ query, keys }: GroupedQuery, rows: readonly GroupedRow[]): GroupedUsage {
+  const figure = (row: GroupedRow): UsageFigure => figureOf(query, { amount: row.amount === null ? null : new Decimal(row.amount), eventCount: Number(row.events) });
+  const timed = (row: GroupedRow): TimedFigure => ({ ...figure(row), windowStart: DateTime.fromMillis(Number(row.start), { zone: 'utc' }) });
+  const groups = [...Map.groupBy(rows, (row) => JSON.stringify(row.groups)).values()].map((own): UsageGroup => {
+    const of = (kind: number) => own.filter((row) => Number(row.kind) === kind);
+    const total = of(ROW.total)[0];
+    const inTime = (kind: number) => of(kind).map(timed).sort((a, b) => a.windowStart.toMillis() - b.windowStart.toMillis());
+    return {
+      ...floorTotal(total === undefined ? NOTHING : figure(total)), values: own[0]?.groups ?? [], sources: (total?.sources ?? []).filter((source) => source !== ''),
+      points: inTime(ROW.window), buckets: inTime(ROW.bucket),
+    };
+  }).sort((a, b) => compareValues(a.values, b.values));
+  // Nothing grouped is one group, also when it is empty.
+  if (keys.length === 0 && groups.length === 0) return { groups: [{ ...NOTHING, values: [], sources: [], points: [], buckets: [] }], groupCount: 1 };
+  return { groups, groupCount: Number(rows[0]?.group_count ?? 0) };
+}
+
+const NOTHING: UsageFigure = { value: ZERO, eventCount: 0 };
+
+/** What is missing comes before what is empty. */
+function compareValues(a: readonly (string | null)[], b: readonly (string | null)[]): number {
+  for (const [index, value] of a.entries()) {
+    const other = b[index] ?? null;
+    if (value === other) continue;
+    if (value === null || other === null) return value === null ? -1 : 1;
+    return value < other ? -1 : 1;
+  }
+  return 0;
+}

@@ -1,0 +1,35 @@
+import type { DateTime } from 'luxon';
+import type { RequestContext } from '#kernel/context.ts';
+import type { ClickHouse } from '#platform/clickhouse/client.ts';
+import type { GroupedUsage, GroupKey } from '../domain/grouped-usage.ts';
+import { meterQuery, type UsageRange } from '../domain/usage.ts';
+import { createGroupedUsageRepository } from '../repository/grouped-usage.ts';
+import { createUsageRepository } from '../repository/usage.ts';
+import type { MeterUsageRequest } from './usage.ts';
+
+export interface GroupedUsageRequest extends MeterUsageRequest {
+  readonly keys: readonly GroupKey[];
+  /** Also each of the meter's buckets. */
+  readonly buckets: boolean;
+}
+
+export type GroupedUsageService = ReturnType<typeof createGroupedUsageService>;
+
+/** Usage of meters told apart by sources and properties: the questions of billing, asked per group (metering.md 9). */
+export function createGroupedUsageService({ clickhouse }: { readonly clickhouse: ClickHouse }) {
+  const grouped = createGroupedUsageRepository(clickhouse);
+  const plain = createUsageRepository(clickhouse);
+  return {
+    /**
+     * Usage of all meters in one statement per hundred, whatever the number of groups; answers in the order of the requests.
+     * The watermark is read before the numbers, so they hold at least what it promises; null while nothing is stored of the customer.
+     */
+    async usages(ctx: RequestContext, externalCustomerId: string, requests: readonly GroupedUsageRequest[]): Promise<{ usages: GroupedUsage[]; watermark: DateTime | null }> {
+      const watermark = await plain.watermark(ctx, [externalCustomerId]);
+      return { watermark, usages: await grouped.usages(ctx, requests.map(({ meter, keys, buckets, ...scope }) => ({ query: meterQuery(meter, scope), keys, buckets }))) };
+    },
+
+    /** Names of the events that a customer has in a range, at most `limit`. */
+    eventNames: (ctx: RequestContext, externalCustomerId: string, range: UsageRange, limit: number): Promise<string[]> => grouped.eventNames(ctx, externalCustomerId, range, limit),
+  };
+}

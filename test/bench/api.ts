@@ -1,0 +1,24 @@
+import { type Measurement, measurement } from './figures.ts';
+import { underLoad } from './load.ts';
+import type { Sizes } from './sizes.ts';
+import type { Surroundings } from './surroundings.ts';
+
+const LISTED = 50;
+
+/** Customers made and listed through the API, against a server that only reads and parses. */
+export async function benchApi({ config, startServer }: Surroundings, sizes: Sizes): Promise<Measurement[]> {
+  const [ours, bare] = [await startServer('local/api.ts'), await startServer('test/bench/bare-server.ts')];
+  const headers = { [config.auth.header]: config.local.api_key };
+  let made = 0;
+  const create = {
+    method: 'POST' as const, path: '/v1/customers', headers, connections: 16, perRequest: 1,
+    bodies: () => JSON.stringify({ external_id: `bench-customer-${String(made++).padStart(9, '0')}`, name: 'A customer of the benchmark', email: 'billing@example.com' }),
+  };
+  const list = { method: 'GET' as const, path: `/v1/customers?limit=${LISTED}`, headers, connections: 16, perRequest: 1, bodies: [''] };
+  const measurements: Measurement[] = [];
+  for (const [name, load] of [['create a customer', create], [`list ${LISTED} customers`, list]] as const) {
+    const reference = await underLoad(bare, load, sizes);
+    measurements.push(measurement(name, await underLoad(ours, load, sizes), 'bare node:http', reference, 'requests'));
+  }
+  return measurements;
+}

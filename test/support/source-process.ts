@@ -1,0 +1,30 @@
+import { fork } from 'node:child_process';
+import { join } from 'node:path';
+import { exitOf } from '#local/engines/process.ts';
+import { childEnvironment } from '#local/supervisor/environment.ts';
+import type { Config } from '#platform/config/schema.ts';
+
+export interface SourceProcess {
+  readonly pid: number;
+  /** Asks it to stop; the exit code. */
+  stop(): Promise<number>;
+}
+
+/** A process of ours as Local Mode runs it, from the sources. Resolves when it says that it is ready; rejects with its output when it ends before. */
+export async function startSourceProcess(name: 'consumer' | 'relay' | 'worker', config: Config): Promise<SourceProcess> {
+  const child = fork(join(import.meta.dirname, `../../workers/${name}/main.ts`), { env: childEnvironment(config), silent: true });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (text: Buffer) => { output += text; });
+  const exited = exitOf(child);
+  await new Promise<void>((resolve, reject) => {
+    child.on('message', (message: { type?: string }) => { if (message.type === 'ready') resolve(); });
+    void exited.then((code) => reject(new Error(`the ${name} ended with code ${code}:\n${output}`)));
+  });
+  return {
+    pid: child.pid ?? 0,
+    stop: () => {
+      child.send({ type: 'stop' });
+      return exited;
+    },
+  };
+}
