@@ -2,7 +2,7 @@ import { randomInt } from 'node:crypto';
 import { appendFileSync, chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { alive, until } from '#local/engines/process.ts';
+import { alive, commandLine, until } from '#local/engines/process.ts';
 import { portFrom } from '#local/ports.ts';
 import { startChild } from '#local/supervisor/child-process.ts';
 import { childEnvironment } from '#local/supervisor/environment.ts';
@@ -18,6 +18,7 @@ const API_KEY = 'sk_local_crash_test_key';
 /** A member that was killed is missed after this time, so that a seed does not take a minute. */
 const SILENCE_MS = 3_000;
 const BACK_MS = 30_000;
+const END_MS = 3_000;
 
 export interface HostOptions {
   /** Absent: the event log is the one in the embedded Postgres. */
@@ -59,29 +60,32 @@ export async function startHost({ kafka, scripts = {} }: HostOptions = {}): Prom
   const log = (line: string): void => appendFileSync(runLog, `${((performance.now() - began) / 1000).toFixed(3)} ${line}\n`);
   const output: Output = { step: (text) => log(`supervisor: ${text}`), warn: (text) => log(`supervisor: ${text}`), plain: () => undefined };
 
+  const extra: Running[] = [];
+  const running = (): Map<string, number> => new Map([...processesOf(dataDir)].filter(([, pid]) => pid > 0 && alive(pid)));
+
+  // A run that is broken off must leave no engine behind: Postgres does not end with its parent.
+  const abandon = (): void => {
+    const pids = [...running().values(), ...extra.map((consumer) => consumer.pid)];
+    for (const pid of pids) process.kill(pid, 'SIGKILL');
+    waitForEndOf(pids);
+    rmSync(folder, { recursive: true, force: true });
+  };
+  process.once('exit', abandon);
+
   const children = CHILDREN.map((child) => ({ ...child, script: scripts[child.name] ?? child.script }));
   const [port, postgres, clickhouse] = await ownPorts();
   const supervisor = new Supervisor({ config: configOf(dataDir, port, kafka), real: false, output, children, ports: { postgres, clickhouse } });
   const config = await supervisor.start().catch(async (error: unknown) => {
     await supervisor.stop();
     rmSync(folder, { recursive: true, force: true });
+    process.removeListener('exit', abandon);
     throw error;
   });
   const consumerScript = children.find(({ name }) => name === 'consumer')?.script ?? '';
   const env = childEnvironment(config);
-  const extra: Running[] = [];
   const stopping = new AbortController();
   let consumers = 1;
   let restarting: Promise<void> = Promise.resolve();
-
-  const running = (): Map<string, number> => new Map([...processesOf(dataDir)].filter(([, pid]) => pid > 0 && alive(pid)));
-
-  // A run that is broken off must leave no engine behind: Postgres does not end with its parent.
-  const abandon = (): void => {
-    for (const pid of [...running().values(), ...extra.map((consumer) => consumer.pid)]) process.kill(pid, 'SIGKILL');
-    rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
-  };
-  process.once('exit', abandon);
 
   return {
     url: `http://127.0.0.1:${port}`, apiKey: API_KEY, config, dataDir, log,
@@ -158,6 +162,12 @@ export async function startHost({ kafka, scripts = {} }: HostOptions = {}): Prom
 async function ownPorts(): Promise<[number, number, number]> {
   const from = randomInt(20_000, 29_000);
   return [await portFrom(from), await portFrom(from + 100), await portFrom(from + 200)];
+}
+
+/** Without the event loop, for a process that is about to end. One that is dead and not yet asked for its code has no command line. */
+function waitForEndOf(pids: readonly number[]): void {
+  const pause = new Int32Array(new SharedArrayBuffer(4));
+  for (let waited = 0; waited < END_MS && pids.some((pid) => commandLine(pid)); waited += 20) Atomics.wait(pause, 0, 0, 20);
 }
 
 function configOf(dataDir: string, port: number, kafka: TestKafka | undefined): Config {
