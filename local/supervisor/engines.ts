@@ -20,7 +20,10 @@ export interface Engine {
   readonly stopMilliseconds: number;
 }
 
-interface Surroundings { readonly dataDir: DataDir; readonly output: Output }
+/** Where engines listen when nobody else does: the ports that a person looks for. */
+export const PREFERRED_PORTS = { postgres: 15_432, clickhouse: 18_123 } as const;
+
+interface Surroundings { readonly dataDir: DataDir; readonly output: Output; readonly ports: Readonly<Record<keyof typeof PREFERRED_PORTS, number>> }
 
 /** The engines that the configuration leaves to us, in the order in which they stop last to first: Postgres goes down last. */
 export async function embeddedEngines(config: Config, real: boolean, surroundings: Surroundings): Promise<Engine[]> {
@@ -33,8 +36,8 @@ export async function embeddedEngines(config: Config, real: boolean, surrounding
   ];
 }
 
-function postgres({ dataDir, output }: Surroundings): Engine {
-  const onPort = samePort(15_432);
+function postgres({ dataDir, output, ports }: Surroundings): Engine {
+  const onPort = samePort(ports.postgres);
   const folder = dataDir.folder('postgres');
   const keeper = new Keeper<RunningPostgres>({
     name: 'Postgres', output,
@@ -56,8 +59,8 @@ function postgres({ dataDir, output }: Surroundings): Engine {
   };
 }
 
-function clickhouse({ dataDir, output }: Surroundings): Engine {
-  const onPort = samePort(18_123);
+function clickhouse({ dataDir, output, ports }: Surroundings): Engine {
+  const onPort = samePort(ports.clickhouse);
   const keeper = new Keeper<RunningClickHouse>({
     name: 'ClickHouse', output,
     start: () => onPort((port) => startClickHouse({ dataDir: dataDir.folder('clickhouse'), port, logFile: dataDir.logFile('clickhouse') })),

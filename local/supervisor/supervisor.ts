@@ -9,19 +9,22 @@ import { seedLocal } from '../seed.ts';
 import { StartError } from '../start-error.ts';
 import { startChild } from './child-process.ts';
 import { type DataDir, openDataDir } from './data-dir.ts';
-import { type Engine, embeddedEngines } from './engines.ts';
+import { type Engine, embeddedEngines, PREFERRED_PORTS } from './engines.ts';
 import { childEnvironment } from './environment.ts';
 import { Keeper } from './keeper.ts';
 import { type Output, seconds } from './output.ts';
 import { checkDisk, DEFAULT_PORT, serverPort } from './preflight.ts';
 
+/** A process of our own: its script by its path from the root of the checkout, and how long it may take to stop. */
+export interface ChildSpec { readonly name: string; readonly script: string; readonly stopMilliseconds: number }
+
 /** Our own processes. They stop in this order: first nobody is let in, then what is under way is finished. All of a stop, with the engines, takes at most 10 s. */
-const CHILDREN = [
+export const CHILDREN: readonly ChildSpec[] = [
   { name: 'api', script: 'local/api.ts', stopMilliseconds: 2_000 },
   { name: 'consumer', script: 'workers/consumer/main.ts', stopMilliseconds: 2_500 },
   { name: 'relay', script: 'workers/relay/main.ts', stopMilliseconds: 2_500 },
   { name: 'worker', script: 'workers/worker/main.ts', stopMilliseconds: 2_500 },
-] as const;
+];
 const READY_MS = 60_000;
 
 export interface SupervisorOptions {
@@ -29,6 +32,10 @@ export interface SupervisorOptions {
   /** Runs real Kafka and Temporal servers where the configuration names none. */
   readonly real: boolean;
   readonly output: Output;
+  /** The processes of the product, in the order in which they stop. Default: CHILDREN. */
+  readonly children?: readonly ChildSpec[];
+  /** Preferred ports of the engines. Default: PREFERRED_PORTS. */
+  readonly ports?: Readonly<Record<keyof typeof PREFERRED_PORTS, number>>;
 }
 
 /** Local Mode: the engines that the configuration does not name, and the processes of the product, kept running until they are stopped. */
@@ -57,7 +64,7 @@ export class Supervisor {
     let config = this.#effective(dataDir.path, port);
 
     const startedAt = performance.now();
-    this.#engines = await embeddedEngines(config, this.#options.real, { dataDir, output });
+    this.#engines = await embeddedEngines(config, this.#options.real, { dataDir, output, ports: this.#options.ports ?? PREFERRED_PORTS });
     const addresses = await Promise.all(this.#engines.map((engine) => engine.start(config)));
     for (const addressed of addresses) config = addressed(config);
     this.#goOn();
@@ -93,7 +100,7 @@ export class Supervisor {
 
   async #startChildren(config: Config, dataDir: DataDir): Promise<void> {
     const env = childEnvironment(config);
-    this.#children = CHILDREN.map(({ name, script, stopMilliseconds }) => ({
+    this.#children = (this.#options.children ?? CHILDREN).map(({ name, script, stopMilliseconds }) => ({
       stopMilliseconds,
       keeper: new Keeper({
         name, output: this.#options.output,

@@ -11,7 +11,7 @@ export type AuditRepository = ReturnType<typeof createAuditRepository>;
 /** The audit log in ClickHouse (table `audit_log`). */
 export function createAuditRepository(clickhouse: ClickHouse) {
   return {
-    /** Stores entries. `token` names the batch: repeated under the same token it changes nothing. */
+    /** Stores entries. `token` names the batch: repeated under the same token, or under another one, it changes nothing. */
     async insert(entries: readonly AuditEntry[], token: string): Promise<void> {
       if (entries.length === 0) return;
       await clickhouse.insert({ table: 'audit_log', columns: COLUMNS, rows: entries.map((entry) => { const row = toRow(entry); return COLUMNS.map((column) => row[column]); }), token });

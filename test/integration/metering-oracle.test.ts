@@ -2,13 +2,14 @@ import fc from 'fast-check';
 import { DateTime } from 'luxon';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { windowStart, type WindowSize } from '#kernel/calendar/windows.ts';
-import { Decimal, divide, max, sum, ZERO } from '#kernel/decimal.ts';
+import { Decimal } from '#kernel/decimal.ts';
 import type { AggregationType } from '#metering/domain/meter.ts';
 import type { UsageQuery } from '#metering/domain/usage.ts';
 import { createUsageRepository } from '#metering/repository/usage.ts';
 import type { ClickHouse } from '#platform/clickhouse/client.ts';
 import { timezone } from '../support/arbitraries.ts';
 import { type EventSketch, meteringCtx, openTestClickHouse, storeEvents, usageQuery } from '../support/metering.ts';
+import { aggregate, type Taken, takenBy, textOf } from '../support/usage-oracle.ts';
 
 let clickhouse: ClickHouse;
 let close: () => Promise<void>;
@@ -18,6 +19,7 @@ afterAll(() => close());
 
 const FROM = Date.UTC(2024, 1, 20);
 const DAYS = 50;
+const MULTIPLIER = '1.5';
 const KEYS = ['v', 'a.b', "it's", '__proto__', 'ключ', '', '{v:String}', '\\'] as const;
 
 interface RandomEvent { readonly id: string; readonly at: number; readonly ingestedAt: number; readonly key: string; readonly value: unknown; readonly model: unknown; readonly copies: number }
@@ -46,36 +48,6 @@ const question = fc.record({
   size: fc.option(fc.constantFrom<WindowSize>('15MIN', 'HOUR', '6HOUR', 'DAY', 'WEEK', 'MONTH')), zone: timezone(),
 });
 
-/** What a property is as text, and as a number: the reference's words, event by event. */
-function textOf(stored: unknown): string | null {
-  if (stored === undefined || stored === null) return null;
-  if (typeof stored === 'number') return new Decimal(stored).toFixed();
-  return typeof stored === 'string' ? stored : JSON.stringify(stored);
-}
-
-function numberOf(stored: unknown): Decimal | null {
-  const text = textOf(stored);
-  if (text === null || !/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text)) return null;
-  const number = new Decimal(text).toDecimalPlaces(36, Decimal.ROUND_DOWN);
-  return number.abs().lt('1e30') ? number : null;
-}
-
-interface Taken { readonly event: RandomEvent; readonly text: string | null; readonly number: Decimal }
-
-function aggregate(type: AggregationType, taken: readonly Taken[], [start, end]: [number, number]): Decimal {
-  const numbers = taken.map((item) => item.number);
-  switch (type) {
-    case 'COUNT': return ZERO.plus(taken.length);
-    case 'COUNT_UNIQUE': return ZERO.plus(new Set(taken.map((item) => item.text)).size);
-    case 'SUM': return sum(numbers);
-    case 'SUM_WITH_MULTIPLIER': return sum(numbers).times('1.5');
-    case 'AVG': return numbers.length === 0 ? ZERO : divide(sum(numbers), ZERO.plus(numbers.length), 15);
-    case 'MAX': return numbers.length === 0 ? ZERO : numbers.reduce(max);
-    case 'LATEST': return [...taken].sort((a, b) => a.event.at - b.event.at || a.event.ingestedAt - b.event.ingestedAt || (a.event.id < b.event.id ? -1 : 1)).at(-1)?.number ?? ZERO;
-    case 'WEIGHTED_SUM': return divide(sum(taken.map((item) => item.number.toDecimalPlaces(20, Decimal.ROUND_DOWN).times(end - item.event.at))), ZERO.plus(end - start), 15);
-  }
-}
-
 let run = 0;
 
 test('usage equals what a loop over the events says', async () => {
@@ -90,7 +62,7 @@ test('usage equals what a loop over the events says', async () => {
     for (const copy of [1, 2, 3]) await storeEvents(clickhouse, sketches.filter((_, index) => (list[index]?.copies ?? 0) >= copy));
 
     const asked = questions.map((item): UsageQuery => usageQuery({
-      type: item.type, field: item.type === 'COUNT' ? null : item.field, multiplier: new Decimal('1.5'), externalCustomerIds: [customer],
+      type: item.type, field: item.type === 'COUNT' ? null : item.field, multiplier: new Decimal(MULTIPLIER), externalCustomerIds: [customer],
       filters: item.models === null ? [] : [{ key: 'model', values: item.models }],
       range: { start: DateTime.fromMillis(FROM, { zone: 'utc' }).plus({ days: item.start }), end: DateTime.fromMillis(FROM, { zone: 'utc' }).plus({ days: item.start + item.days }) },
       window: item.size === null ? null : { size: item.size, timezone: item.zone, anchor: DateTime.utc(2023, 1, 31) },
@@ -99,21 +71,16 @@ test('usage equals what a loop over the events says', async () => {
 
     asked.forEach((query, at) => {
       const span: [number, number] = [query.range.start?.toMillis() ?? 0, query.range.end.toMillis()];
-      const taken = list.flatMap((item): Taken[] => {
+      const taken = list.flatMap((item): Taken | Taken[] => {
         const model = textOf(item.model);
         if (item.at < span[0] || item.at >= span[1]) return [];
         if (query.filters.some((filter) => model === null || !filter.values.includes(model))) return [];
-        const stored = item.key === query.field ? item.value : undefined;
-        const number = numberOf(stored);
-        const text = textOf(stored);
-        if (query.type === 'COUNT') return [{ event: item, text, number: ZERO }];
-        if (query.type === 'COUNT_UNIQUE') return text === null ? [] : [{ event: item, text, number: ZERO }];
-        return number === null ? [] : [{ event: item, text, number }];
+        return takenBy(query.type, item, item.key === query.field ? item.value : undefined) ?? [];
       });
-      const total = aggregate(query.type, taken, span);
+      const total = aggregate(query.type, taken, span, MULTIPLIER);
       const { window } = query;
       const points = window === null ? [] : [...Map.groupBy(taken, (item) => windowStart(DateTime.fromMillis(item.event.at, { zone: 'utc' }), window.size, window.timezone, window.anchor).toMillis())]
-        .sort(([a], [b]) => a - b).map(([start, own]) => ({ start, value: aggregate(query.type, own, span).toFixed(), count: own.length }));
+        .sort(([a], [b]) => a - b).map(([start, own]) => ({ start, value: aggregate(query.type, own, span, MULTIPLIER).toFixed(), count: own.length }));
       const answer = answers[at];
       expect({ value: answer?.value.toFixed(), count: answer?.eventCount }).toEqual({ value: total.isNegative() ? '0' : total.toFixed(), count: taken.length });
       expect(answer?.points.map((point) => ({ start: point.windowStart?.toMillis(), value: point.value.toFixed(), count: point.eventCount }))).toEqual(points);

@@ -1,11 +1,12 @@
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { createEventLog } from '#platform/event-log/create.ts';
 import type { EventLog } from '#platform/event-log/event-log.ts';
 import { createGroup } from '#platform/event-log/postgres/group.ts';
 import { eventLogPool } from '#platform/event-log/postgres/pool.ts';
 import { createStore } from '#platform/event-log/postgres/store.ts';
 import { eventually, openEventLog, read, record, unique } from '../contract/event-log-harness.ts';
-import { createTestPostgres, superuser, type TestPostgres } from '../support/engines.ts';
+import { createTestPostgres, superuser, type TestPostgres, testConfig } from '../support/engines.ts';
 
 describe('the event log in Postgres under failures', () => {
   let postgres: TestPostgres;
@@ -71,6 +72,19 @@ describe('the event log in Postgres under failures', () => {
     expect((await paused.beat()).held).toEqual([]);
     expect(await store.commit(group, 'heir', gained ?? lost, 2n)).toBe(true);
     await pool.end();
+  });
+
+  test('a member says for how long it may be silent, as it is configured', async () => {
+    const log = await createEventLog({ ...testConfig({ FLEXPRICE_CONSUMER_SESSION_TIMEOUT_MS: '77000' }), postgres: postgres.config });
+    opened.push(log);
+    const topic = await newTopic(log, 1);
+    const group = unique('group');
+    const reader = await read(log, { group, topics: [topic] });
+    const { rows: [member] } = await admin.query<{ seconds: number }>(
+      'select extract(epoch from expires_at - clock_timestamp())::float8 as seconds from event_log.group_members where group_name = $1', [group]);
+    expect(member?.seconds).toBeGreaterThan(30);
+    expect(member?.seconds).toBeLessThanOrEqual(77);
+    await reader.stop();
   });
 
   test('concurrent appends give every record its own offset, without holes', async () => {

@@ -57,16 +57,7 @@ export class LocalModeProcess {
 
   /** Process ids of all it has started, by name, with its own. */
   processes(): Map<string, number> {
-    const children = join(this.#dataDir, 'processes.json');
-    const recorded = existsSync(children) ? (JSON.parse(readFileSync(children, 'utf8')) as Record<string, { pid: number }>) : {};
-    const pids = new Map(Object.entries(recorded).map(([name, { pid }]) => [name, pid]));
-    const postmaster = join(this.#dataDir, 'postgres/cluster/postmaster.pid');
-    if (existsSync(postmaster)) pids.set('postgres', Number(readFileSync(postmaster, 'utf8').split('\n')[0]));
-    for (const engine of ['kafka', 'temporal']) {
-      const file = join(this.#dataDir, engine, `${engine}.pid`);
-      if (existsSync(file)) pids.set(engine, Number(readFileSync(file, 'utf8')));
-    }
-    return pids.set('supervisor', this.#process.pid as number);
+    return processesOf(this.#dataDir).set('supervisor', this.#process.pid as number);
   }
 
   kill(signal: NodeJS.Signals): void {
@@ -80,6 +71,20 @@ export class LocalModeProcess {
     await this.exited;
     await until(() => !pids.some(alive), 5_000);
   }
+}
+
+/** Process ids of what a supervisor has started on its data directory, by name. */
+export function processesOf(dataDir: string): Map<string, number> {
+  const children = join(dataDir, 'processes.json');
+  const recorded = existsSync(children) ? (JSON.parse(readFileSync(children, 'utf8')) as Record<string, { pid: number }>) : {};
+  const pids = new Map(Object.entries(recorded).map(([name, { pid }]) => [name, pid]));
+  const postmaster = join(dataDir, 'postgres/cluster/postmaster.pid');
+  if (existsSync(postmaster)) pids.set('postgres', Number(readFileSync(postmaster, 'utf8').split('\n')[0]));
+  for (const engine of ['kafka', 'temporal']) {
+    const file = join(dataDir, engine, `${engine}.pid`);
+    if (existsSync(file)) pids.set(engine, Number(readFileSync(file, 'utf8')));
+  }
+  return pids;
 }
 
 /** Command lines of processes that work on a data directory. Linux only: elsewhere the list is empty. */

@@ -15,8 +15,9 @@ export interface ClickHouse {
   query<Row>(sql: string, parameters?: QueryParameters, settings?: ClickHouseSettings): Promise<Row[]>;
   /**
    * Inserts rows, values in the order of the columns, synchronously: when this returns they are stored.
-   * A second insert of the same rows under the same token into the same partitions is dropped by the engine. Other rows are not, whatever their
-   * token: a log that is set up anew counts from 0 again, and a decision that is repeated may come out differently.
+   * In a cluster a second insert of the same rows under the same token into the same partitions is dropped. Other rows are not, whatever their
+   * token: a log that is set up anew counts from 0 again, and a decision that is repeated may come out differently. On one server the
+   * rows are stored again, so a table has to replace them by its order key, and readers use FINAL.
    */
   insert(insert: { table: string; columns: readonly string[]; rows: readonly (readonly unknown[])[]; token: string }): Promise<void>;
   /** A statement without a result, such as DDL. */

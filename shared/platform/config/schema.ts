@@ -94,6 +94,8 @@ export const configSchema = z.strictObject({
   consumer: z.strictObject({
     min_bytes: positive.default(262_144),
     max_wait_ms: positive.default(250),
+    /** A member that is silent for this long loses its partitions to others. Absent: 10 s in Postgres, 45 s in Kafka. */
+    session_timeout_ms: positive.optional(),
   }).prefault({}),
   billing: z.strictObject({
     sweep_seconds: positive.default(120),

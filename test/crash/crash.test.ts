@@ -1,0 +1,28 @@
+import { describe, expect, test } from 'vitest';
+import { describeWithKafka } from '../support/real-engines.ts';
+import { runSeed } from './run-seed.ts';
+
+// Nothing lost, nothing twice: random events over HTTP while random processes are killed and consumers come and go.
+// A seed that fails says so with its plan; `npm run test:crash -- --seeds 1 --from <seed>` runs it again.
+
+const SEED_MS = 240_000;
+const ON_KAFKA = 2;
+
+const seeds = (count: number): number[] => Array.from({ length: count }, (_, index) => index + 1);
+const embedded = Number(process.env.FLEXPRICE_TEST_CRASH_SEEDS ?? 3);
+
+describe('events while processes of Local Mode are killed', () => {
+  test.each(seeds(embedded))('seed %i: what was acknowledged counts exactly once', async (seed) => {
+    const report = await runSeed(seed);
+    expect(report.countedEvents).toBeGreaterThan(1_000);
+    expect(report.kills).toBeGreaterThanOrEqual(2);
+  }, SEED_MS);
+});
+
+describeWithKafka('events while processes and the Kafka broker are killed', (kafka) => {
+  test.each(seeds(ON_KAFKA))('seed %i: what was acknowledged counts exactly once', async (seed) => {
+    const report = await runSeed(seed, { kafka: kafka() });
+    expect(report.countedEvents).toBeGreaterThan(1_000);
+    expect(report.kills).toBeGreaterThanOrEqual(2);
+  }, SEED_MS);
+});
