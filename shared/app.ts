@@ -19,7 +19,9 @@ import { createCounterService } from '#metering/service/counters.ts';
 import { createEventService } from '#metering/service/events.ts';
 import { createGroupedUsageService } from '#metering/service/grouped-usage.ts';
 import { createIngestService, type IngestService } from '#metering/service/ingest.ts';
+import { createInFlight } from '#metering/service/in-flight.ts';
 import { createMeterService } from '#metering/service/meters.ts';
+import { createMonitoringService } from '#metering/service/monitoring.ts';
 import { createMeterPreviewService } from '#metering/service/preview.ts';
 import { createQuotas } from '#metering/service/quotas.ts';
 import { createReprocessService } from '#metering/service/reprocess.ts';
@@ -62,7 +64,9 @@ export function createApp(config: Config, { clock = systemClock, logger, metrics
   const meterPreviews = lazy(() => createMeterPreviewService({
     clickhouse: clickhouse(), meters: meters(), openPeriod: (...asked) => subscriptions().openPeriod(...asked), clock,
   }));
-  const events = lazy(() => createEventService({ clickhouse: clickhouse(), meters: meters(), customers: customers() }));
+  const events = lazy(() => createEventService({ clickhouse: clickhouse(), inFlight: inFlight(), meters: meters(), customers: customers() }));
+  const inFlight = lazy(() => createInFlight(eventLog));
+  const monitoring = lazy(() => createMonitoringService({ clickhouse: clickhouse(), inFlight: inFlight(), clock }));
   const deadLetters = lazy(() => createDeadLetterService({ eventLog, database: database(), clock }));
   const reprocess = lazy(() => createReprocessService({ clickhouse, eventLog, database: database(), clock }));
   const ingest = lazy(async (): Promise<IngestService> =>
@@ -115,6 +119,7 @@ export function createApp(config: Config, { clock = systemClock, logger, metrics
     get meterPreviews() { return meterPreviews(); },
     get usage() { return usage(); },
     get events() { return events(); },
+    get monitoring() { return monitoring(); },
     get deadLetters() { return deadLetters(); },
     get reprocess() { return reprocess(); },
     /** A promise, as the event log is one. */

@@ -28,6 +28,7 @@ export function managementModules(app: () => App): RouteModule[] {
       load: async () => [
         ...(await import('#metering/routes/events.ts')).eventRoutes(app().events), ...(await import('#metering/routes/usage.ts')).usageRoutes(app().usage),
         ...(await import('#metering/routes/dead-letters.ts')).deadLetterRoutes(app().deadLetters), ...(await import('#metering/routes/reprocess.ts')).reprocessRoutes(app().reprocess),
+        ...(await import('#metering/routes/monitoring.ts')).monitoringRoutes(() => app().monitoring),
       ],
     },
     { prefix: '/v1/features', load: async () => (await import('#catalog/routes/feature.ts')).featureRoutes(app().features) },

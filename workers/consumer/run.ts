@@ -1,12 +1,11 @@
 import type { App } from '#app';
 import { createEventConsumer } from '#metering/service/consume.ts';
+import { EVENT_STREAMS } from '#metering/service/event-streams.ts';
 import type { LogBatch, Subscription } from '#platform/event-log/event-log.ts';
 import type { EventLogLogger } from '#platform/event-log/log.ts';
-import { TOPICS } from '#platform/event-log/topics.ts';
 import { startLagProbe } from './lag-probe.ts';
 import { createCustomerIds } from './customer-ids.ts';
 
-export const EVENT_CONSUMER_GROUP = 'event-store';
 /** Bounds the memory of a process: a batch is held as bytes, as events and as rows. */
 const MAX_BATCH_BYTES = 4 * 1024 * 1024;
 
@@ -30,19 +29,18 @@ export async function startConsumer({ app, logger }: { readonly app: App; readon
     if (counts.rejected > 0) logger.warn('events went to the dead letters', fields);
     else logger.debug('events stored', fields);
   };
-  const subscribe = (topic: string): Promise<Subscription> => eventLog.subscribe({
-    group: `${EVENT_CONSUMER_GROUP}-${topic}`, topics: [topic],
+  const subscribe = ({ topic, group }: (typeof EVENT_STREAMS)[number]): Promise<Subscription> => eventLog.subscribe({
+    group, topics: [topic],
     minBytes: config.consumer.min_bytes, maxBytes: MAX_BATCH_BYTES, maxWaitMs: config.consumer.max_wait_ms, handler,
   });
 
   const subscriptions: Subscription[] = [];
   try {
-    for (const topic of [TOPICS.events, TOPICS.eventsLazy]) subscriptions.push(await subscribe(topic));
+    for (const stream of EVENT_STREAMS) subscriptions.push(await subscribe(stream));
   } catch (error) {
     await Promise.allSettled(subscriptions.map((subscription) => subscription.stop()));
     throw error;
   }
-  const groups = [TOPICS.events, TOPICS.eventsLazy].map((topic) => ({ group: `${EVENT_CONSUMER_GROUP}-${topic}`, topic }));
-  const probe = startLagProbe({ eventLog, metrics, logger, groups });
+  const probe = startLagProbe({ eventLog, metrics, logger, groups: EVENT_STREAMS });
   return { stop: async () => { await Promise.all([probe.stop(), ...subscriptions.map((subscription) => subscription.stop())]); } };
 }

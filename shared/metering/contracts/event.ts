@@ -98,11 +98,19 @@ export const GetEventsResponse = z.object({
 
 const stageStatus = z.enum(['unprocessed', 'not_found', 'found', 'error', 'processing', 'attributed']);
 const anyObject = z.record(z.string(), z.unknown());
+/** Where something stands in the log: topic, partition, offset, and the line of the record. */
+const place = z.object({ accepted_at: timeText, position: z.string() });
 
 /** `GET /v1/events/lookup`: the event, what it was counted for, and where the search ended (metering.md 5.4). */
 export const GetEventByIDResponse = z.object({
   event: EventResponse.optional(),
   status: z.enum(['processed', 'processing', 'failed']),
+  acceptance: z.object({
+    status: z.enum(['accepted', 'stored', 'rejected']), accepted_at: timeText.optional(),
+    /** Copies that came under the same id and changed no number. */
+    duplicates: z.array(place.extend({ external_customer_id: z.string(), event_name: z.string(), timestamp: timeText })).optional(),
+    rejections: z.array(place.extend({ reason: z.string(), detail: z.string() })).optional(),
+  }),
   processed_events: z.array(z.object({
     customer_id: z.string().optional(), subscription_id: z.string().optional(), sub_line_item_id: z.string().optional(), price_id: z.string().optional(),
     meter_id: z.string().optional(), feature_id: z.string().optional(), qty_total: z.string().optional(), processed_at: timeText.optional(),

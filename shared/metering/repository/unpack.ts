@@ -4,14 +4,35 @@ import type { FailedRecord } from '#platform/event-log/dead-letter.ts';
 import type { LogBatch, LogMessage } from '#platform/event-log/event-log.ts';
 import { CONTENT, HEADERS } from '#platform/event-log/topics.ts';
 import { EARLIEST_TIMESTAMP, type LoggedEvent } from '../domain/event.ts';
+import type { Pack } from '../domain/ledger.ts';
 import { packedLines } from './pack.ts';
 
 /** Why a message, or a line of it, can never be stored. */
 export type PoisonReason = 'missing_tenant' | 'missing_environment' | 'unknown_content' | 'empty' | 'bad_json' | 'invalid_event';
 
 /** What goes to the dead letters. `line` is null when the whole message is unusable; `value` are the bytes that it stood for. */
-export interface Poison extends FailedRecord { readonly reason: PoisonReason }
+export interface Poison extends FailedRecord {
+  readonly reason: PoisonReason;
+  /** Null where it cannot be read. */
+  readonly id: string | null;
+  /** Null where the message does not say whose it is. */
+  readonly origin: Origin | null;
+}
 
+/** Whose the events of a message are, and when they were accepted (milliseconds since 1970). */
+type Origin = Pick<LoggedEvent, 'tenantId' | 'environmentId' | 'ingestedAt'>;
+
+export interface UnpackedBatch {
+  /** In log order. */
+  readonly events: LoggedEvent[];
+  readonly poison: Poison[];
+  /** The messages that say whose they are, in log order. */
+  readonly packs: Pack[];
+}
+
+/** A pack holds half a MiB: more events than this no honest sender says. */
+const MAX_DECLARED = 1_000_000;
+const UNKNOWN_ORIGIN = { reason: 'missing_tenant', detail: 'it does not say whose it is' } as const;
 /** The last instant that ClickHouse's DateTime64 holds. */
 const LATEST_TIMESTAMP = 10_413_791_999_999;
 
@@ -27,30 +48,37 @@ const line = z.object({
   properties: z.string().refine(isJsonObject, 'is not the JSON text of an object'),
 });
 
-/** The events of a batch in log order, and what in it is none. Nothing throws: a bad line must not hold up its neighbours. */
-export function unpackBatch({ topic, partition, messages }: Pick<LogBatch, 'topic' | 'partition' | 'messages'>): { events: LoggedEvent[]; poison: Poison[] } {
-  const events: LoggedEvent[] = [];
-  const poison: Poison[] = [];
+/** The events of a batch, and what in it is none. Nothing throws: a bad line must not hold up its neighbours. */
+export function unpackBatch({ topic, partition, messages }: Pick<LogBatch, 'topic' | 'partition' | 'messages'>): UnpackedBatch {
+  const [events, poison, packs]: [LoggedEvent[], Poison[], Pack[]] = [[], [], []];
   for (const message of messages) {
+    const origin = originOf(message);
     const problem = envelopeProblem(message);
-    if (problem !== null) {
-      poison.push({ message, line: null, value: message.value, ...problem });
-      continue;
-    }
-    const origin = {
-      tenantId: message.headers[HEADERS.tenantId] as string,
-      environmentId: message.headers[HEADERS.environmentId] as string,
-      ingestedAt: ingestedAt(message),
-    };
     let number = 0;
-    for (const bytes of packedLines(message.value)) {
-      const result = unpackLine(bytes);
-      if ('reason' in result) poison.push({ message, line: number, value: bytes, ...result });
-      else events.push({ ...result, ...origin, position: { topic, partition, offset: message.offset, line: number } });
-      number += 1;
+    if (problem !== null || origin === null) poison.push({ message, line: null, value: message.value, id: null, origin, ...(problem ?? UNKNOWN_ORIGIN) });
+    else {
+      for (const bytes of packedLines(message.value)) {
+        const result = unpackLine(bytes);
+        if ('reason' in result) poison.push({ message, line: number, value: bytes, origin, ...result });
+        else events.push({ ...result, ...origin, position: { topic, partition, offset: message.offset, line: number } });
+        number += 1;
+      }
     }
+    if (origin !== null) packs.push({ ...origin, topic, partition, offset: message.offset, accepted: declaredCount(message) ?? Math.max(number, 1) });
   }
-  return { events, poison };
+  return { events, poison, packs };
+}
+
+/** Whose a message is; null where it does not say. */
+export function originOf(message: LogMessage): Origin | null {
+  const [tenantId, environmentId] = [message.headers[HEADERS.tenantId], message.headers[HEADERS.environmentId]];
+  return isStorable(tenantId) && isStorable(environmentId) ? { tenantId, environmentId, ingestedAt: ingestedAt(message) } : null;
+}
+
+/** How many events ingest said that a message holds; null where it did not. */
+export function declaredCount({ headers }: LogMessage): number | null {
+  const count = Number(headers[HEADERS.count]);
+  return Number.isInteger(count) && count >= 1 && count <= MAX_DECLARED ? count : null;
 }
 
 function envelopeProblem({ headers, value }: LogMessage): { reason: PoisonReason; detail: string } | null {
@@ -67,23 +95,23 @@ function ingestedAt({ headers, timestamp }: LogMessage): number {
   return millis >= EARLIEST_TIMESTAMP && millis <= LATEST_TIMESTAMP ? millis : timestamp.toMillis();
 }
 
-function isStorable(value: string | undefined): boolean {
+function isStorable(value: string | undefined): value is string {
   return value !== undefined && value !== '' && !value.includes('\u0000');
 }
 
 type Unpacked = Pick<LoggedEvent, 'id' | 'eventName' | 'externalCustomerId' | 'customerId' | 'source' | 'timestamp' | 'properties'>;
 
-function unpackLine(bytes: Buffer): Unpacked | { reason: PoisonReason; detail: string } {
+function unpackLine(bytes: Buffer): Unpacked | Pick<Poison, 'reason' | 'detail' | 'id'> {
   let value: unknown;
   try {
     value = JSON.parse(bytes.toString('utf8'));
   } catch (error) {
-    return { reason: 'bad_json', detail: (error as Error).message.slice(0, 200) };
+    return { reason: 'bad_json', detail: (error as Error).message.slice(0, 200), id: null };
   }
   const result = line.safeParse(value);
   if (!result.success) {
     const [issue] = result.error.issues;
-    return { reason: 'invalid_event', detail: `${issue?.path.join('.') || 'event'}: ${issue?.message ?? 'is not valid'}` };
+    return { reason: 'invalid_event', detail: `${issue?.path.join('.') || 'event'}: ${issue?.message ?? 'is not valid'}`, id: text.safeParse((value as { id?: unknown } | null)?.id).data || null };
   }
   const { data } = result;
   return {

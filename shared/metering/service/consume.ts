@@ -6,8 +6,10 @@ import { dlqOf, TOPICS, type TopicName } from '#platform/event-log/topics.ts';
 import { type Metrics, silentMetrics } from '#platform/observability/metrics.ts';
 import { decide, type Decision } from '../domain/decide.ts';
 import type { LoggedEvent } from '../domain/event.ts';
+import { accountPacks } from '../domain/ledger.ts';
 import { createEventStore } from '../repository/event-store.ts';
 import { identityKey } from '../repository/identity.ts';
+import { createEventLedger } from '../repository/ledger.ts';
 import { createEventRegistry } from '../repository/registry.ts';
 import { unpackBatch } from '../repository/unpack.ts';
 import { stageSummaries } from './post-processing.ts';
@@ -42,6 +44,7 @@ export interface ConsumedBatch { readonly stored: number; readonly duplicates: n
 export function createEventConsumer({ clickhouse, eventLog, enrich, clock, metrics = silentMetrics }: ConsumeDependencies) {
   const registry = createEventRegistry(clickhouse);
   const store = createEventStore(clickhouse);
+  const ledger = createEventLedger(clickhouse);
   const oneByOne = serialised();
 
   const claim = (events: readonly LoggedEvent[], token: string): Promise<Decision> => oneByOne(async () => {
@@ -65,12 +68,16 @@ export function createEventConsumer({ clickhouse, eventLog, enrich, clock, metri
      * the batch comes again. What can never be stored goes to the dead letters and holds nothing up (metering.md D6, D7).
      */
     async consume(batch: LogBatch): Promise<ConsumedBatch> {
-      const { events, poison } = unpackBatch(batch);
+      const { events, poison, packs } = unpackBatch(batch);
       const token = `${batch.topic}:${batch.partition}:${batch.messages[0]?.offset}-${batch.messages.at(-1)?.offset}`;
       const started = performance.now();
       const { counting, duplicates } = await claim(events, token);
-      await store.insert(await enrich(counting), token);
-      await registry.recordDuplicates(duplicates, token);
+      const rejections = poison.map(({ message: { offset }, line }) => ({ offset, line }));
+      await Promise.all([
+        enrich(counting).then((enriched) => store.insert(enriched, token)),
+        registry.recordDuplicates(duplicates, token),
+        ledger.record(accountPacks(packs, counting, duplicates, rejections), poison, batch, token),
+      ]);
       tell(counting, poison.length, performance.now() - started);
       await batch.heartbeat();
       if (poison.length > 0) await eventLog.append(dlqOf(batch.topic as TopicName), poison.map((item) => deadLetterOf(batch, item, clock)));

@@ -1,4 +1,5 @@
 import { createEventService } from '#metering/service/events.ts';
+import { createInFlight } from '#metering/service/in-flight.ts';
 import { createUsageService } from '#metering/service/usage.ts';
 import type { ClickHouse } from '#platform/clickhouse/client.ts';
 import { runMutantApi } from './api.ts';
@@ -7,5 +8,5 @@ import { runMutantApi } from './api.ts';
 runMutantApi((app) => {
   const { clickhouse: real, meters, customers, clock } = app;
   const clickhouse: ClickHouse = { ...real, query: (sql, ...rest) => real.query(sql.replaceAll('FROM events FINAL', 'FROM events'), ...rest) };
-  return { usage: createUsageService({ clickhouse, meters, customers, clock }), events: createEventService({ clickhouse, meters, customers }) };
+  return { usage: createUsageService({ clickhouse, meters, customers, clock }), events: createEventService({ clickhouse, inFlight: createInFlight(() => app.eventLog), meters, customers }) };
 });

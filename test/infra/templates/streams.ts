@@ -4,7 +4,7 @@ import { COUNTER_GROUP as COUNTERS } from '#metering/service/counter-consumer.ts
 import { loadConfig } from '#platform/config/load.ts';
 import { READER_GROUP_PREFIX } from '#platform/event-log/kafka/reader.ts';
 import { dlqOf, TOPICS, topicSpecs } from '#platform/event-log/topics.ts';
-import { EVENT_CONSUMER_GROUP } from '#workers/consumer/run.ts';
+import { EVENT_CONSUMER_GROUP } from '#metering/service/event-streams.ts';
 import { environmentConfig } from '../../../infra/config/environments.ts';
 import { ALL_TOPICS, AUDIT_GROUP, CONSUMER_GROUPS, COUNTER_GROUP, EVENT_TOPICS } from '../../../infra/constructs/streams.ts';
 import type { Synthesised } from '../synthesised.ts';
