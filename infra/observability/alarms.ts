@@ -89,6 +89,10 @@ function streamAlarms({ name }: EnvironmentConfig, _: System): AlarmSpec[] {
       metric: product(name, 'ConsumerLag', 'SampleCount', { period: FIVE_MINUTES }),
     },
     {
+      id: 'unaccounted', says: 'Accepted events are neither stored nor a copy nor rejected: something is lost between log and store', pages: true, runbook: 'rebuild-clickhouse', points: [1, 1], missing: NOT_BREACHING, above: 0,
+      metric: product(name, 'EventsUnaccounted', 'Sum', { period: FIVE_MINUTES }),
+    },
+    {
       id: 'poison', says: 'Events went to a dead-letter topic', runbook: 'redrive-dlq', points: [1, 1], missing: NOT_BREACHING, above: 0,
       metric: product(name, 'PoisonMessages', 'Sum', { period: FIVE_MINUTES }),
     },

@@ -55,7 +55,7 @@ function stream(_: EnvironmentConfig, { queues, deadLetterQueues }: System, own:
   return { title: 'Stream', panels: [
     { title: 'Consumer lag', unit: 'records', left: [own('ConsumerLag', 'Maximum', 'records behind')] },
     { title: 'From acceptance to storage', unit: 's', left: [own('EventAgeSeconds', 'p50', 'p50'), own('EventAgeSeconds', 'p99', 'p99'), own('CanaryLatencySeconds', 'Maximum', 'canary', { period: FIVE_MINUTES })] },
-    { title: 'Rows stored', unit: 'rows per minute', kind: 'areas', left: [own('RowsInserted', 'Sum', 'rows')], right: [own('PoisonMessages', 'Sum', 'poison')] },
+    { title: 'Rows stored', unit: 'rows per minute', kind: 'areas', left: [own('RowsInserted', 'Sum', 'rows'), own('DuplicateEvents', 'Sum', 'copies')], right: [own('PoisonMessages', 'Sum', 'poison'), own('EventsUnaccounted', 'Sum', 'unaccounted for')] },
     { title: 'Queues', unit: 'messages', left: [...queues, ...deadLetterQueues].map(({ name, it }) => it.metricApproximateNumberOfMessagesVisible({ statistic: 'Maximum', period: Duration.minutes(1), label: name })) },
   ] };
 }

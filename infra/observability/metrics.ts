@@ -15,6 +15,8 @@ export const PRODUCT_METRICS = {
   BatchInsertMs: ['consumer'],
   RowsInserted: ['consumer'],
   EventAgeSeconds: ['consumer'],
+  DuplicateEvents: ['consumer'],
+  EventsUnaccounted: ['consumer'],
   PoisonMessages: ['consumer'],
   ConsumerLag: ['consumer'],
   WorkflowStarted: ['worker'],

@@ -32,7 +32,7 @@ const nothingWaits = async (tenant: TestTenant) => { await expect.poll(async () 
 const send = (tenant: TestTenant, id: string, more: object = {}) => tenant.request('POST', '/v1/events', validEvent({ event_id: id, timestamp: NOW.toISO(), ...more }));
 /** What no client can send: a record of the tenant's that is half rubbish. */
 const appendRubbish = async (tenant: TestTenant, lines: readonly string[]) => {
-  const headers = { [HEADERS.tenantId]: tenant.ctx.tenantId, [HEADERS.environmentId]: tenant.ctx.environmentId, [HEADERS.content]: CONTENT.eventPack, [HEADERS.count]: String(lines.length), [HEADERS.ingestedAt]: NOW.toISO() };
+  const headers = { [HEADERS.tenantId]: tenant.ctx.tenantId, [HEADERS.environmentId]: tenant.ctx.environmentId, [HEADERS.content]: CONTENT.eventPack, [HEADERS.count]: String(lines.length), [HEADERS.ingestedAt]: String(NOW.toISO()) };
   await (await api.app.eventLog).append(TOPICS.events, [{ key: 'rubbish', value: Buffer.from(lines.join('\n')), headers }]);
 };
 

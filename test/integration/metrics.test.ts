@@ -7,6 +7,7 @@ import type { LogRecord } from '#platform/event-log/event-log.ts';
 import type { MetricName, Metrics } from '#platform/observability/metrics.ts';
 import { startLagProbe } from '#workers/consumer/lag-probe.ts';
 import { silentLogger } from '#platform/event-log/log.ts';
+import { HEADERS } from '#platform/event-log/topics.ts';
 import { publishEvents } from '#workers/relay/publish-events.ts';
 import { startRelay } from '#workers/relay/relay.ts';
 import { appendSystemEvent } from '#platform/postgres/outbox.ts';
@@ -66,11 +67,12 @@ test('the consumer counts rows, poison, and the age of the oldest event since it
   const eventLog = { append: async (_: string, more: readonly LogRecord[]) => { sent.push(...more); }, partitionCount: async () => 1 };
   await createIngestService({ eventLog, overflow: { put: async () => undefined }, clock: ingestClock, config: api.config })
     .ingestBatch(api.ctx, [request({ event_id: 'm-1' }), request({ event_id: 'm-2', timestamp: NOW.minus({ years: 1 }).toMillis() })]);
-  const messages = [...sent, { key: 'k', value: Buffer.from('no event'), headers: sent[0]?.headers ?? {} }].map((record, offset) => ({ ...record, offset: BigInt(offset), timestamp: NOW }));
+  const messages = [...sent, { key: 'k', value: Buffer.from('no event'), headers: { ...sent[0]?.headers, [HEADERS.count]: '1' } }].map((record, offset) => ({ ...record, offset: BigInt(offset), timestamp: NOW }));
   const consumer = createEventConsumer({ clickhouse: api.app.clickhouse, eventLog, enrich: async (events) => [...events], clock, metrics });
   await consumer.consume({ topic: 'events', partition: 0, messages, heartbeat: async () => undefined });
   expect(metrics.of('RowsInserted')).toEqual([2]);
   expect(metrics.of('PoisonMessages')).toEqual([1]);
+  expect([metrics.of('DuplicateEvents'), metrics.of('EventsUnaccounted')]).toEqual([[0], [0]]);
   expect(metrics.of('EventAgeSeconds')).toEqual([42]);
   expect(metrics.of('BatchInsertMs')).toHaveLength(1);
 });

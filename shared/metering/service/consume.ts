@@ -6,7 +6,7 @@ import { dlqOf, TOPICS, type TopicName } from '#platform/event-log/topics.ts';
 import { type Metrics, silentMetrics } from '#platform/observability/metrics.ts';
 import { decide, type Decision } from '../domain/decide.ts';
 import type { LoggedEvent } from '../domain/event.ts';
-import { accountPacks } from '../domain/ledger.ts';
+import { accountPacks, type PackAccount } from '../domain/ledger.ts';
 import { createEventStore } from '../repository/event-store.ts';
 import { identityKey } from '../repository/identity.ts';
 import { createEventLedger } from '../repository/ledger.ts';
@@ -53,10 +53,12 @@ export function createEventConsumer({ clickhouse, eventLog, enrich, clock, metri
     return decision;
   });
 
-  const tell = (stored: readonly LoggedEvent[], poison: number, milliseconds: number): void => {
+  const tell = (stored: readonly LoggedEvent[], copies: number, poison: number, accounts: readonly PackAccount[], milliseconds: number): void => {
     if (!metrics.enabled) return;
     metrics.record('BatchInsertMs', milliseconds);
     metrics.record('RowsInserted', stored.length);
+    metrics.record('DuplicateEvents', copies);
+    metrics.record('EventsUnaccounted', accounts.reduce((sum, { accepted, ...account }) => sum + Math.abs(accepted - account.stored - account.duplicates - account.rejected), 0));
     if (poison > 0) metrics.record('PoisonMessages', poison);
     const oldest = stored.reduce((least, { ingestedAt }) => Math.min(least, ingestedAt), Number.POSITIVE_INFINITY);
     if (stored.length > 0) metrics.record('EventAgeSeconds', Math.max(0, clock.now().toMillis() - oldest) / 1000);
@@ -72,13 +74,13 @@ export function createEventConsumer({ clickhouse, eventLog, enrich, clock, metri
       const token = `${batch.topic}:${batch.partition}:${batch.messages[0]?.offset}-${batch.messages.at(-1)?.offset}`;
       const started = performance.now();
       const { counting, duplicates } = await claim(events, token);
-      const rejections = poison.map(({ message: { offset }, line }) => ({ offset, line }));
+      const accounts = accountPacks(packs, counting, duplicates, poison.map(({ message: { offset }, line }) => ({ offset, line })));
       await Promise.all([
         enrich(counting).then((enriched) => store.insert(enriched, token)),
         registry.recordDuplicates(duplicates, token),
-        ledger.record(accountPacks(packs, counting, duplicates, rejections), poison, batch, token),
+        ledger.record(accounts, poison, batch, token),
       ]);
-      tell(counting, poison.length, performance.now() - started);
+      tell(counting, duplicates.length, poison.length, accounts, performance.now() - started);
       await batch.heartbeat();
       if (poison.length > 0) await eventLog.append(dlqOf(batch.topic as TopicName), poison.map((item) => deadLetterOf(batch, item, clock)));
       const summaries = stageSummaries(batch, counting);

@@ -22,6 +22,10 @@ export const METRICS = {
   RowsInserted: 'Count',
   /** Age of a batch's oldest event when it is stored, from its acceptance: a backfill of old events is no delay. */
   EventAgeSeconds: 'Seconds',
+  /** Copies of events that changed no number. */
+  DuplicateEvents: 'Count',
+  /** Accepted events of a batch that are neither stored nor a copy nor rejected: always 0, or something is lost. */
+  EventsUnaccounted: 'Count',
   /** Messages and events that went to the dead letters. */
   PoisonMessages: 'Count',
   /** Records that the slower of the two event groups has not committed yet. */
