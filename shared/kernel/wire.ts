@@ -122,6 +122,7 @@ function recase(value: unknown, rename: (key: string) => string): unknown {
  */
 export function toWire(value: unknown): unknown {
   if (value === null || value === undefined) return undefined;
+  if (typeof value !== 'object') return value;
   if (Decimal.isDecimal(value)) return (value as Decimal).toFixed();
   if (DateTime.isDateTime(value)) return wireTime(value);
   if (Array.isArray(value)) return value.map((item) => toWire(item));
@@ -139,8 +140,17 @@ export function wireTime(time: DateTime): string {
   return time.toUTC().toISO({ suppressMilliseconds: true }) ?? '';
 }
 
+/** Names that have been converted: those of fields, of which there are some hundred. */
+const SNAKE_CASED = new Map<string, string>();
+const MAX_REMEMBERED = 5_000;
+
 export function snakeCase(key: string): string {
-  return key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  const known = SNAKE_CASED.get(key);
+  if (known !== undefined) return known;
+  const name = key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  // Keys of free objects are anybody's: they must not fill the memory.
+  if (SNAKE_CASED.size < MAX_REMEMBERED) SNAKE_CASED.set(key, name);
+  return name;
 }
 
 function isPlainObject(value: unknown): value is Record<string, unknown> {
@@ -156,6 +166,11 @@ export class WireNumber {
   constructor(value: Decimal) {
     this.text = value.toFixed();
   }
+
+  /** Whoever serialises an answer gets the digits. */
+  toJSON(): unknown {
+    return (JSON as unknown as RawJson).rawJSON(this.text);
+  }
 }
 
 export function wireNumber(value: Decimal): WireNumber {
@@ -166,5 +181,5 @@ interface RawJson { rawJSON(text: string): unknown }
 
 /** Serialises an answer; WireNumber keeps all its digits. */
 export function toJson(value: unknown): string {
-  return JSON.stringify(value, (_, inner: unknown) => (inner instanceof WireNumber ? (JSON as unknown as RawJson).rawJSON(inner.text) : inner));
+  return JSON.stringify(value);
 }

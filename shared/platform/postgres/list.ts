@@ -31,15 +31,17 @@ export async function listRows<T>(query: AnySelect, options: ListOptions, fields
     filtered = filtered.where((eb: ExpressionBuilder<any, any>) => condition(eb, column(filter.field), filter, kind, index));
   });
 
-  const { total } = await filtered.clearSelect().select((eb) => eb.fn.countAll<number>().as('total')).executeTakeFirstOrThrow() as { total: number };
-
   let page = filtered;
   options.sort.forEach(({ field, direction }, index) => {
     if (!Object.hasOwn(known, field)) throw invalid(options.sort.length > 1 ? `sort[${index}].field` : 'sort', `unknown field ${JSON.stringify(field)}`);
     page = page.orderBy(column(field), direction);
   });
-  const rows = await page.orderBy(column('id'), options.sort[0]?.direction ?? 'desc').limit(options.limit).offset(options.offset).execute();
-  return { items: rows as T[], total, limit: options.limit, offset: options.offset };
+  const { limit, offset } = options;
+  // One more than asked for: where there is none, the page itself says how many there are, and nothing has to be counted.
+  const found = await page.orderBy(column('id'), options.sort[0]?.direction ?? 'desc').limit(limit + 1).offset(offset).execute();
+  const isLast = found.length <= limit && (found.length > 0 || offset === 0);
+  const counted = async (): Promise<number> => (await filtered.clearSelect().select((eb) => eb.fn.countAll<number>().as('total')).executeTakeFirstOrThrow() as { total: number }).total;
+  return { items: found.slice(0, limit) as T[], total: isLast ? offset + found.length : await counted(), limit, offset };
 }
 
 // biome-ignore lint/suspicious/noExplicitAny: generic over every table

@@ -10,10 +10,20 @@ const { builtins } = pg.types;
 Object.assign(Decimal.prototype, { toPostgres(this: Decimal) { return this.toFixed(); } });
 Object.assign(DateTime.prototype, { toPostgres(this: DateTime) { return this.toUTC().toISO(); } });
 
+/** As Postgres writes a time to a session in UTC. */
+const UTC_TIME = /^(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,3})\d*)?\+00$/;
+
+/** A list holds hundreds of times: the usual form is read without the library's parser, which takes ten times as long. */
+function timeOf(text: string): DateTime {
+  const [, year, month, day, hour, minute, second, fraction = ''] = UTC_TIME.exec(text) ?? [];
+  if (year === undefined) return DateTime.fromSQL(text, { setZone: true }).toUTC();
+  return DateTime.fromMillis(Date.UTC(Number(year), Number(month) - 1, Number(day), Number(hour), Number(minute), Number(second), Number(fraction.padEnd(3, '0'))), { zone: 'utc' });
+}
+
 /** Parsers of this product: numeric is exact, times are UTC, 64-bit integers are numbers (counts and positions stay far below 2^53). */
 const PARSERS: Readonly<Record<number, (text: string) => unknown>> = {
   [builtins.NUMERIC]: (text) => new Decimal(text),
-  [builtins.TIMESTAMPTZ]: (text) => DateTime.fromSQL(text, { setZone: true }).toUTC(),
+  [builtins.TIMESTAMPTZ]: timeOf,
   [builtins.INT8]: (text) => Number(text),
 };
 

