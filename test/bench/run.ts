@@ -1,8 +1,9 @@
-// `npm run bench -- [--quick] [--only cold|ingest|api|consume|usage|check] [--json file]`
+// `npm run bench -- [--quick] [--only cold|ingest|api|consume|chain|usage|check] [--json file]`
 // Prints what the product does beside the least that could do the same, measured in one run on this machine: read the ratios.
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { benchApi } from './api.ts';
+import { benchChain } from './chain.ts';
 import { benchCheck } from './check.ts';
 import { benchConsume } from './consume.ts';
 import { benchColdStart, coldStartLines } from './cold-start.ts';
@@ -13,7 +14,7 @@ import { FULL, QUICK, type Sizes } from './sizes.ts';
 import { openSurroundings, type Surroundings } from './surroundings.ts';
 import { benchUsage } from './usage.ts';
 
-const BENCHMARKS: Readonly<Record<string, (surroundings: Surroundings, sizes: Sizes) => Promise<Measurement[]>>> = { ingest: benchIngest, api: benchApi, consume: benchConsume, usage: benchUsage, check: benchCheck };
+const BENCHMARKS: Readonly<Record<string, (surroundings: Surroundings, sizes: Sizes) => Promise<Measurement[]>>> = { ingest: benchIngest, api: benchApi, consume: benchConsume, chain: benchChain, usage: benchUsage, check: benchCheck };
 
 const { values: options } = parseArgs({ options: { quick: { type: 'boolean', default: false }, only: { type: 'string', multiple: true, default: [] }, json: { type: 'string' } } });
 /** Needs no engine and is held against no other server. */

@@ -5,12 +5,15 @@ export interface Sizes {
   readonly loadSeconds: number;
   /** Events that go from the log to ClickHouse. */
   readonly consumedEvents: number;
-  /** Events that usage is asked of, and how often. */
-  readonly storedEvents: number;
+  /** Events that go the whole way from the API to ClickHouse, and single ones whose way is timed. */
+  readonly chainEvents: number;
+  readonly visibleEvents: number;
+  /** Numbers of events that usage is asked of, ascending, and how often. */
+  readonly storedEvents: readonly number[];
   readonly customers: number;
   readonly customerQueries: number;
   readonly overallQueries: number;
 }
 
-export const FULL: Sizes = { warmUpSeconds: 2, loadSeconds: 5, consumedEvents: 200_000, storedEvents: 1_000_000, customers: 10_000, customerQueries: 200, overallQueries: 30 };
-export const QUICK: Sizes = { warmUpSeconds: 1, loadSeconds: 1, consumedEvents: 20_000, storedEvents: 100_000, customers: 1_000, customerQueries: 40, overallQueries: 10 };
+export const FULL: Sizes = { warmUpSeconds: 2, loadSeconds: 5, consumedEvents: 200_000, chainEvents: 500_000, visibleEvents: 200, storedEvents: [1_000_000, 10_000_000], customers: 10_000, customerQueries: 200, overallQueries: 30 };
+export const QUICK: Sizes = { warmUpSeconds: 1, loadSeconds: 1, consumedEvents: 20_000, chainEvents: 50_000, visibleEvents: 20, storedEvents: [100_000], customers: 1_000, customerQueries: 40, overallQueries: 10 };
