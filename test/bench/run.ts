@@ -1,4 +1,4 @@
-// `npm run bench -- [--quick] [--only cold|ingest|api|consume|chain|usage|check] [--json file]`
+// `npm run bench -- [--quick] [--only cold|ingest|api|consume|chain|usage|check|soak] [--json file]`
 // Prints what the product does beside the least that could do the same, measured in one run on this machine: read the ratios.
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -11,6 +11,7 @@ import type { Measurement } from './figures.ts';
 import { benchIngest } from './ingest.ts';
 import { machine, machineLine, table } from './report.ts';
 import { FULL, QUICK, type Sizes } from './sizes.ts';
+import { benchSoak } from './soak.ts';
 import { openSurroundings, type Surroundings } from './surroundings.ts';
 import { benchUsage } from './usage.ts';
 
@@ -19,8 +20,10 @@ const BENCHMARKS: Readonly<Record<string, (surroundings: Surroundings, sizes: Si
 const { values: options } = parseArgs({ options: { quick: { type: 'boolean', default: false }, only: { type: 'string', multiple: true, default: [] }, json: { type: 'string' } } });
 /** Needs no engine and is held against no other server. */
 const COLD = 'cold';
-const all = [COLD, ...Object.keys(BENCHMARKS)];
-const names = options.only.length === 0 ? all : options.only;
+/** Takes ten minutes: only when it is named. */
+const SOAK = 'soak';
+const all = [COLD, ...Object.keys(BENCHMARKS), SOAK];
+const names = options.only.length === 0 ? all.filter((name) => name !== SOAK) : options.only;
 const unknown = names.find((name) => !all.includes(name));
 if (unknown !== undefined) {
   process.stderr.write(`There is no benchmark "${unknown}": ${all.join(', ')}\n`);
@@ -51,7 +54,8 @@ try {
     const surroundings = await openSurroundings((stopAll) => { stop = stopAll; });
     for (const name of engines) {
       say(`measuring ${name} ...`);
-      measurements.push(...await (BENCHMARKS[name] as (typeof BENCHMARKS)[string])(surroundings, sizes));
+      if (name === SOAK) process.stdout.write(`\n${await benchSoak(surroundings, sizes)}\n`);
+      else measurements.push(...await (BENCHMARKS[name] as (typeof BENCHMARKS)[string])(surroundings, sizes));
     }
   }
   if (cold.length > 0) process.stdout.write(`\n${coldStartLines(cold)}\n`);
