@@ -19,7 +19,7 @@ export interface FixedRouteApiProps {
   readonly domain?: EnvironmentConfig['domain'];
 }
 
-/** HTTP API with four routes that never change: the endpoints themselves are routed inside of the functions. */
+/** HTTP API with five routes that never change: the endpoints themselves are routed inside of the functions. */
 export class FixedRouteApi extends Construct {
   readonly http: HttpApi;
   readonly url: string;
@@ -32,6 +32,7 @@ export class FixedRouteApi extends Construct {
     const toManagement = new HttpLambdaIntegration('Management', management);
     this.http.addRoutes({ path: '/v1/events', methods: [HttpMethod.POST], integration: toIngest });
     this.http.addRoutes({ path: '/v1/events/bulk', methods: [HttpMethod.POST], integration: toIngest });
+    this.http.addRoutes({ path: '/v1/events/raw/bulk', methods: [HttpMethod.POST], integration: toIngest });
     this.http.addRoutes({ path: '/health', methods: [HttpMethod.ANY], integration: toManagement });
     this.http.addRoutes({ path: '/{proxy+}', methods: [HttpMethod.ANY], integration: toManagement });
 

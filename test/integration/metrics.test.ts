@@ -53,11 +53,13 @@ test('ingest counts what is accepted, refused, and laid aside', async () => {
   await ingestOver(log).ingestBatch(api.ctx, [request(), request(), request()]);
   await expect(ingestOver(log).ingestBatch(api.ctx, [request(), request({ timestamp: NOW.plus({ days: 9 }).toMillis() })])).rejects.toThrow('timestamp');
   await ingestOver(away).ingest(api.ctx, request());
-  expect(metrics.of('EventsAccepted')).toEqual([3, 1]);
-  expect(metrics.of('IngestBatchSize')).toEqual([3, 1]);
-  expect(metrics.of('EventsRejected')).toEqual([2]);
+  await ingestOver(log).ingestFit(api.ctx, [request(), { refused: [] }, { refused: [] }, request({ timestamp: NOW.plus({ days: 9 }).toMillis() })]);
+  await ingestOver(log).ingestFit(api.ctx, [{ refused: [] }]);
+  expect(metrics.of('EventsAccepted')).toEqual([3, 1, 1]);
+  expect(metrics.of('IngestBatchSize')).toEqual([3, 1, 1]);
+  expect(metrics.of('EventsRejected')).toEqual([2, 3, 1]);
   expect(metrics.of('OverflowEnqueued')).toEqual([1]);
-  expect(metrics.of('KafkaPublishMs')).toHaveLength(1);
+  expect(metrics.of('KafkaPublishMs')).toHaveLength(2);
 });
 
 test('the consumer counts rows, poison, and the age of the oldest event since its acceptance', async () => {

@@ -80,6 +80,9 @@ test('requests, good and bad, are told by id, operation, tenant and environment'
   expect(await send('/v1/events', event('good'), 'req-good')).toBe(202);
   expect(await send('/v1/events', event('good'), 'req-one-of-many')).toBe(202);
   expect(await send('/v1/events/bulk', { events: [event('bulk-1'), event('bulk-2')] }, 'req-bulk')).toBe(202);
+  const raw = { id: 'raw-1', orgId: CONTENT.customer, methodName: CONTENT.name, providerName: CONTENT.source, createdAt: '2026-01-01T00:00:00Z', data: { [CONTENT.key]: CONTENT.value } };
+  expect(await send('/v1/events/raw/bulk', { events: [raw, { ...raw, createdAt: CONTENT.value }, { ...raw, createdAt: '' }, { ...raw, id: '' }] }, 'req-raw-1')).toBe(202);
+  expect(await send('/v1/events/raw/bulk', { events: [{ ...raw, id: null }] }, 'req-raw-2')).toBe(202);
   expect(await send('/v1/customers', { external_id: CONTENT.customer, name: 'Someone', email: CONTENT.email }, 'req-customer')).toBe(201);
   expect(await send('/v1/customers', { external_id: CONTENT.customer, name: 'Someone', email: CONTENT.email }, 'req-twice')).toBe(409);
   expect(await send('/v1/events', event('bad', { timestamp: CONTENT.value }), 'req-invalid')).toBe(400);
@@ -100,6 +103,9 @@ test('requests, good and bad, are told by id, operation, tenant and environment'
   for (const [id, operation, status] of expected) expect(lineOf('api', id)).toMatchObject({ level: 'INFO', message: 'request', operation, status, ...who() });
   // Of accepted events one request in a hundred has a line, the first one for a start.
   expect(lineOf('api', 'req-one-of-many')).toBeUndefined();
+  // What was dropped is always told, by the fields that were wrong.
+  expect(lineOf('api', 'req-raw-1')).toMatchObject({ operation: 'ingestRawEventsBulk', status: 202, dropped: 3, dropped_for: ['createdAt', 'id', 'timestamp'], ...who() });
+  expect(lineOf('api', 'req-raw-2')).toMatchObject({ status: 202, dropped: 1, dropped_for: ['id'] });
   expect(lineOf('api', 'req-unknown')).toMatchObject({ level: 'INFO', operation: 'ingestEvent', status: 401 });
   expect(lineOf('api', 'req-unknown')).not.toHaveProperty('tenant_id');
   // An operator is told why: which engine, and what it said.
@@ -126,7 +132,7 @@ test('a ClickHouse that is away is told without what was asked', async () => {
 
 test('the consumer tells what it stored, and what ClickHouse refuses, without the events', async () => {
   await start('consumer', 'workers/consumer/main.ts', (config) => config);
-  await expect.poll(() => linesOf('consumer').filter(({ message }) => message === 'events stored').reduce((sum, { stored }) => sum + Number(stored), 0), WAIT).toBe(3);
+  await expect.poll(() => linesOf('consumer').filter(({ message }) => message === 'events stored').reduce((sum, { stored }) => sum + Number(stored), 0), WAIT).toBe(4);
 
   // The engine's complaint about a row that it cannot read quotes the row.
   const { clickhouse } = api.app;

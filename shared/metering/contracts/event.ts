@@ -53,9 +53,15 @@ const item = IngestEventRequest.catch(((context?: { error: z.ZodError }) => cont
 
 export const BulkIngestEventRequest = z.object({ events: z.array(item).min(1).max(EVENT_LIMITS.batch) });
 
+/** Objects of any shape: what they must hold is up to the transform that reads them. */
+const rawItem = z.custom<Properties>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), 'must be an object').meta({ type: 'object', additionalProperties: true });
+export const BulkIngestRawEventRequest = z.object({ events: z.array(rawItem).min(1).max(EVENT_LIMITS.batch) });
+
 /** A flat map of strings: clients rely on it (metering.md D2). */
 export const IngestEventResponse = z.object({ message: z.string(), event_id: z.string() });
 export const BulkIngestEventResponse = z.object({ message: z.string(), accepted: z.string(), event_ids: z.string() });
+/** `batch_size` counts what was sent, whatever became of it. */
+export const BulkIngestRawEventResponse = z.object({ message: z.string(), batch_size: z.int() });
 
 export const EventResponse = z.object({
   id: z.string(), external_customer_id: z.string(), customer_id: z.string(), event_name: z.string(),

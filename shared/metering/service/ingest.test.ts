@@ -66,6 +66,17 @@ test('one bad item refuses all, and every bad item is named', async () => {
   await ingest.ingest(ctx, request({ timestamp: '2026-03-16T12:00:00Z' }));
 });
 
+test('of a batch that may be incomplete the valid ones are taken, and the others are told', async () => {
+  const { ingest, logged } = service();
+  const unreadable = { refused: [{ field: 'orgId', reason: 'is required' }] };
+  const requests = [unreadable, request({ event_id: 'a' }), request({ timestamp: '2026-03-16T12:00:00.001Z', properties: { a: 'x'.repeat(65_536) } }), request({ event_id: 'b' })];
+  expect((await ingest.ingestFit(ctx, requests)).map(({ refused }) => refused.map(({ field }) => field))).toEqual([['orgId'], ['timestamp', 'properties']]);
+  expect(unpack(logged.map(({ record }) => record)).events.map(({ id }) => id)).toEqual(['a', 'b']);
+  expect(await ingest.ingestFit(ctx, [unreadable])).toEqual([unreadable]);
+  expect(logged).toHaveLength(1);
+  await expect(service({ log: 'away', overflow: 'away' }).ingest.ingestFit(ctx, requests)).rejects.toMatchObject({ code: 'service_unavailable' });
+});
+
 test('tenants that are kept apart have their own stream', async () => {
   const { ingest, logged } = service({ lazy: ['tenant_1'] });
   await ingest.ingest(ctx, request());

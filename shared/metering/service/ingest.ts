@@ -1,3 +1,4 @@
+import type { DateTime } from 'luxon';
 import type { Clock } from '#kernel/clock.ts';
 import type { RequestContext } from '#kernel/context.ts';
 import { DomainError, unavailable } from '#kernel/errors.ts';
@@ -30,7 +31,7 @@ interface Refusal { readonly field: string; readonly reason: string }
 /** An item that is no event, and why; fields are named as the caller sees them. */
 export interface RefusedItem { readonly refused: readonly Refusal[] }
 
-/** The way of events into the log. Nothing is accepted unless all of a request is valid and durable (metering.md D1, D2). */
+/** The way of events into the log. Nothing is accepted unless all of a request is valid and durable (metering.md D1, D2); of raw items, what is valid. */
 export function createIngestService({ eventLog, overflow, clock, config, quotas, metrics = silentMetrics }: IngestDependencies) {
   const lazyTenants = new Set(config.events.lazy_tenants);
   const maxFutureMs = config.events.max_future_hours * 3_600_000;
@@ -50,33 +51,46 @@ export function createIngestService({ eventLog, overflow, clock, config, quotas,
     }
   };
 
-  const accept = async (ctx: RequestContext, requests: readonly (IngestEventRequest | RefusedItem)[], fieldOf: (index: number, field: string) => string): Promise<string[]> => {
-    const ingestedAt = clock.now();
-    const now = ingestedAt.toMillis();
+  /** The event of a request, or what is wrong with it beyond its form; `fieldOf` names fields as the caller sees them. */
+  const checked = (request: IngestEventRequest, now: number, fieldOf: (field: string) => string): UsageEvent | RefusedItem => {
+    const event = eventOf(request, now, clock);
     const refused: Refusal[] = [];
-    const events = requests.flatMap((request, index): UsageEvent | [] => {
-      if ('refused' in request) {
-        refused.push(...request.refused);
-        return [];
-      }
-      const event = eventOf(request, now, clock);
-      const refuse = (field: string, reason: string): unknown => refused.push({ field: fieldOf(index, field), reason });
-      if (event.timestamp > now + maxFutureMs) refuse('timestamp', `must not be more than ${config.events.max_future_hours} hours in the future`);
-      if (event.timestamp < EARLIEST_TIMESTAMP) refuse('timestamp', 'must not be before the year 2000');
-      if (Buffer.byteLength(event.properties) > EVENT_LIMITS.propertyBytes) refuse('properties', `must not be larger than ${EVENT_LIMITS.propertyBytes} bytes`);
-      return event;
-    });
-    const [first] = refused;
-    if (first !== undefined) {
-      metrics.record('EventsRejected', requests.length);
-      throw new DomainError('validation_error', `${first.field}: ${first.reason}`, { ...first, errors: refused });
-    }
+    const refuse = (field: string, reason: string): unknown => refused.push({ field: fieldOf(field), reason });
+    if (event.timestamp > now + maxFutureMs) refuse('timestamp', `must not be more than ${config.events.max_future_hours} hours in the future`);
+    if (event.timestamp < EARLIEST_TIMESTAMP) refuse('timestamp', 'must not be before the year 2000');
+    if (Buffer.byteLength(event.properties) > EVENT_LIMITS.propertyBytes) refuse('properties', `must not be larger than ${EVENT_LIMITS.propertyBytes} bytes`);
+    return refused.length === 0 ? event : { refused };
+  };
 
+  const sort = (requests: readonly (IngestEventRequest | RefusedItem)[], now: number, fieldOf: (index: number, field: string) => string): { events: UsageEvent[]; refused: RefusedItem[] } => {
+    const events: UsageEvent[] = [];
+    const refused: RefusedItem[] = [];
+    for (const [index, request] of requests.entries()) {
+      const result = 'refused' in request ? request : checked(request, now, (field) => fieldOf(index, field));
+      if ('refused' in result) refused.push(result);
+      else events.push(result);
+    }
+    return { events, refused };
+  };
+
+  const append = async (ctx: RequestContext, events: readonly UsageEvent[], ingestedAt: DateTime): Promise<void> => {
     await quotas?.admit(ctx, events.length);
     const topic = ctx.ingest?.lazy === true || lazyTenants.has(ctx.tenantId) ? TOPICS.eventsLazy : TOPICS.events;
     await store(topic, events.length, (partitions) => packEvents({ tenantId: ctx.tenantId, environmentId: ctx.environmentId, ingestedAt }, events, partitions));
     metrics.record('EventsAccepted', events.length);
     metrics.record('IngestBatchSize', events.length);
+  };
+
+  const accept = async (ctx: RequestContext, requests: readonly (IngestEventRequest | RefusedItem)[], fieldOf: (index: number, field: string) => string): Promise<string[]> => {
+    const ingestedAt = clock.now();
+    const { events, refused } = sort(requests, ingestedAt.toMillis(), fieldOf);
+    const errors = refused.flatMap((item) => item.refused);
+    const [first] = errors;
+    if (first !== undefined) {
+      metrics.record('EventsRejected', requests.length);
+      throw new DomainError('validation_error', `${first.field}: ${first.reason}`, { ...first, errors });
+    }
+    await append(ctx, events, ingestedAt);
     return events.map((event) => event.id);
   };
 
@@ -86,6 +100,16 @@ export function createIngestService({ eventLog, overflow, clock, config, quotas,
 
     /** All of a batch or nothing; every refused item is listed as `events[index].field`. Resolves with the ids in the order of the items. */
     ingestBatch: (ctx: RequestContext, requests: readonly (IngestEventRequest | RefusedItem)[]): Promise<string[]> => accept(ctx, requests, (index, field) => `events[${index}].${field}`),
+
+    /** Those of a batch that are valid, all or none of them; the others are dropped. Resolves with what was dropped, and why, once the rest is durable. */
+    async ingestFit(ctx: RequestContext, requests: readonly (IngestEventRequest | RefusedItem)[]): Promise<readonly RefusedItem[]> {
+      const ingestedAt = clock.now();
+      const { events, refused } = sort(requests, ingestedAt.toMillis(), (_, field) => field);
+      if (events.length > 0) await append(ctx, events, ingestedAt);
+      // Last: a request that the log or a quota refuses comes again.
+      if (refused.length > 0) metrics.record('EventsRejected', refused.length);
+      return refused;
+    },
   };
 }
 

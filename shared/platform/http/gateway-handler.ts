@@ -82,7 +82,7 @@ function routeHandler(route: Route, dependencies: GatewayDependencies): Handler 
     try {
       const params = Object.fromEntries(Object.entries((event as RoutedEvent).pathParameters ?? {}).map(([name, value]) => [name, decode(value)]));
       const answer = await handleRoute(route, request, params, requestId, dependencies, admitted);
-      if (answer.status >= 400 || went++ % logEvery === 0) dependencies.logger.info('request', { ...log, status: answer.status, duration_ms: Math.round(performance.now() - started) });
+      if (answer.status >= 400 || answer.log !== undefined || went++ % logEvery === 0) dependencies.logger.info('request', { ...log, ...answer.log, status: answer.status, duration_ms: Math.round(performance.now() - started) });
       return { statusCode: answer.status, headers: headersOf(requestId, answer.body, answer.headers), body: answer.body };
     } catch (error) {
       const reply = errorReply(error);

@@ -8,7 +8,7 @@ import type { Database } from '../postgres/database.ts';
 import { validationError } from './error-body.ts';
 import { once } from './idempotency.ts';
 import type { HttpRequest } from './request.ts';
-import { isPermitted, type Route } from './route.ts';
+import { isPermitted, type Reply, type Route } from './route.ts';
 
 /** 32 MiB, padding included (metering.md 1.3). */
 export const MAX_BODY_BYTES = 32 * 1024 * 1024;
@@ -21,7 +21,7 @@ export interface RouteDependencies {
   readonly validateResponses: boolean;
 }
 
-export interface HttpAnswer { readonly status: number; readonly body: string; readonly headers: Readonly<Record<string, string>>; readonly ctx: RequestContext | null }
+export interface HttpAnswer { readonly status: number; readonly body: string; readonly headers: Readonly<Record<string, string>>; readonly log?: Reply['log']; readonly ctx: RequestContext | null }
 
 /**
  * Answers one request by one route: credential, environment, permission, parsing, idempotency, handler, answer.
@@ -32,10 +32,10 @@ export async function handleRoute(route: Route, request: HttpRequest, params: Re
   if (ctx !== null) onAdmitted(ctx);
   const input = { params: parse(route.params, params, ''), query: parse(route.query, request.query, ''), body: readBody(route, request), rawBody: request.body };
 
-  const run = async (runCtx: RequestContext | null): Promise<{ status: number; body: string; headers: Readonly<Record<string, string>> }> => {
+  const run = async (runCtx: RequestContext | null): Promise<Omit<HttpAnswer, 'ctx'>> => {
     const reply = await route.handler({ ctx: runCtx, ...input } as never);
     if (dependencies.validateResponses) checkReply(route, reply.status, reply.body);
-    return { status: reply.status, body: reply.body === undefined ? '' : typeof reply.body === 'string' ? reply.body : toJson(reply.body), headers: reply.headers ?? {} };
+    return { status: reply.status, body: reply.body === undefined ? '' : typeof reply.body === 'string' ? reply.body : toJson(reply.body), headers: reply.headers ?? {}, ...(reply.log === undefined ? {} : { log: reply.log }) };
   };
 
   const key = request.headers['idempotency-key'];

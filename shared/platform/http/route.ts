@@ -8,7 +8,13 @@ export type Entity =
 /** `write:Plan` and the like (api-surface.tsv, rbac_gate); `operator` is the root key alone, `authenticated` admits any valid credential, `public` everybody. */
 export type Permission = `${'read' | 'write'}:${Entity}` | 'operator' | 'authenticated' | 'public';
 
-export interface Reply { readonly status: number; readonly body?: unknown; readonly headers?: Readonly<Record<string, string>> }
+export interface Reply {
+  readonly status: number;
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** What the request's line in the log says besides; with it the line is always written. Never anything of a request's content. */
+  readonly log?: Readonly<Record<string, unknown>>;
+}
 
 /** What a handler gets: everything is parsed by the route's schemas. */
 export interface RouteInput<Params, Query, Body> {

@@ -7,7 +7,7 @@ export const METRIC_NAMESPACE = 'FlexPrice';
 export const METRICS = {
   /** Events that a request brought and that are durable. */
   EventsAccepted: 'Count',
-  /** Events of requests that were refused for what an event says; what is no event at all shows as a 4xx of the API. */
+  /** Events of requests that were refused for what an event says, and raw items that were dropped; what is no event at all shows as a 4xx of the API. */
   EventsRejected: 'Count',
   /** Events per accepted request. */
   IngestBatchSize: 'Count',

@@ -5,8 +5,8 @@ import type { Synthesised } from '../synthesised.ts';
 export function apiTests(env: string, of: () => Synthesised): void {
   const config = environmentConfig(env);
 
-  test('the API has four fixed routes, JSON access logs and a limit', () => {
-    expect(of().properties('AWS::ApiGatewayV2::Route').map(({ RouteKey }) => RouteKey).sort()).toEqual(['ANY /health', 'ANY /{proxy+}', 'POST /v1/events', 'POST /v1/events/bulk']);
+  test('the API has five fixed routes, JSON access logs and a limit', () => {
+    expect(of().properties('AWS::ApiGatewayV2::Route').map(({ RouteKey }) => RouteKey).sort()).toEqual(['ANY /health', 'ANY /{proxy+}', 'POST /v1/events', 'POST /v1/events/bulk', 'POST /v1/events/raw/bulk']);
     const stage = of().only('AWS::ApiGatewayV2::Stage');
     expect(stage).toMatchObject({ DefaultRouteSettings: { ThrottlingRateLimit: config.throttle.rate, ThrottlingBurstLimit: config.throttle.burst } });
     const { Format } = stage.AccessLogSettings as { Format: string };
