@@ -13,7 +13,7 @@ export interface AnalyticsDependencies {
   readonly clock: Clock;
   readonly customers: Pick<CustomerService, 'findByExternalIds'>;
   readonly subscriptions: Pick<SubscriptionService, 'list'>;
-  readonly prices: Pick<PriceService, 'getMany'>;
+  readonly prices: Pick<PriceService, 'getMany' | 'list'>;
   readonly plans: Pick<PlanService, 'getMany'>;
   readonly features: Pick<FeatureService, 'ofMeters' | 'getMany'>;
   readonly meters: Pick<MeterService, 'getMany' | 'forEventNames'>;

@@ -1,6 +1,8 @@
+import type { DateTime } from 'luxon';
 import type { RequestContext } from '#kernel/context.ts';
 import { type Analytics, type AnalyticsRequest, usageAnalytics } from './analytics.ts';
 import type { AnalyticsDependencies } from './dependencies.ts';
+import { type EventCharges, eventCharges } from './event-charges.ts';
 import { type MeterUsageAnswers, type MeterUsageQuery, meterUsages } from './meter-usage.ts';
 
 export type AnalyticsService = ReturnType<typeof createAnalyticsService>;
@@ -10,5 +12,6 @@ export function createAnalyticsService(dependencies: AnalyticsDependencies) {
   return {
     usage: (ctx: RequestContext, request: AnalyticsRequest): Promise<Analytics> => usageAnalytics(dependencies, ctx, request),
     meterUsages: (ctx: RequestContext, query: MeterUsageQuery): Promise<MeterUsageAnswers> => meterUsages(dependencies, ctx, query),
+    eventCharges: (ctx: RequestContext, customerId: string, meterIds: readonly string[], at: DateTime): Promise<EventCharges> => eventCharges(dependencies, ctx, customerId, meterIds, at),
   };
 }

@@ -124,8 +124,14 @@ export const GetEventByIDResponse = z.object({
   debug_tracker: z.object({
     customer_lookup: z.object({ status: stageStatus, customer: anyObject.optional() }),
     meter_matching: z.object({ status: stageStatus, matched_meters: z.array(z.object({ meter_id: z.string(), event_name: z.string(), meter: MeterResponse })).optional() }),
-    price_lookup: z.object({ status: stageStatus }).optional(),
-    subscription_line_item_lookup: z.object({ status: stageStatus }).optional(),
+    price_lookup: z.object({ status: stageStatus, matched_prices: z.array(z.object({ price_id: z.string(), meter_id: z.string(), status: z.string(), price: anyObject })).optional() }).optional(),
+    subscription_line_item_lookup: z.object({
+      status: stageStatus,
+      matched_line_items: z.array(z.object({
+        sub_line_item_id: z.string(), subscription_id: z.string(), price_id: z.string(), start_date: timeText, end_date: timeText.optional(),
+        is_active_for_event: z.boolean(), timestamp_within_range: z.boolean(), subscription_line_item: anyObject,
+      })).optional(),
+    }).optional(),
     attributed_to_customer: z.object({
       status: stageStatus, meter_usage: z.object({ meter_id: z.string(), external_customer_id: z.string(), qty_total: z.string() }).optional(),
     }).optional(),

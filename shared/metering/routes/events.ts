@@ -7,14 +7,14 @@ import type { StoredEvent } from '../domain/event.ts';
 import type { EventService } from '../service/events.ts';
 import { eventToWire } from './event-wire.ts';
 import { filtersFromWire } from './filters.ts';
-import { traceToWire } from './trace.ts';
+import { type ChargesOf, tracedOnWire } from './trace.ts';
 
 const tag = 'Events';
 const PAGE_SIZE = 50;
 type Listing = Parameters<EventService['list']>[1];
 type Place = NonNullable<Listing['cursor']>['place'];
 
-export const eventRoutes = (events: EventService): Route[] => [
+export const eventRoutes = (events: EventService, chargesOf: ChargesOf): Route[] => [
   route({
     method: 'POST', path: '/v1/events/query', operationId: 'listRawEvents', tag, summary: 'List events', permission: 'authenticated',
     body: GetEventsRequest, responses: { 200: GetEventsResponse },
@@ -28,12 +28,12 @@ export const eventRoutes = (events: EventService): Route[] => [
   route({
     method: 'GET', path: '/v1/events/lookup', operationId: 'getEvent', tag, summary: 'Follow an event to what it was counted for', permission: 'authenticated',
     query: z.object({ id: requiredText }), responses: { 200: GetEventByIDResponse },
-    handler: async ({ ctx, query }) => ok(traceToWire(await events.trace(ctx, query.id))),
+    handler: async ({ ctx, query }) => ok(await tracedOnWire(ctx, await events.trace(ctx, query.id), chargesOf)),
   }),
   route({
     method: 'GET', path: '/v1/events/{id}', operationId: 'getEventById', tag, summary: 'Follow an event to what it was counted for', permission: 'authenticated',
     params: z.object({ id: z.string() }), responses: { 200: GetEventByIDResponse },
-    handler: async ({ ctx, params }) => ok(traceToWire(await events.trace(ctx, params.id))),
+    handler: async ({ ctx, params }) => ok(await tracedOnWire(ctx, await events.trace(ctx, params.id), chargesOf)),
   }),
 ];
 

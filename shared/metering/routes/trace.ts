@@ -1,39 +1,84 @@
+import type { DateTime } from 'luxon';
+import type { RequestContext } from '#kernel/context.ts';
 import { toWire, wireTime } from '#kernel/wire.ts';
+import type { StoredEvent } from '../domain/event.ts';
 import type { LedgerPlace } from '../domain/ledger.ts';
 import type { Acceptance, EventTrace, MeterAttribution } from '../service/events.ts';
 import { meterToWire } from '../service/meters.ts';
 import { eventToWire } from './event-wire.ts';
 
-/** An event's way in the words of the debug tracker: stages in their order, up to the first that failed (metering.md 5.4). */
-export function traceToWire({ event, acceptance, customer, meters }: EventTrace): Record<string, unknown> {
+/** What charges for the meters of an event, as the wire shows it: prices and subscriptions know the metering, not the other way round. */
+export interface ChargesOnWire {
+  readonly prices: readonly Readonly<Record<string, unknown>>[];
+  readonly lines: readonly {
+    readonly meterId: string; readonly active: boolean; readonly subscriptionId: string; readonly lineItemId: string; readonly priceId: string;
+    readonly wire: Readonly<Record<string, unknown>>;
+  }[];
+  readonly featureIds: ReadonlyMap<string, string>;
+}
+export type ChargesOf = (ctx: RequestContext, customerId: string, meterIds: readonly string[], at: DateTime) => Promise<ChargesOnWire>;
+
+const NO_CHARGES: ChargesOnWire = { prices: [], lines: [], featureIds: new Map() };
+
+/** An event's way in the words of the debug tracker (metering.md 5.4), with what charges for it. */
+export async function tracedOnWire(ctx: RequestContext, trace: EventTrace, chargesOf: ChargesOf): Promise<Record<string, unknown>> {
+  const { event, acceptance, customer, meters } = trace;
   if (event === null) {
     if (acceptance.status === 'rejected') {
       return { status: 'failed', acceptance: acceptanceToWire(acceptance), processed_events: [], debug_tracker: { customer_lookup: { status: 'unprocessed' }, meter_matching: { status: 'unprocessed' } } };
     }
     return { status: 'processing', acceptance: acceptanceToWire(acceptance), processed_events: [], debug_tracker: { customer_lookup: { status: 'processing' }, meter_matching: { status: 'unprocessed' } } };
   }
-  const refusal = meters.find((item) => item.refusal !== null);
-  const failure = customer === null ? failed('customer_lookup', `no customer has the external id ${event.externalCustomerId}`)
-    : meters.length === 0 ? failed('meter_lookup', `no meter takes events named ${event.eventName} with these properties`)
-    : refusal ? failed('attributed_to_customer', refusal.refusal ?? '') : null;
+  const charges = customer === null || meters.length === 0 ? NO_CHARGES : await chargesOf(ctx, customer.id, meters.map(({ meter }) => meter.id), event.timestamp);
+  const failure = failureOf({ ...trace, event }, charges);
   return {
     event: eventToWire(event),
     status: 'processed',
     acceptance: acceptanceToWire(acceptance),
-    processed_events: meters.filter(counted).map(({ meter, quantity }) => ({
-      ...(customer === null ? {} : { customer_id: customer.id }),
-      meter_id: meter.id, qty_total: quantity?.toFixed(), processed_at: wireTime(event.ingestedAt),
-    })),
+    processed_events: meters.filter(counted).flatMap((attribution) => processed(event, customer?.id, attribution, charges)),
     debug_tracker: {
       customer_lookup: customer === null ? { status: 'not_found' } : { status: 'found', customer: toWire(customer) },
       meter_matching: {
         status: meters.length === 0 ? 'not_found' : 'found',
         matched_meters: meters.map(({ meter }) => ({ meter_id: meter.id, event_name: meter.eventName, meter: meterToWire(meter) })),
       },
+      ...pricing(customer !== null && meters.length > 0, charges),
       attributed_to_customer: attributed(event.externalCustomerId, meters, customer !== null),
       ...(failure === null ? {} : { failure_point: failure }),
     },
   };
+}
+
+/** Prices and line items are looked for in this order; the second is not done where the first found none. */
+function pricing(reached: boolean, { prices, lines }: ChargesOnWire): Record<string, unknown> {
+  if (!reached) return { price_lookup: { status: 'unprocessed' }, subscription_line_item_lookup: { status: 'unprocessed' } };
+  if (prices.length === 0) return { price_lookup: { status: 'not_found' }, subscription_line_item_lookup: { status: 'unprocessed' } };
+  return {
+    price_lookup: { status: 'found', matched_prices: prices },
+    subscription_line_item_lookup: { status: lines.some(({ active }) => active) ? 'found' : 'not_found', matched_line_items: lines.map(({ wire }) => wire) },
+  };
+}
+
+/** The first stage that failed. A value that no meter could use comes before a price that is missing: a price would not help. */
+function failureOf({ event, customer, meters }: EventTrace & { readonly event: StoredEvent }, { prices, lines }: ChargesOnWire): Record<string, unknown> | null {
+  if (customer === null) return failed('customer_lookup', `no customer has the external id ${event.externalCustomerId}`);
+  if (meters.length === 0) return failed('meter_lookup', `no meter takes events named ${event.eventName} with these properties`);
+  const refusal = meters.find((item) => item.refusal !== null)?.refusal;
+  if (refusal) return failed('attributed_to_customer', refusal);
+  if (prices.length === 0) return failed('price_lookup', 'no price charges for the meters that count the event');
+  if (!lines.some(({ active }) => active)) return failed('subscription_line_item_lookup', 'no subscription of the customer charged for these meters at the time of the event');
+  return null;
+}
+
+/** One entry for each line item that charges for the quantity, or one without where none does. */
+function processed(event: StoredEvent, customerId: string | undefined, { meter, quantity }: MeterAttribution, { lines, featureIds }: ChargesOnWire): Record<string, unknown>[] {
+  const featureId = featureIds.get(meter.id);
+  const entry = {
+    ...(customerId === undefined ? {} : { customer_id: customerId }), meter_id: meter.id, ...(featureId === undefined ? {} : { feature_id: featureId }),
+    qty_total: quantity?.toFixed(), processed_at: wireTime(event.ingestedAt),
+  };
+  const charging = lines.filter(({ meterId, active }) => active && meterId === meter.id);
+  return charging.length === 0 ? [entry] : charging.map(({ subscriptionId, lineItemId, priceId }) => ({ ...entry, subscription_id: subscriptionId, sub_line_item_id: lineItemId, price_id: priceId }));
 }
 
 function acceptanceToWire(acceptance: Acceptance): Record<string, unknown> {

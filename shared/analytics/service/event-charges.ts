@@ -1,0 +1,48 @@
+import type { DateTime } from 'luxon';
+import type { Price } from '#catalog/domain/price.ts';
+import type { RequestContext } from '#kernel/context.ts';
+import type { SubscriptionLineItem } from '#subscriptions/domain/line-item.ts';
+import { livedPeriod } from '../domain/line.ts';
+import type { AnalyticsDependencies } from './dependencies.ts';
+import { subscribedLines } from './subscribed.ts';
+
+/** Prices of one answer: a meter that more plans use than this is no riddle any more. */
+const MAX_PRICES = 100;
+const EVER_CHARGED = ['active', 'trialing', 'paused', 'cancelled'] as const;
+
+/** A line item that charges for one of the meters. */
+export interface ChargingLine {
+  readonly item: SubscriptionLineItem;
+  /** The event's time lies within the line's own dates. */
+  readonly inRange: boolean;
+  /** And within those of its subscription, so that the line charges for the event. */
+  readonly active: boolean;
+}
+
+/** Why an event costs something, or does not (metering.md 5.4). */
+export interface EventCharges {
+  /** Whatever charges for the meters, ended prices included: an event may be old. */
+  readonly prices: readonly Price[];
+  readonly lines: readonly ChargingLine[];
+  /** By meter. */
+  readonly featureIds: ReadonlyMap<string, string>;
+}
+
+/** What charges a customer for events that these meters count, at a moment. */
+export function eventCharges(dependencies: AnalyticsDependencies, ctx: RequestContext, customerId: string, meterIds: readonly string[], at: DateTime): Promise<EventCharges> {
+  const { database, prices, features } = dependencies;
+  return database.withTenant(ctx, async (tx) => {
+    const inside = { ...ctx, transaction: tx };
+    const options = { limit: MAX_PRICES, offset: 0, status: null, sort: [], startTime: null, endTime: null, filters: [] };
+    const { items } = await prices.list(inside, { meterIds, allowExpiredPrices: true }, options);
+    const views = await subscribedLines(inside, dependencies, customerId, EVER_CHARGED);
+    const moment = { start: at, end: at.plus({ milliseconds: 1 }) };
+    const lines = views.flatMap(({ subscription, items: own }) => (own ?? [])
+      .filter(({ item }) => item.meterId !== null && meterIds.includes(item.meterId))
+      .map(({ item }): ChargingLine => ({
+        item, inRange: item.startDate <= at && (item.endDate === null || at < item.endDate), active: livedPeriod(item, subscription, moment) !== null,
+      })));
+    const featureIds = new Map((await features.ofMeters(inside, meterIds)).flatMap(({ id, meterId }): [string, string][] => (meterId === null ? [] : [[meterId, id]])));
+    return { prices: items, lines, featureIds };
+  });
+}

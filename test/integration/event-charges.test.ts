@@ -1,0 +1,81 @@
+import { DateTime } from 'luxon';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { fixedClock } from '#kernel/clock.ts';
+import { silentLogger } from '#platform/event-log/log.ts';
+import { startConsumer } from '#workers/consumer/run.ts';
+import { type AnalyticsWorld, type MadeWorld, makeAnalyticsWorld } from '../support/analytics.ts';
+import { startTestApi, type TestApi } from '../support/api.ts';
+import { ensureTopics } from '../support/events.ts';
+
+// Why did this event cost something, and why did that one not? (metering.md 5.4)
+
+const clock = fixedClock(DateTime.utc(2026, 1, 1));
+const WAIT = { timeout: 30_000, interval: 50 };
+let api: TestApi;
+let consumer: Awaited<ReturnType<typeof startConsumer>>;
+beforeAll(async () => {
+  api = await startTestApi({ clock, clickhouse: true, env: { FLEXPRICE_CONSUMER_MAX_WAIT_MS: '20' } });
+  await ensureTopics(api.app);
+  consumer = await startConsumer({ app: api.app, logger: silentLogger });
+});
+afterAll(async () => {
+  await consumer?.stop();
+  await api.close();
+});
+
+const SUM = { type: 'SUM', field: 'n' };
+const world = (setup: Omit<AnalyticsWorld, 'events'>) => makeAnalyticsWorld(api, clock, { ...setup, events: [] });
+let sent = 0;
+
+/** The answer of the look-up once the event is stored. */
+async function followed({ customer }: Pick<MadeWorld, 'customer'>, timestamp: string, properties: object = { n: 2 }) {
+  const id = `charged-${sent++}`;
+  expect((await api.request('POST', '/v1/events', { event_id: id, event_name: `${customer}.call`, external_customer_id: customer, timestamp, properties })).status).toBe(202);
+  await expect.poll(async () => (await api.request('GET', `/v1/events/lookup?id=${id}`)).body.status, WAIT).toBe('processed');
+  return (await api.request('GET', `/v1/events/lookup?id=${id}`)).body;
+}
+
+test('an event that is charged names the price, the line and the feature', async () => {
+  const made = await world({ meters: { call: { aggregation: SUM, prices: [{ amount: '3' }] } } });
+  const { body: subscription } = await api.request('GET', `/v1/subscriptions/${made.subscriptionIds[0]}`);
+  const [line] = subscription.line_items;
+  const found = await followed(made, '2026-01-10T00:00:00Z');
+  expect(found.processed_events).toEqual([expect.objectContaining({ meter_id: made.meterIds[0], feature_id: made.featureIds[0], subscription_id: subscription.id, sub_line_item_id: line.id, price_id: line.price_id, qty_total: '2' })]);
+  expect(found.debug_tracker).toMatchObject({
+    price_lookup: { status: 'found', matched_prices: [{ price_id: line.price_id, meter_id: made.meterIds[0], status: 'published', price: { id: line.price_id, amount: '3' } }] },
+    subscription_line_item_lookup: {
+      status: 'found',
+      matched_line_items: [{ sub_line_item_id: line.id, subscription_id: subscription.id, price_id: line.price_id, start_date: line.start_date, is_active_for_event: true, timestamp_within_range: true, subscription_line_item: { id: line.id } }],
+    },
+    attributed_to_customer: { status: 'attributed' },
+  });
+  expect(found.debug_tracker.failure_point).toBeUndefined();
+});
+
+test('two subscriptions to one meter both charge', async () => {
+  const made = await world({ meters: { call: { aggregation: SUM } }, subscriptions: [{}, {}] });
+  const found = await followed(made, '2026-01-10T00:00:00Z');
+  expect(found.processed_events.map((each: { subscription_id: string }) => each.subscription_id).sort()).toEqual([...made.subscriptionIds].sort());
+});
+
+test('without a price, without a subscription, outside of its time, and with a value that is none', async () => {
+  const priceless = await world({ meters: { call: { aggregation: SUM, prices: [] } }, subscriptions: [] });
+  expect((await followed(priceless, '2026-01-10T00:00:00Z')).debug_tracker).toMatchObject({
+    price_lookup: { status: 'not_found' }, subscription_line_item_lookup: { status: 'unprocessed' }, attributed_to_customer: { status: 'attributed' }, failure_point: { failure_point_type: 'price_lookup' },
+  });
+
+  const never = await world({ meters: { call: { aggregation: SUM } }, subscriptions: [] });
+  const unsubscribed = await followed(never, '2026-01-10T00:00:00Z');
+  expect(unsubscribed.processed_events).toEqual([expect.not.objectContaining({ subscription_id: expect.anything() as unknown })]);
+  expect(unsubscribed.debug_tracker).toMatchObject({ price_lookup: { status: 'found' }, subscription_line_item_lookup: { status: 'not_found', matched_line_items: [] }, failure_point: { failure_point_type: 'subscription_line_item_lookup' } });
+
+  const cancelled = await world({ meters: { call: { aggregation: SUM } }, subscriptions: [{ cancelled: '2026-01-20T00:00:00Z' }] });
+  expect((await followed(cancelled, '2026-01-19T23:59:59.999Z')).debug_tracker.subscription_line_item_lookup).toMatchObject({ status: 'found', matched_line_items: [{ is_active_for_event: true }] });
+  expect((await followed(cancelled, '2026-01-20T00:00:00Z')).debug_tracker).toMatchObject({
+    subscription_line_item_lookup: { status: 'not_found', matched_line_items: [{ is_active_for_event: false }] }, failure_point: { failure_point_type: 'subscription_line_item_lookup' },
+  });
+  expect((await followed(cancelled, '2025-12-31T23:59:59.999Z')).debug_tracker.subscription_line_item_lookup).toMatchObject({ status: 'not_found', matched_line_items: [{ is_active_for_event: false, timestamp_within_range: false }] });
+
+  // A price would not help.
+  expect((await followed(priceless, '2026-01-10T00:00:00Z', { n: 'many' })).debug_tracker.failure_point.failure_point_type).toBe('attributed_to_customer');
+});
