@@ -21,19 +21,19 @@ const store = (sketches: readonly EventSketch[]) =>
   createEventStore(api.app.clickhouse).insert(sketches.map((sketch) => ({ ...loggedEvent(sketch), tenantId: api.ctx.tenantId, environmentId: api.ctx.environmentId })), `test:${sketches[0]?.id}`);
 
 let count = 0;
-interface Offer { readonly bucket?: string; readonly price?: object; readonly reset?: string; readonly timezone?: string; readonly included?: number }
-/** A customer and a plan with one usage price, and the request that subscribes it for one day. */
-async function offer({ bucket, price = { amount: '1' }, reset = 'BILLING_PERIOD', timezone = 'UTC', included }: Offer) {
+interface Offer { readonly bucket?: string; readonly price?: object; readonly reset?: string; readonly timezone?: string; readonly included?: number; readonly period?: 'DAILY' | 'ANNUAL' }
+/** A customer and a plan with one usage price, and the request that subscribes it for one period. */
+async function offer({ bucket, price = { amount: '1' }, reset = 'BILLING_PERIOD', timezone = 'UTC', included, period = 'DAILY' }: Offer) {
   count += 1;
   const name = `committed_${count}`;
   await made('/v1/customers', { external_id: name, name, timezone });
   const plan = await made('/v1/plans', { name });
   const feature = await made('/v1/features', { name, type: 'metered', meter: { name, event_name: name, aggregation: { type: 'SUM', field: 'value', ...(bucket && { bucket_size: bucket }) }, reset_usage: reset } });
-  const usage = await made('/v1/prices', { entity_type: 'PLAN', entity_id: plan.id, type: 'USAGE', billing_model: 'FLAT_FEE', billing_period: 'DAILY', invoice_cadence: 'ARREAR', currency: 'usd', meter_id: feature.meter_id, ...price });
-  const fee = await made('/v1/prices', { entity_type: 'PLAN', entity_id: plan.id, type: 'FIXED', billing_model: 'FLAT_FEE', billing_period: 'DAILY', invoice_cadence: 'ADVANCE', currency: 'usd', amount: '0' });
+  const usage = await made('/v1/prices', { entity_type: 'PLAN', entity_id: plan.id, type: 'USAGE', billing_model: 'FLAT_FEE', billing_period: period, invoice_cadence: 'ARREAR', currency: 'usd', meter_id: feature.meter_id, ...price });
+  const fee = await made('/v1/prices', { entity_type: 'PLAN', entity_id: plan.id, type: 'FIXED', billing_model: 'FLAT_FEE', billing_period: period, invoice_cadence: 'ADVANCE', currency: 'usd', amount: '0' });
   if (included) await made('/v1/entitlements', { entity_type: 'PLAN', entity_id: plan.id, feature_id: feature.id, feature_type: 'metered', is_enabled: true, usage_limit: included, usage_reset_period: 'DAILY' });
   const request = (commitment: object, id: string = usage.id) =>
-    ({ external_customer_id: name, plan_id: plan.id, currency: 'usd', billing_period: 'DAILY', billing_cycle: 'anniversary', start_date: '2026-01-05T00:00:00Z', line_item_commitments: { [id]: commitment } });
+    ({ external_customer_id: name, plan_id: plan.id, currency: 'usd', billing_period: period, billing_cycle: 'anniversary', start_date: '2026-01-05T00:00:00Z', line_item_commitments: { [id]: commitment } });
   return { name, priceId: usage.id as string, feeId: fee.id as string, request };
 }
 
@@ -67,6 +67,17 @@ test('a commitment to an amount is charged once for the period, and shown wherev
     calculation: { commitment: { base: '150', charge: '175', committed: '100' } },
   });
   expect(shown).toMatchObject({ amount: 175, commitment_amount: 100, commitment_utilized: 100, overage_amount: 75, overage_factor: 1.5, has_overage: true, charges: [{ amount: 175, quantity: 150, is_overage: true, overage_factor: 1.5 }] });
+});
+
+test('a year of minutes is charged, too: nobody looks at each of them', async () => {
+  clock.set(DateTime.utc(2026, 1, 5));
+  const { name, request } = await offer({ bucket: 'MINUTE', period: 'ANNUAL' });
+  const at = ['2026-01-05T00:00:10Z', '2026-01-05T00:00:20Z', '2026-12-31T23:59:59Z'];
+  await store(at.map((time, index) => ({ id: `${name}_${index}`, name, customer: name, at: time, properties: { value: 2 } })));
+  const { line_item_commitments: _, ...plain } = request({});
+  const subscription = await made('/v1/subscriptions', plain);
+  clock.set(DateTime.utc(2027, 1, 4, 23));
+  expect(await made('/v1/subscriptions/usage', { subscription_id: subscription.id })).toMatchObject({ amount: 6, charges: [{ amount: 6, quantity: 6 }] });
 });
 
 test('what is missing to a commitment is charged where a true-up is agreed; a quantity counts at its price', async () => {

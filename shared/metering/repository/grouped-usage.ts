@@ -9,7 +9,7 @@ import { type GroupedRow, groupedUsageSql, ROW } from './grouped-usage-sql.ts';
 import { Bindings, FINAL_SETTINGS, instant, tenantCondition } from './sql.ts';
 import { statementsOf } from './statements.ts';
 import { pointWindow } from './usage-sql.ts';
-import { checkWindowCount } from './windows-sql.ts';
+import { checkBucketCount, checkWindowCount } from './windows-sql.ts';
 
 /** Questions that travel in one statement: more items than a subscription has. */
 const PER_STATEMENT = 100;
@@ -26,7 +26,7 @@ export function createGroupedUsageRepository(clickhouse: ClickHouse) {
       for (const { query, buckets } of questions) {
         const window = pointWindow(query);
         if (window !== null) checkWindowCount(query.range, window);
-        if (buckets && query.bucketSize !== null) checkWindowCount(query.range, { size: query.bucketSize, timezone: query.timezone, anchor: null });
+        if (buckets && query.bucketSize !== null) checkBucketCount(query.range, query.bucketSize);
       }
       const answers: GroupedUsage[] = [];
       for (const chunk of statementsOf(questions, ({ query }) => query, PER_STATEMENT)) {

@@ -6,7 +6,7 @@ import { figureOf, floorTotal, type Usage, type UsagePoint, type UsageQuery, typ
 import { Bindings, FINAL_SETTINGS, tenantCondition } from './sql.ts';
 import { statementsOf } from './statements.ts';
 import { type UsageRow, usageSql } from './usage-sql.ts';
-import { checkWindowCount } from './windows-sql.ts';
+import { checkBucketCount } from './windows-sql.ts';
 
 /** Questions that travel in one statement: fewer cost round trips. */
 const PER_STATEMENT = 25;
@@ -47,7 +47,7 @@ export function createUsageRepository(clickhouse: ClickHouse) {
 
     /** Answers in the order of the questions. The watermark is read before the numbers, so they hold at least what it promises. */
     async usages(ctx: RequestContext, queries: readonly UsageQuery[]): Promise<Usage[]> {
-      for (const { window, range } of queries) if (window !== null) checkWindowCount(range, window);
+      for (const { window, range } of queries) if (window !== null) checkBucketCount(range, window.size);
       const marks = await watermarks(ctx, queries, { ofAll: watermark, ofEach: eachWatermark });
       const answers: Usage[] = [];
       for (const chunk of statementsOf(queries, (query) => query, PER_STATEMENT)) {

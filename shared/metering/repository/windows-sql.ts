@@ -7,15 +7,25 @@ import type { Bindings } from './sql.ts';
 
 /** More windows than this are a mistake of the caller, and an answer nobody can read. */
 const MAX_WINDOWS = 100_000;
+/** A year of minutes, and a little: periods that are billed hold no more. */
+const MAX_BUCKETS = 600_000;
 const APPROXIMATE_MINUTES: Readonly<Record<WindowSize, number>> = {
   MINUTE: 1, '15MIN': 15, '30MIN': 30, HOUR: 60, '3HOUR': 180, '6HOUR': 360, '12HOUR': 720, DAY: 1440, WEEK: 10_080, MONTH: 43_200,
 };
 const HOURS = { '3HOUR': 3, '6HOUR': 6, '12HOUR': 12 } as const;
 
 /** Throws a validation error when the range would make too many points. */
-export function checkWindowCount({ start, end }: UsageRange, { size }: UsageWindow): void {
-  const minutes = (end.toMillis() - (start?.toMillis() ?? EARLIEST_TIMESTAMP)) / 60_000;
-  if (minutes / APPROXIMATE_MINUTES[size] > MAX_WINDOWS) throw invalid('window_size', `the range holds more than ${MAX_WINDOWS} windows of ${size}`);
+export function checkWindowCount(range: UsageRange, { size }: UsageWindow): void {
+  if (windowsIn(range, size) > MAX_WINDOWS) throw invalid('window_size', `the range holds more than ${MAX_WINDOWS} windows of ${size}`);
+}
+
+/** The same for the buckets of a meter, which nobody sees but each of which may be priced or committed to by itself: only those with events are read. */
+export function checkBucketCount(range: UsageRange, size: WindowSize): void {
+  if (windowsIn(range, size) > MAX_BUCKETS) throw invalid('start_time', `the range holds more than ${MAX_BUCKETS} buckets of ${size}`);
+}
+
+function windowsIn({ start, end }: UsageRange, size: WindowSize): number {
+  return (end.toMillis() - (start?.toMillis() ?? EARLIEST_TIMESTAMP)) / 60_000 / APPROXIMATE_MINUTES[size];
 }
 
 /**

@@ -10,6 +10,7 @@ import type { ClickHouse } from '#platform/clickhouse/client.ts';
 import type { AggregationType, Meter, PropertyFilter } from '../domain/meter.ts';
 import { type MeterScope, meterQuery, type Usage, type UsageQuery, type UsageRange, type UsageWindow } from '../domain/usage.ts';
 import { createUsageRepository } from '../repository/usage.ts';
+import { checkWindowCount } from '../repository/windows-sql.ts';
 import type { MeterService } from './meters.ts';
 
 const DEFAULT_RANGE = { days: 7 };
@@ -55,6 +56,12 @@ export function createUsageService({ clickhouse, meters, customers, clock }: Usa
     return repository.usages(ctx, queries);
   };
 
+  /** What a caller asks: no more points than somebody can read. */
+  const asked = async (ctx: RequestContext, query: UsageQuery): Promise<Usage> => {
+    if (query.window !== null) checkWindowCount(query.range, query.window);
+    return (await usages(ctx, [query]))[0] as Usage;
+  };
+
   /** The customer's own id where the internal one is known, because usage is kept by it; else what the senders claimed. */
   const customerOf = async (ctx: RequestContext, scope: UsageScope): Promise<Pick<UsageQuery, 'externalCustomerIds' | 'customerId'>> => {
     if (scope.externalCustomerId !== null) return { externalCustomerIds: [scope.externalCustomerId], customerId: null };
@@ -86,7 +93,7 @@ export function createUsageService({ clickhouse, meters, customers, clock }: Usa
         ...(await customerOf(ctx, scope)), range: rangeOf(scope, clock.now()), window: windowOf(scope), filters: scope.filters,
         timezone: scope.timezone ?? 'UTC', bucketSize: bucketOf(meter.aggregation.type, scope.bucketSize),
       });
-      return { meter, usage: (await usages(ctx, [query]))[0] as Usage };
+      return { meter, usage: await asked(ctx, query) };
     },
 
     /** `POST /v1/events/usage`. `type` is the aggregation that was used. */
@@ -97,7 +104,7 @@ export function createUsageService({ clickhouse, meters, customers, clock }: Usa
         bucketSize: bucketOf(type, request.bucketSize), timezone: request.timezone ?? 'UTC', groupBy: request.groupBy, filters: request.filters,
         ...(await customerOf(ctx, request)), sources: null, range: rangeOf(request, clock.now()), window: windowOf(request),
       };
-      return { type, usage: (await usages(ctx, [query]))[0] as Usage };
+      return { type, usage: await asked(ctx, query) };
     },
   };
 }
