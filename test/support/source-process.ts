@@ -6,6 +6,10 @@ import type { Config } from '#platform/config/schema.ts';
 
 export interface SourceProcess {
   readonly pid: number;
+  /** Settles with the exit code, however it ended. */
+  readonly exited: Promise<number>;
+  /** What it has printed so far. */
+  output(): string;
   /** Asks it to stop; the exit code. */
   stop(): Promise<number>;
 }
@@ -22,8 +26,11 @@ export async function startSourceProcess(name: 'consumer' | 'relay' | 'worker', 
   });
   return {
     pid: child.pid ?? 0,
+    exited,
+    output: () => output,
     stop: () => {
-      child.send({ type: 'stop' });
+      // One that has ended already has nobody to listen.
+      if (child.connected) child.send({ type: 'stop' });
       return exited;
     },
   };
