@@ -2,7 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { sampleEvents } from './sample-events.ts';
 import type { Server } from './surroundings.ts';
 
-const BODY_EVENTS = 500;
+/** Small, so that making one does not hold up what is measured in the same process. */
+const BODY_EVENTS = 100;
 
 /** Sends bulks of new events at a steady rate until it is stopped, so that what is measured beside it has company. */
 export function steadyIngest(server: Server, headers: Readonly<Record<string, string>>, perSecond: number, firstIndex: number, customers: number) {

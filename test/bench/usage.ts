@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { createManagementHandler } from '#functions/management/create-handler.ts';
 import { Decimal } from '#kernel/decimal.ts';
 import type { ClickHouse } from '#platform/clickhouse/client.ts';
@@ -28,6 +29,7 @@ export async function benchUsage(surroundings: Surroundings, sizes: Sizes): Prom
   let loaded = 0;
   for (const events of sizes.storedEvents) {
     await loadEvents(clickhouse, ctx, loaded, events, sizes.customers);
+    await merged(clickhouse);
     // The same number of questions would take ten times as long of ten times the events.
     const overallQueries = Math.max(3, Math.round((sizes.overallQueries * (sizes.storedEvents[0] ?? 0)) / events));
     measurements.push(...await askOf(surroundings, events, { ...sizes, overallQueries }));
@@ -92,6 +94,14 @@ async function loadEvents(clickhouse: ClickHouse, { tenantId, environmentId }: {
               concat('{"tokens":', toString(1 + number % 5000), '.25,"model":"', if(number % 3 = 0, 'large', 'small'), '"}'),
               toDateTime64('${RANGE.end.slice(0, 10)} 00:00:00', 3, 'UTC'), 'events', toUInt32(number % 8), number, 0
        FROM numbers(${from}, ${Math.min(BATCH_ROWS, events - from)})`);
+  }
+}
+
+/** Resolves once the engine has finished merging what was loaded: a table that lives is mostly merged, and merging takes the processors. */
+async function merged(clickhouse: ClickHouse): Promise<void> {
+  for (let quiet = 0; quiet < 3; await delay(500)) {
+    const [row] = await clickhouse.query<{ n: string }>(`SELECT count() AS n FROM system.merges WHERE database = currentDatabase()`);
+    quiet = row?.n === '0' ? quiet + 1 : 0;
   }
 }
 
