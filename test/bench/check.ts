@@ -3,6 +3,7 @@ import pg from 'pg';
 import { createManagementHandler } from '#functions/management/create-handler.ts';
 import type { RequestContext } from '#kernel/context.ts';
 import { connectionOptions } from '#platform/postgres/connection.ts';
+import { toGatewayEvent } from '../support/api.ts';
 import { steadyIngest } from './background.ts';
 import { type Figures, type Measurement, measurement, percentiles } from './figures.ts';
 import type { Sizes } from './sizes.ts';
@@ -13,8 +14,6 @@ const FEATURE = 'bench-checks';
 /** What the machine accepts and stores meanwhile; ids that no other benchmark uses. */
 const BESIDE = { perSecond: 2_000, firstIndex: 500_000_000, customers: 1_000 };
 
-type Handler = ReturnType<typeof createManagementHandler>;
-
 /**
  * Entitlement checks at a fixed rate, from the request to the body of its answer, against the one statement that reads the counter,
  * sent at the same rate over as many connections. A request that comes late is measured from when it was due.
@@ -23,7 +22,7 @@ export async function benchCheck({ app, ctx, config, startServer }: Surroundings
   const handler = createManagementHandler(app);
   const headers = { [config.auth.header]: config.local.api_key };
   const call = async (method: string, path: string, body?: unknown): Promise<Record<string, string>> => {
-    const answer = await handler(request(method, path, headers, body));
+    const answer = await handler(toGatewayEvent(method, path, body, headers));
     if (answer.statusCode >= 300) throw new Error(`${method} ${path} answered ${answer.statusCode} ${answer.body}`);
     return JSON.parse(answer.body) as Record<string, string>;
   };
@@ -102,15 +101,4 @@ async function atRate(work: (round: number) => Promise<void>, seconds: number): 
   }
   await Promise.all(pending);
   return percentiles(durations);
-}
-
-function request(method: string, path: string, headers: Readonly<Record<string, string>>, body: unknown): Parameters<Handler>[0] {
-  const [rawPath = '', rawQueryString = ''] = path.split('?', 2);
-  return {
-    version: '2.0', routeKey: '$default', rawPath, rawQueryString, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }), isBase64Encoded: false,
-    requestContext: {
-      accountId: 'bench', apiId: 'bench', domainName: 'localhost', domainPrefix: 'bench', requestId: '', routeKey: '$default', stage: '$default', time: '', timeEpoch: 0,
-      http: { method, path: rawPath, protocol: 'HTTP/1.1', sourceIp: '127.0.0.1', userAgent: 'bench' },
-    },
-  };
 }

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { createManagementHandler } from '#functions/management/create-handler.ts';
 import { Decimal } from '#kernel/decimal.ts';
 import type { ClickHouse } from '#platform/clickhouse/client.ts';
+import { toGatewayEvent } from '../support/api.ts';
 import { type Measurement, measurement, percentiles, timed } from './figures.ts';
 import type { Sizes } from './sizes.ts';
 import type { Surroundings } from './surroundings.ts';
@@ -47,7 +48,7 @@ async function askOf({ app, ctx, config }: Surroundings, events: number, sizes: 
       event_name: EVENT_NAME, aggregation_type: question.type, start_time: RANGE.start, end_time: RANGE.end,
       ...(question.type === 'SUM' ? { property_name: 'tokens' } : {}), ...(question.perCustomer ? { external_customer_id: customer } : {}),
     };
-    const answer = await handler(postEvent('/v1/events/usage', { [config.auth.header]: config.local.api_key }, JSON.stringify(body)));
+    const answer = await handler(toGatewayEvent('POST', '/v1/events/usage', body, { [config.auth.header]: config.local.api_key }));
     if (answer.statusCode !== 200) throw new Error(`the usage endpoint answered ${answer.statusCode} ${answer.body}`);
     return new Decimal((JSON.parse(answer.body) as { value?: number }).value ?? 0);
   };
@@ -103,14 +104,4 @@ async function merged(clickhouse: ClickHouse): Promise<void> {
     const [row] = await clickhouse.query<{ n: string }>(`SELECT count() AS n FROM system.merges WHERE database = currentDatabase()`);
     quiet = row?.n === '0' ? quiet + 1 : 0;
   }
-}
-
-function postEvent(path: string, headers: Readonly<Record<string, string>>, body: string): Parameters<ReturnType<typeof createManagementHandler>>[0] {
-  return {
-    version: '2.0', routeKey: '$default', rawPath: path, rawQueryString: '', headers, body, isBase64Encoded: false,
-    requestContext: {
-      accountId: 'bench', apiId: 'bench', domainName: 'localhost', domainPrefix: 'bench', requestId: '', routeKey: '$default', stage: '$default', time: '', timeEpoch: 0,
-      http: { method: 'POST', path, protocol: 'HTTP/1.1', sourceIp: '127.0.0.1', userAgent: 'bench' },
-    },
-  };
 }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { type LimitsApi, startLimitsApi } from '../support/limits.ts';
+import { type LimitsApi, RESET_PERIODS, startLimitsApi } from '../support/limits.ts';
 import { type EventSketch, utc } from '../support/metering.ts';
 
 const NOW = '2026-03-18T12:00:00Z';
@@ -19,15 +19,7 @@ const at = (customer: string, times: readonly string[], more: Partial<EventSketc
 const check = (customerId: string, query: string) => api.got(`/v1/customers/${customerId}/entitlements/check?${query}`);
 
 describe('every reset period', () => {
-  test.each([
-    ['DAILY', '2026-03-18T00:00:00Z', '2026-03-19T00:00:00Z'],
-    ['WEEKLY', '2026-03-16T00:00:00Z', '2026-03-23T00:00:00Z'],
-    ['MONTHLY', '2026-02-28T10:00:00Z', '2026-03-31T10:00:00Z'],
-    ['QUARTERLY', '2026-01-31T10:00:00Z', '2026-04-30T00:00:00Z'],
-    ['HALF_YEARLY', '2026-01-31T10:00:00Z', '2026-07-31T00:00:00Z'],
-    ['ANNUAL', '2026-01-31T10:00:00Z', '2027-01-31T00:00:00Z'],
-    ['NEVER', '2026-01-31T10:00:00Z', undefined],
-  ])('%s counts from %s until %s, and says the same as the summary', async (reset, start, next) => {
+  test.each(RESET_PERIODS)('%s counts from %s until %s, and says the same as the summary', async (reset, start, next) => {
     const { customerId, externalId } = await api.limited({ [calls]: { limit: 3, reset } }, { start_date: '2026-01-31T10:00:00Z' });
     await api.store(at(externalId, [utc(start).minus({ minutes: 1 }).toISO() ?? '', start, '2026-03-18T11:00:00Z']));
     const answer = {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { unavailable } from '#kernel/errors.ts';
-import { type LimitsApi, startLimitsApi } from '../support/limits.ts';
+import { type LimitsApi, RESET_PERIODS, startLimitsApi } from '../support/limits.ts';
 import { type EventSketch, utc } from '../support/metering.ts';
 
 const NOW = '2026-03-18T12:00:00Z';
@@ -21,15 +21,7 @@ const summary = (customerId: string, query: string = '') => api.got(`/v1/custome
 
 describe('every reset period', () => {
   // The subscription runs monthly from January 31 at 10:00; events are a minute before and at each start, and one now.
-  test.each([
-    ['DAILY', '2026-03-18T00:00:00Z', '2026-03-19T00:00:00Z'],
-    ['WEEKLY', '2026-03-16T00:00:00Z', '2026-03-23T00:00:00Z'],
-    ['MONTHLY', '2026-02-28T10:00:00Z', '2026-03-31T10:00:00Z'],
-    ['QUARTERLY', '2026-01-31T10:00:00Z', '2026-04-30T00:00:00Z'],
-    ['HALF_YEARLY', '2026-01-31T10:00:00Z', '2026-07-31T00:00:00Z'],
-    ['ANNUAL', '2026-01-31T10:00:00Z', '2027-01-31T00:00:00Z'],
-    ['NEVER', '2026-01-31T10:00:00Z', undefined],
-  ])('%s counts from %s and begins anew at %s', async (reset, start, next) => {
+  test.each(RESET_PERIODS)('%s counts from %s and begins anew at %s', async (reset, start, next) => {
     const { customerId, externalId } = await api.limited({ [calls]: { limit: 8, reset } }, { start_date: '2026-01-31T10:00:00Z' });
     await api.store(at(externalId, [utc(start).minus({ minutes: 1 }).toISO() ?? '', start, NOW]));
     const { features, period, pagination } = await summary(customerId);

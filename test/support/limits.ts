@@ -8,6 +8,17 @@ import { type EventSketch, loggedEvent, utc } from './metering.ts';
 export interface Limited { readonly customerId: string; readonly externalId: string; readonly planId: string; readonly subscriptionId: string }
 export interface LimitSketch { readonly limit?: number | null; readonly reset?: string | null; readonly soft?: boolean; readonly enabled?: boolean; readonly type?: string; readonly staticValue?: string; readonly configValue?: object }
 
+/** On March 18, 2026 at 12:00 UTC, of a subscription that runs monthly from January 31 at 10:00: where each reset period began, and when the next begins. */
+export const RESET_PERIODS: readonly (readonly [reset: string, start: string, next: string | undefined])[] = [
+  ['DAILY', '2026-03-18T00:00:00Z', '2026-03-19T00:00:00Z'],
+  ['WEEKLY', '2026-03-16T00:00:00Z', '2026-03-23T00:00:00Z'],
+  ['MONTHLY', '2026-02-28T10:00:00Z', '2026-03-31T10:00:00Z'],
+  ['QUARTERLY', '2026-01-31T10:00:00Z', '2026-04-30T00:00:00Z'],
+  ['HALF_YEARLY', '2026-01-31T10:00:00Z', '2026-07-31T00:00:00Z'],
+  ['ANNUAL', '2026-01-31T10:00:00Z', '2027-01-31T00:00:00Z'],
+  ['NEVER', '2026-01-31T10:00:00Z', undefined],
+];
+
 export interface LimitsApi extends TestApi {
   readonly clock: ReturnType<typeof fixedClock>;
   made(path: string, body: object): Promise<Answer['body']>;
