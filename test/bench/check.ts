@@ -1,11 +1,11 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
 import { createManagementHandler } from '#functions/management/create-handler.ts';
 import type { RequestContext } from '#kernel/context.ts';
 import { connectionOptions } from '#platform/postgres/connection.ts';
 import { toGatewayEvent } from '../support/api.ts';
+import { atRate } from './at-rate.ts';
 import { steadyIngest } from './background.ts';
-import { type Figures, type Measurement, measurement, percentiles } from './figures.ts';
+import { type Measurement, measurement } from './figures.ts';
 import type { Sizes } from './sizes.ts';
 import type { Surroundings } from './surroundings.ts';
 
@@ -40,14 +40,16 @@ export async function benchCheck({ app, ctx, config, startServer }: Surroundings
   pool.on('error', () => undefined);
   try {
     const read = (round: number) => readCounter(pool, ctx, customers[round % customers.length] as string);
-    await atRate(check, sizes.warmUpSeconds);
-    await atRate(read, sizes.warmUpSeconds);
-    const both = async (name: string) => measurement(name, await atRate(check, sizes.loadSeconds), 'one SQL transaction', await atRate(read, sizes.loadSeconds));
+    await atRate(check, PER_SECOND, sizes.warmUpSeconds);
+    await atRate(read, PER_SECOND, sizes.warmUpSeconds);
+    const both = async (name: string) => measurement(name, await atRate(check, PER_SECOND, sizes.loadSeconds), 'one SQL transaction', await atRate(read, PER_SECOND, sizes.loadSeconds));
     const alone = await both(`entitlement checks, ${PER_SECOND}/s`);
     const api = await startServer('local/api.ts');
     await startServer('workers/consumer/main.ts');
     const ingest = steadyIngest(api, headers, BESIDE.perSecond, BESIDE.firstIndex, BESIDE.customers);
     try {
+      // The processes that have just been started are still warming up.
+      await atRate(check, PER_SECOND, 2 * sizes.warmUpSeconds);
       return [alone, await both(`the same beside ${BESIDE.perSecond.toLocaleString('en-US')} events/s`)];
     } finally {
       await ingest.stop();
@@ -84,21 +86,4 @@ async function readCounter(pool: pg.Pool, { tenantId, environmentId }: RequestCo
   } finally {
     client.release();
   }
-}
-
-/** Starts the work so many times a second, whether or not the earlier ones are done, and measures each from the time it was due. */
-async function atRate(work: (round: number) => Promise<void>, seconds: number): Promise<Figures> {
-  const started = performance.now();
-  const durations: number[] = [];
-  const pending: Promise<void>[] = [];
-  for (let round = 0; round < PER_SECOND * seconds; round += 1) {
-    const due = started + (round * 1000) / PER_SECOND;
-    const ahead = due - performance.now();
-    if (ahead > 1) await delay(ahead);
-    // A timer may fire a little early: then the work began before it was due.
-    const from = Math.min(due, performance.now());
-    pending.push(work(round).then(() => { durations.push(performance.now() - from); }));
-  }
-  await Promise.all(pending);
-  return percentiles(durations);
 }

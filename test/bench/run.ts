@@ -1,4 +1,4 @@
-// `npm run bench -- [--quick] [--only cold|ingest|api|consume|chain|usage|check|soak] [--json file]`
+// `npm run bench -- [--quick] [--only cold|ingest|api|consume|chain|usage|check|noisy|soak] [--json file]`
 // Prints what the product does beside the least that could do the same, measured in one run on this machine: read the ratios.
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -9,13 +9,14 @@ import { benchConsume } from './consume.ts';
 import { benchColdStart, coldStartLines } from './cold-start.ts';
 import type { Measurement } from './figures.ts';
 import { benchIngest } from './ingest.ts';
+import { benchNoisy } from './noisy.ts';
 import { machine, machineLine, table } from './report.ts';
 import { FULL, QUICK, type Sizes } from './sizes.ts';
 import { benchSoak } from './soak.ts';
 import { openSurroundings, type Surroundings } from './surroundings.ts';
 import { benchUsage } from './usage.ts';
 
-const BENCHMARKS: Readonly<Record<string, (surroundings: Surroundings, sizes: Sizes) => Promise<Measurement[]>>> = { ingest: benchIngest, api: benchApi, consume: benchConsume, chain: benchChain, usage: benchUsage, check: benchCheck };
+const BENCHMARKS: Readonly<Record<string, (surroundings: Surroundings, sizes: Sizes) => Promise<Measurement[]>>> = { ingest: benchIngest, api: benchApi, consume: benchConsume, chain: benchChain, usage: benchUsage, check: benchCheck, noisy: benchNoisy };
 
 const { values: options } = parseArgs({ options: { quick: { type: 'boolean', default: false }, only: { type: 'string', multiple: true, default: [] }, json: { type: 'string' } } });
 /** Needs no engine and is held against no other server. */
