@@ -1,7 +1,8 @@
-// `npm run bench -- [--quick] [--only cold|ingest|api|consume|chain|usage|check|noisy|soak] [--json file]`
+// `npm run bench -- [--quick] [--only cold|ingest|api|consume|chain|usage|analytics|check|noisy|soak] [--json file]`
 // Prints what the product does beside the least that could do the same, measured in one run on this machine: read the ratios.
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { benchAnalytics } from './analytics.ts';
 import { benchApi } from './api.ts';
 import { benchChain } from './chain.ts';
 import { benchCheck } from './check.ts';
@@ -16,7 +17,7 @@ import { benchSoak } from './soak.ts';
 import { openSurroundings, type Surroundings } from './surroundings.ts';
 import { benchUsage } from './usage.ts';
 
-const BENCHMARKS: Readonly<Record<string, (surroundings: Surroundings, sizes: Sizes) => Promise<Measurement[]>>> = { ingest: benchIngest, api: benchApi, consume: benchConsume, chain: benchChain, usage: benchUsage, check: benchCheck, noisy: benchNoisy };
+const BENCHMARKS: Readonly<Record<string, (surroundings: Surroundings, sizes: Sizes) => Promise<Measurement[]>>> = { ingest: benchIngest, api: benchApi, consume: benchConsume, chain: benchChain, usage: benchUsage, analytics: benchAnalytics, check: benchCheck, noisy: benchNoisy };
 
 const { values: options } = parseArgs({ options: { quick: { type: 'boolean', default: false }, only: { type: 'string', multiple: true, default: [] }, json: { type: 'string' } } });
 /** Needs no engine and is held against no other server. */
