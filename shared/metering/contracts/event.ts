@@ -2,15 +2,17 @@ import * as z from 'zod';
 import { queryFlag } from '#kernel/pagination.ts';
 import { requiredText, text, timeInput, timeText } from '#kernel/wire.ts';
 import { EVENT_LIMITS } from '../domain/event.ts';
-import { type Properties, propertiesProblem } from '../domain/properties.ts';
+import { isProperties, type Properties, propertiesProblem } from '../domain/properties.ts';
 import { parseRfc3339 } from '../domain/rfc3339.ts';
 import { MeterResponse } from './meter.ts';
 
 const name = requiredText.max(EVENT_LIMITS.nameLength);
 const label = text.max(EVENT_LIMITS.idLength).nullish();
 
-/** Any JSON object within the bounds of D11. Not copied: its keys and values stay as they came. */
-const properties = z.custom<Properties>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), 'must be an object')
+/** Any JSON object. Not copied: its keys and values stay as they came. */
+const anyProperties = z.custom<Properties>(isProperties, 'must be an object');
+/** Within the bounds of D11. */
+const properties = anyProperties
   .superRefine((value, issues) => {
     const problem = propertiesProblem(value);
     if (problem !== null) issues.addIssue({ code: 'custom', message: problem });
@@ -54,7 +56,7 @@ const item = IngestEventRequest.catch(((context?: { error: z.ZodError }) => cont
 export const BulkIngestEventRequest = z.object({ events: z.array(item).min(1).max(EVENT_LIMITS.batch) });
 
 /** Objects of any shape: what they must hold is up to the transform that reads them. */
-const rawItem = z.custom<Properties>((value) => typeof value === 'object' && value !== null && !Array.isArray(value), 'must be an object').meta({ type: 'object', additionalProperties: true });
+const rawItem = anyProperties.meta({ type: 'object', additionalProperties: true });
 export const BulkIngestRawEventRequest = z.object({ events: z.array(rawItem).min(1).max(EVENT_LIMITS.batch) });
 
 /** A flat map of strings: clients rely on it (metering.md D2). */

@@ -3,6 +3,11 @@ import { EVENT_LIMITS } from './event.ts';
 
 export type Properties = Readonly<Record<string, unknown>>;
 
+/** A JSON object: neither null nor a list. */
+export function isProperties(value: unknown): value is Properties {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
 /** Why properties cannot be accepted, or null (metering.md D11). */
 export function propertiesProblem(properties: Properties): string | null {
   return shapeProblem(properties, 1);

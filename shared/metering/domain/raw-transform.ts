@@ -1,5 +1,5 @@
 import { Decimal } from '#kernel/decimal.ts';
-import { type Properties, propertiesProblem, quantityOf, storedProperties } from './properties.ts';
+import { isProperties, type Properties, propertiesProblem, quantityOf, storedProperties } from './properties.ts';
 
 /** What a transform makes of a raw item: an event as a caller of the ordinary routes would have written it, not validated yet. */
 export interface RawEvent {
@@ -40,7 +40,7 @@ function providerCall(item: Properties): ReturnType<RawTransform> {
   if (provider === undefined) return lacks('providerName');
 
   // Without data there is an event all the same: a meter may count calls.
-  const data = isObject(item.data) ? item.data : {};
+  const data = isProperties(item.data) ? item.data : {};
   const problem = propertiesProblem(data);
   if (problem !== null) return { refused: { field: 'data', reason: problem } };
   const properties = flattened(data);
@@ -89,7 +89,7 @@ function flattened(data: Properties): Map<string, string> {
  * Other objects and lists are their JSON text, as a filter would compare them: deeper levels cannot be metered anyway.
  */
 function valueText(value: unknown): string | undefined {
-  const inner = isObject(value) && Object.hasOwn(value, 'value') ? value.value : value;
+  const inner = isProperties(value) && Object.hasOwn(value, 'value') ? value.value : value;
   if (inner === null || inner === undefined) return undefined;
   if (typeof inner === 'string') return inner;
   if (typeof inner === 'number') return digits(new Decimal(inner));
@@ -106,8 +106,4 @@ function nameText(value: unknown): string | undefined {
 
 function digits(value: Decimal): string {
   return value.isZero() ? '0' : value.toFixed();
-}
-
-function isObject(value: unknown): value is Properties {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

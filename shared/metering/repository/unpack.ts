@@ -5,6 +5,7 @@ import type { LogBatch, LogMessage } from '#platform/event-log/event-log.ts';
 import { CONTENT, HEADERS } from '#platform/event-log/topics.ts';
 import { EARLIEST_TIMESTAMP, type LoggedEvent } from '../domain/event.ts';
 import type { Pack } from '../domain/ledger.ts';
+import { isProperties } from '../domain/properties.ts';
 import { packedLines } from './pack.ts';
 
 /** Why a message, or a line of it, can never be stored. */
@@ -122,8 +123,7 @@ function unpackLine(bytes: Buffer): Unpacked | Pick<Poison, 'reason' | 'detail' 
 
 function isJsonObject(value: string): boolean {
   try {
-    const parsed: unknown = JSON.parse(value);
-    return typeof parsed === 'object' && parsed !== null && !Array.isArray(parsed);
+    return isProperties(JSON.parse(value));
   } catch {
     return false;
   }

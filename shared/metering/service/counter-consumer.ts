@@ -2,6 +2,7 @@ import * as z from 'zod';
 import type { Clock } from '#kernel/clock.ts';
 import { systemContext } from '#kernel/context.ts';
 import { DomainError } from '#kernel/errors.ts';
+import { deadLetterOf } from '#platform/event-log/dead-letter.ts';
 import type { EventLog, LogBatch, LogMessage, LogRecord, Subscription } from '#platform/event-log/event-log.ts';
 import type { EventLogLogger } from '#platform/event-log/log.ts';
 import { dlqOf, HEADERS, TOPICS } from '#platform/event-log/topics.ts';
@@ -86,7 +87,8 @@ function readBatch(batch: LogBatch, clock: Clock): { touched: Touched[]; poison:
       }
       environments.set(key, environment);
     } catch (error) {
-      poison.push(deadLetter(batch, message, error, clock));
+      const detail = error instanceof Error ? error.message : String(error);
+      poison.push(deadLetterOf(batch, { message, line: null, value: message.value, reason: 'unreadable_summary', detail }, clock));
     }
   }
   const touched = [...environments.values()].map(({ customers, ...environment }) => ({
@@ -100,20 +102,4 @@ function environmentOf({ headers }: LogMessage): { tenantId: string; environment
   const environmentId = headers[HEADERS.environmentId];
   if (!tenantId || !environmentId) throw new Error('the record names no tenant or environment');
   return { tenantId, environmentId };
-}
-
-function deadLetter(batch: LogBatch, message: LogMessage, error: unknown, clock: Clock): LogRecord {
-  return {
-    key: message.key,
-    value: message.value,
-    headers: {
-      ...message.headers,
-      [HEADERS.errorReason]: 'unreadable_summary',
-      [HEADERS.errorMessage]: (error instanceof Error ? error.message : String(error)).slice(0, 1000),
-      [HEADERS.originTopic]: batch.topic,
-      [HEADERS.originPartition]: String(batch.partition),
-      [HEADERS.originOffset]: String(message.offset),
-      [HEADERS.failedAt]: clock.now().toISO() ?? '',
-    },
-  };
 }
