@@ -1,7 +1,8 @@
+import fc from 'fast-check';
 import { DateTime } from 'luxon';
 import { describe, expect, test } from 'vitest';
 import { decimal } from './decimal.ts';
-import { amountInput, currencyInput, decimalInput, fromWire, metadataInput, objectInput, requiredText, timeInput, toJson, toWire, wireNumber } from './wire.ts';
+import { amountInput, currencyInput, decimalInput, fromWire, metadataInput, objectInput, requiredText, timeInput, toJson, toWire, wireNumber, wireTime } from './wire.ts';
 
 describe('decimals in requests', () => {
   test.each([['12.50', '12.5'], [12.5, '12.5'], ['1e-7', '0.0000001'], ['-3', '-3'], ['.5', '0.5'], [0.1, '0.1'], ['123456789012345678901234567890.123456789', '123456789012345678901234567890.123456789']])('%s', (input, expected) => {
@@ -69,4 +70,12 @@ describe('the mapping between wire and domain', () => {
   test('JSON numbers keep all their digits', () => {
     expect(toJson({ value: wireNumber(decimal('9007199254740993.000000000000000001')) })).toBe('{"value":9007199254740993.000000000000000001}');
   });
+});
+
+test('times are written as the library writes them, whatever their zone', () => {
+  fc.assert(fc.property(fc.date({ min: new Date('0001-01-01T00:00:00Z'), max: new Date('9999-12-31T23:59:59.999Z'), noInvalidDate: true }), fc.constantFrom('utc', 'America/New_York', 'Asia/Kathmandu'), fc.boolean(), (date, zone, whole) => {
+    const time = DateTime.fromMillis(whole ? Math.floor(date.getTime() / 1000) * 1000 : date.getTime(), { zone });
+    expect(wireTime(time)).toBe(time.toUTC().toISO({ suppressMilliseconds: true }));
+  }));
+  expect(wireTime(DateTime.invalid('none'))).toBe('');
 });

@@ -29,6 +29,9 @@ export class Bindings {
  */
 export const FINAL_SETTINGS = { do_not_merge_across_partitions_select_final: 1, optimize_move_to_prewhere_if_final: 1 } as const;
 
+/** Every branch of a statement reads the same parts of a table, however many are inserted meanwhile. */
+export const SAME_ROWS = { enable_shared_storage_snapshot_in_query: 1 } as const;
+
 /** Milliseconds since 1970 as a point in time of the table's type. */
 export function instant(bindings: Bindings, millis: number): string {
   return `fromUnixTimestamp64Milli(${bindings.bind('Int64', millis)}, 'UTC')`;

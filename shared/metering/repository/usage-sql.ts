@@ -2,7 +2,7 @@ import { longerWindow } from '#kernel/calendar/windows.ts';
 import type { RequestContext } from '#kernel/context.ts';
 import type { UsageQuery, UsageWindow } from '../domain/usage.ts';
 import { expressionColumns } from './expression-sql.ts';
-import { Bindings, filterConditions, instant, propertyTextSql, quantitySql, tenantCondition } from './sql.ts';
+import { type Bindings, filterConditions, instant, propertyTextSql, quantitySql, tenantCondition } from './sql.ts';
 import { windowSql } from './windows-sql.ts';
 
 /** Shape of the rows that `usageSql` selects, whatever the question. */
@@ -22,15 +22,13 @@ export interface UsageRow {
 }
 
 /**
- * Several usage questions as one statement, read once each. Totals come from the same scan as the points, over the whole
+ * Several usage questions as branches of one statement, read once each. Totals come from the same scan as the points, over the whole
  * range, never from the points (N12). FINAL removes rows that a redelivery wrote again (N1).
  */
-export function usageSql(ctx: RequestContext, queries: readonly UsageQuery[]): { sql: string; bindings: Bindings } {
-  const bindings = new Bindings();
-  const sql = queries.map((query, question) => (query.type === 'MAX' && query.bucketSize !== null
+export function usageSql(bindings: Bindings, ctx: RequestContext, queries: readonly UsageQuery[]): string[] {
+  return queries.map((query, question) => (query.type === 'MAX' && query.bucketSize !== null
     ? bucketedMaximum(bindings, ctx, query, question, query.bucketSize)
-    : plain(bindings, ctx, query, question))).join('\nUNION ALL\n');
-  return { sql, bindings };
+    : plain(bindings, ctx, query, question)));
 }
 
 /** Window of the points: never shorter than the meter's buckets. */

@@ -42,9 +42,18 @@ async function openPool(config: Config['postgres']): Promise<pg.Pool> {
   return pool;
 }
 
+/** Only names of columns change: what lies in a value is the caller's. The plugin's own way through a row looks into every value first. */
+class ColumnNames extends CamelCasePlugin {
+  protected override mapRow(row: Record<string, unknown>): Record<string, unknown> {
+    const mapped: Record<string, unknown> = {};
+    for (const column in row) mapped[this.camelCase(column)] = row[column];
+    return mapped;
+  }
+}
+
 /** Opens a pool lazily: nothing is connected before the first transaction. */
 export function createDatabase(config: Config['postgres']): Database {
-  const kysely = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: () => openPool(config) }), plugins: [new CamelCasePlugin({ maintainNestedObjectKeys: true })] });
+  const kysely = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: () => openPool(config) }), plugins: [new ColumnNames()] });
   /** Holds for one transaction. As a startup parameter RDS Proxy would refuse it, and for the session it would pin the connection. */
   const statementTimeout = String(config.statement_timeout_ms);
 
