@@ -16,9 +16,11 @@ const stamp = join(modules, '.flexprice-lock-hash');
 const windows = process.platform === 'win32';
 const WARNINGS_OFF = ['--disable-warning=ExperimentalWarning', '--disable-warning=TimeoutNegativeWarning'];
 
+// Of package.json only what npm ci looks at: another script or import path is no reason to install everything again.
 function wantedHash() {
-  const hash = createHash('sha256');
-  for (const file of ['package-lock.json', 'package.json']) hash.update(readFileSync(join(root, file)));
+  const { dependencies, devDependencies, optionalDependencies, peerDependencies, overrides } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const hash = createHash('sha256').update(readFileSync(join(root, 'package-lock.json')));
+  hash.update(JSON.stringify({ dependencies, devDependencies, optionalDependencies, peerDependencies, overrides }));
   return hash.digest('hex');
 }
 

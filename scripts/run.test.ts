@@ -57,6 +57,16 @@ test('a fresh checkout is installed once, then the script runs with its argument
   expect(calls()).toEqual(['ci']);
 });
 
+test('of package.json only the dependencies ask for an installation', async () => {
+  await run(['hello.ts']);
+  writeFileSync(join(root, 'package.json'), '{"type":"module","imports":{"#hello":"./hello.ts"}}');
+  await run(['hello.ts']);
+  expect(calls()).toEqual(['ci']);
+  writeFileSync(join(root, 'package.json'), '{"type":"module","devDependencies":{"tool":"2.0.0"}}');
+  await run(['hello.ts']);
+  expect(calls()).toEqual(['ci', 'ci']);
+});
+
 test('a changed lock file is installed', async () => {
   await run(['hello.ts']);
   writeFileSync(join(root, 'package-lock.json'), '{"changed":true}');
