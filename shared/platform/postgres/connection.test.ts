@@ -78,7 +78,13 @@ describe('transactions', () => {
       // Two connections are idle, and both are dead afterwards.
       await Promise.all([1, 2].map(() => database.withTenant(ctx, (tx) => sql`select pg_sleep(0.05)`.execute(tx))));
       cutWhileFrozen();
-      expect(await database.withTenant(ctx, async () => 'stored')).toBe('stored');
+      let runs = 0;
+      expect(await database.withTenant(ctx, async (tx) => {
+        runs += 1;
+        return (await sql<{ tenant: string }>`select current_setting('app.tenant_id') as tenant`.execute(tx)).rows;
+      })).toEqual([{ tenant: ctx.tenantId }]);
+      // Nothing of it had reached the server before.
+      expect(runs).toBeGreaterThan(1);
     } finally {
       await database.close();
     }
@@ -90,6 +96,7 @@ describe('transactions', () => {
     try {
       await expect(database.withTenant(ctx, async (tx) => {
         runs += 1;
+        await sql`select 1`.execute(tx);
         cutWhileFrozen();
         await sql`select 1`.execute(tx);
       })).rejects.toMatchObject({ code: 'service_unavailable' });

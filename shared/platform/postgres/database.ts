@@ -1,10 +1,11 @@
 import { setImmediate } from 'node:timers/promises';
-import { CamelCasePlugin, Kysely, PostgresDialect, sql, type Transaction } from 'kysely';
+import { CamelCasePlugin, Kysely, PostgresDialect, type PostgresPool, sql, type Transaction } from 'kysely';
 import pg from 'pg';
 import type { RequestContext } from '#kernel/context.ts';
 import type { Config } from '../config/schema.ts';
 import { connectionOptions } from './connection.ts';
 import { isDeadConnection, translateError } from './errors.ts';
+import { NotBegun, pipelinedPool } from './pipelined-pool.ts';
 import type { Tables } from './tables.ts';
 
 declare const tenantMark: unique symbol;
@@ -16,7 +17,10 @@ export type TenantTransaction = Transaction<Tables> & { readonly [tenantMark]: t
 export type SystemTransaction = Transaction<Tables> & { readonly [systemMark]: true };
 
 export interface Database {
-  /** Runs `work` in one transaction for the context's tenant and environment, or in the one that the context already carries. Rolls back when it throws. */
+  /**
+   * Runs `work` in one transaction for the context's tenant and environment, or in the one that the context already carries. Rolls back when it throws.
+   * On a connection that turns out to be dead before any of it has reached the server, `work` is run again on another.
+   */
   withTenant<T>(ctx: RequestContext, work: (tx: TenantTransaction) => Promise<T>): Promise<T>;
   /** Runs `work` as the system role. `reason` names the sweep or relay, for whoever reads pg_stat_activity. */
   asSystem<T>(reason: string, work: (tx: SystemTransaction) => Promise<T>): Promise<T>;
@@ -28,18 +32,19 @@ export interface Database {
 /** The same connection may fail twice before the pool has noticed: with the server's farewell, and with the end of the socket. */
 const DEAD_IN_A_ROW = 3;
 
-async function openPool(config: Config['postgres']): Promise<pg.Pool> {
+async function openPool(config: Config['postgres']): Promise<PostgresPool> {
   const pool = new pg.Pool({
     ...await connectionOptions(config),
     max: config.pool_max,
     idleTimeoutMillis: 60_000,
     connectionTimeoutMillis: 5_000,
     application_name: 'flexprice',
+    pipeline: true,
   });
   // A connection that breaks, idle or between two statements, is replaced on next use; without listeners it would end the process.
   pool.on('error', () => undefined);
   pool.on('connect', (client) => { client.on('error', () => undefined); });
-  return pool;
+  return pipelinedPool(pool);
 }
 
 /** Only names of columns change: what lies in a value is the caller's. The plugin's own way through a row looks into every value first. */
@@ -58,24 +63,21 @@ export function createDatabase(config: Config['postgres']): Database {
   const statementTimeout = String(config.statement_timeout_ms);
 
   const transaction = async <T>(work: (tx: Transaction<Tables>) => Promise<T>): Promise<T> => {
-    let begun = false;
-    const attempt = (): Promise<T> => kysely.transaction().execute((tx) => {
-      begun = true;
-      return work(tx);
-    });
-    try {
-      for (let failures = 0; ; failures += 1) {
-        try {
-          return await attempt();
-        } catch (error) {
-          // A sandbox that was frozen finds its connections dead when it says `begin`: nothing has happened yet, so once more on a new one.
-          if (begun || failures === DEAD_IN_A_ROW || !isDeadConnection(error)) throw error;
-          // The pool learns of a closed connection from the event loop.
-          await setImmediate();
-        }
+    for (let failures = 0; ; failures += 1) {
+      let isOpen = false;
+      try {
+        return await kysely.transaction().execute((tx) => {
+          isOpen = true;
+          return work(tx);
+        });
+      } catch (error) {
+        const cause = error instanceof NotBegun ? error.cause : error;
+        // A sandbox that was frozen finds its connections dead when it says `begin`: nothing has happened yet, so once more on a new one.
+        const isUntouched = error instanceof NotBegun || !isOpen;
+        if (!isUntouched || failures === DEAD_IN_A_ROW || !isDeadConnection(cause)) throw translateError(cause);
+        // The pool learns of a closed connection from the event loop.
+        await setImmediate();
       }
-    } catch (error) {
-      throw translateError(error);
     }
   };
 
