@@ -36,6 +36,8 @@ import { createOverflow } from '#platform/event-log/overflow.ts';
 import { topicSpecs } from '#platform/event-log/topics.ts';
 import { type Metrics, silentMetrics } from '#platform/observability/metrics.ts';
 import { createDatabase } from '#platform/postgres/database.ts';
+import { createPortalService } from '#portal/service/portal.ts';
+import { createPortalSessionService, type PortalSessionService } from '#portal/service/sessions.ts';
 import { createSubscriptionService, type SubscriptionService } from '#subscriptions/service/subscription.ts';
 import { createPrincipalStore } from '#tenancy/principals.ts';
 import { createTenancyService } from '#tenancy/service.ts';
@@ -56,9 +58,12 @@ export function createApp(config: Config, { clock = systemClock, logger, metrics
   const database = lazy(() => opened(createDatabase(config.postgres)));
   const clickhouse = lazy(() => opened(createClickHouse(config)));
   const eventLog = lazy(async (): Promise<EventLog> => opened(await createEventLog(config, logger)));
-  const authenticator = lazy(() => createAuthenticator(config.auth, createPrincipalStore(database()), clock, metrics));
+  const authenticator = lazy(() => createAuthenticator(config.auth, { ...createPrincipalStore(database()), findByTokenHash: (hash) => portalSessions().findByTokenHash(hash) }, clock, metrics));
   const tenancy = lazy(() => createTenancyService({ database: database(), clock }));
-  const customers: () => CustomerService = lazy(() => createCustomerService({ database: database(), clock, hasRunningSubscription: (tx, id) => subscriptions().hasRunning(tx, id) }));
+  const customers: () => CustomerService = lazy(() => createCustomerService({
+    database: database(), clock, hasRunningSubscription: (tx, id) => subscriptions().hasRunning(tx, id), endPortalSessions: (tx, id) => portalSessions().endAllOf(tx, id),
+  }));
+  const portalSessions: () => PortalSessionService = lazy(() => createPortalSessionService({ database: database(), clock, customers: customers(), url: config.portal.url }));
   const meters = lazy(() => createMeterService({ database: database(), clock }));
   const usage = lazy(() => createUsageService({ clickhouse: clickhouse(), meters: meters(), customers: customers(), clock }));
   const meterPreviews = lazy(() => createMeterPreviewService({
@@ -104,6 +109,7 @@ export function createApp(config: Config, { clock = systemClock, logger, metrics
     usage: createGroupedUsageService({ clickhouse: clickhouse() }),
   }));
   const invoices: () => InvoiceService = lazy(() => createInvoiceService(billing()));
+  const portal = lazy(() => createPortalService({ customers: customers(), subscriptions: subscriptions(), invoices: invoices() }));
   const billingActivities = lazy(() => createBillingActivities({ database: database(), clock, subscriptions: subscriptions(), invoices: invoices(), pageSize: config.billing.page_size }));
 
   return {
@@ -136,6 +142,8 @@ export function createApp(config: Config, { clock = systemClock, logger, metrics
     get subscriptions() { return subscriptions(); },
     get analytics() { return analytics(); },
     get invoices() { return invoices(); },
+    get portalSessions() { return portalSessions(); },
+    get portal() { return portal(); },
     get billingActivities() { return billingActivities(); },
     subscriptionUsage: (ctx: RequestContext, request: SubscriptionUsageRequest) => subscriptionUsage(billing(), ctx, request),
 

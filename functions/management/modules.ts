@@ -16,10 +16,13 @@ export function managementModules(app: () => App): RouteModule[] {
     {
       prefix: '/v1/customers',
       load: async () => [
+        // First: `/v1/customers/{id}/usage` would take the session of a customer whose external id is `usage`.
+        ...(await import('#portal/routes/session.ts')).portalSessionRoutes(app().portalSessions),
         ...(await import('#customers/routes.ts')).customerRoutes(app().customers), ...(await import('#entitlements/summary-routes.ts')).customerEntitlementRoutes(app().entitlementSummaries),
         ...(await import('#entitlements/usage-summary-routes.ts')).usageSummaryRoutes(app().usageSummaries), ...(await import('#entitlements/check-routes.ts')).entitlementCheckRoutes(app().entitlementChecks),
       ],
     },
+    { prefix: '/v1/customer/portal', load: async () => (await import('#portal/routes/portal.ts')).portalRoutes({ portal: app().portal, usages: app().usageSummaries, analytics: app().analytics }) },
     { prefix: '/v1/meters', load: async () => [...(await import('#metering/routes/meters.ts')).meterRoutes(app().meters), ...(await import('#metering/routes/meter-preview.ts')).meterPreviewRoutes(() => app().meterPreviews)] },
     { prefix: '/v1/events/analytics', load: async () => (await import('#analytics/routes/analytics.ts')).analyticsRoutes(app().analytics) },
     { prefix: '/v1/meter-usage', load: async () => [...(await import('#analytics/routes/meter-usage.ts')).meterUsageRoutes(app().analytics), ...(await import('#analytics/routes/analytics.ts')).detailedAnalyticsRoutes(app().analytics)] },

@@ -37,6 +37,8 @@ export const environmentSchema = z.strictObject({
   worker: capacity,
   /** The API's own name. Absent: the one that AWS gives. */
   domain: domain.optional(),
+  /** Address of the customer portal (`portal.url`). Absent: sessions name none. */
+  portalUrl: z.url({ protocol: /^https$/ }).optional(),
   /** CloudFront and WAF before the API. Absent: the API is reached directly. */
   edge: edge.optional(),
   /** Region that recovery points of the databases are copied to. Absent: only the databases' own backups. */

@@ -34,7 +34,7 @@ export function settingsOf(process: ProcessName, props: SettingsProps): Settings
   if (isFunction(process)) parts.push(origin(props));
   if (isFunction(process) || process === 'relay') parts.push({ values: { FLEXPRICE_OVERFLOW_QUEUE_URL: props.data.overflow.queueUrl }, secrets: {} });
   if (process === 'management' || process === 'migrate') parts.push({ values: { FLEXPRICE_AUTH_ROOT_TENANT_ID: ROOT_TENANT }, secrets: {} });
-  if (process === 'management') parts.push({ values: { FLEXPRICE_TRACING_ENABLED: 'true' }, secrets: { FLEXPRICE_AUTH_ROOT_KEY: { secret: props.secrets.rootKey, key: 'key' } } });
+  if (process === 'management') parts.push({ values: { FLEXPRICE_TRACING_ENABLED: 'true', ...(props.config.portalUrl === undefined ? {} : { FLEXPRICE_PORTAL_URL: props.config.portalUrl }) }, secrets: { FLEXPRICE_AUTH_ROOT_KEY: { secret: props.secrets.rootKey, key: 'key' } } });
   const mode = isFunction(process) || process === 'migrate' ? 'api' : process;
   return { values: Object.assign({ FLEXPRICE_DEPLOYMENT_MODE: mode }, ...parts.map(({ values }) => values)), secrets: Object.assign({}, ...parts.map(({ secrets }) => secrets)) };
 }

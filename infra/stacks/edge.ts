@@ -71,7 +71,7 @@ export class EdgeStack extends EnvironmentStack {
     new CfnLoggingConfiguration(this, 'FirewallLogging', {
       resourceArn: acl.attrArn,
       logDestinationConfigs: [this.formatArn({ service: 'logs', resource: 'log-group', resourceName: logs.logGroupName, arnFormat: ArnFormat.COLON_RESOURCE_NAME })],
-      redactedFields: ['x-api-key', 'authorization', 'x-origin-verify'].map((header) => ({ singleHeader: { Name: header } })),
+      redactedFields: ['x-api-key', 'x-session-token', 'authorization', 'x-origin-verify'].map((header) => ({ singleHeader: { Name: header } })),
       loggingFilter: { DefaultBehavior: 'DROP', Filters: [{ Behavior: 'KEEP', Requirement: 'MEETS_ANY', Conditions: [{ ActionCondition: { Action: 'BLOCK' } }, { ActionCondition: { Action: 'COUNT' } }] }] },
     });
     return acl.attrArn;

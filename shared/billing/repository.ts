@@ -38,6 +38,8 @@ export interface InvoiceFilter {
   readonly periodStartLte?: Maybe<DateTime>;
   readonly periodEndGte?: Maybe<DateTime>;
   readonly periodEndLte?: Maybe<DateTime>;
+  /** Finalized once, whatever became of them. */
+  readonly isIssued?: true;
 }
 
 /** Where the sweep goes on. `time` is RFC 3339. */
@@ -142,6 +144,7 @@ export const invoiceRepository = {
     if (filter.periodStartLte) query = query.where('periodStart', '<=', filter.periodStartLte);
     if (filter.periodEndGte) query = query.where('periodEnd', '>=', filter.periodEndGte);
     if (filter.periodEndLte) query = query.where('periodEnd', '<=', filter.periodEndLte);
+    if (filter.isIssued) query = query.where('finalizedAt', 'is not', null);
     return listRows<Invoice>(query, { ...options, status: options.status ?? 'published' }, LIST_FIELDS, 'invoices');
   },
 

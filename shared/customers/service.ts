@@ -14,11 +14,12 @@ export interface CustomerDependencies {
   readonly database: Database;
   readonly clock: Clock;
   readonly hasRunningSubscription: (tx: TenantTransaction, customerId: string) => Promise<boolean>;
+  readonly endPortalSessions: (tx: TenantTransaction, customerId: string) => Promise<void>;
 }
 export type CustomerService = ReturnType<typeof createCustomerService>;
 
 /** Use cases of customers. Every change writes its system event in the same transaction. */
-export function createCustomerService({ database, clock, hasRunningSubscription }: CustomerDependencies) {
+export function createCustomerService({ database, clock, hasRunningSubscription, endPortalSessions }: CustomerDependencies) {
   const publish = (tx: TenantTransaction, change: 'created' | 'updated' | 'deleted', customer: Customer) =>
     appendSystemEvent(tx, clock, { eventName: `customer.${change}`, entityType: 'customer', entityId: customer.id, payload: toWire(customer) as Record<string, unknown> });
 
@@ -62,12 +63,13 @@ export function createCustomerService({ database, clock, hasRunningSubscription 
         return customer;
       }),
 
-    /** Archives the customer; its external id is free again. Refused while a subscription runs: its usage would find another customer under the id. */
+    /** Archives the customer and ends its portal sessions; its external id is free again. Refused while a subscription runs: its usage would find another customer under the id. */
     delete: (ctx: RequestContext, id: string): Promise<void> =>
       database.withTenant(ctx, async (tx) => {
         const customer = await customerRepository.lock(tx, id);
         if (await hasRunningSubscription(tx, id)) throw invalidOperation('the customer has a subscription that still runs: cancel it first', { entity: 'customer', id });
         await customerRepository.delete(tx, id, { updatedAt: clock.now() }, ctx.actorId);
+        await endPortalSessions(tx, id);
         await publish(tx, 'deleted', customer);
       }),
 

@@ -10,24 +10,24 @@ import type { CustomerReference } from './summary-service.ts';
 import type { CustomerUsage, FeatureUsage, UsageSummaryService } from './usage-summary-service.ts';
 
 /** Served under the customers' prefix. */
-export const usageSummaryRoutes = (usages: UsageSummaryService): Route[] => {
-  const reply = async (ctx: RequestContext, reference: CustomerReference, query: z.output<typeof UsageSummaryOfCustomerQuery>): Promise<Reply> => {
-    const usage = await usages.ofCustomer(ctx, reference, { featureIds: narrowed(query.feature_ids), featureLookupKeys: narrowed(query.feature_lookup_keys), subscriptionIds: narrowed(query.subscription_ids) });
-    return { ...ok(usageToWire(usage)), ...(usage.watermark === null ? {} : { headers: { 'X-Usage-Watermark': wireTime(usage.watermark) } }) };
-  };
-  return [
-    route({
-      method: 'GET', path: '/v1/customers/usage', operationId: 'getCustomerUsageSummary', tag: 'Customers', summary: 'What a customer has used of what it may use', permission: 'authenticated',
-      query: CustomerUsageSummaryQuery, responses: { 200: CustomerUsageSummaryResponse },
-      handler: ({ ctx, query }) => reply(ctx, referenceOf(query.customer_id, query.customer_lookup_key), query),
-    }),
-    route({
-      method: 'GET', path: '/v1/customers/{id}/usage', operationId: 'getCustomerUsageSummaryById', tag: 'Customers', summary: 'What the customer has used of what it may use', permission: 'authenticated',
-      params: z.object({ id: z.string() }), query: UsageSummaryOfCustomerQuery, responses: { 200: CustomerUsageSummaryResponse },
-      handler: ({ ctx, params, query }) => reply(ctx, { id: params.id }, query),
-    }),
-  ];
-};
+export const usageSummaryRoutes = (usages: UsageSummaryService): Route[] => [
+  route({
+    method: 'GET', path: '/v1/customers/usage', operationId: 'getCustomerUsageSummary', tag: 'Customers', summary: 'What a customer has used of what it may use', permission: 'authenticated',
+    query: CustomerUsageSummaryQuery, responses: { 200: CustomerUsageSummaryResponse },
+    handler: ({ ctx, query }) => usageSummaryReply(usages, ctx, referenceOf(query.customer_id, query.customer_lookup_key), query),
+  }),
+  route({
+    method: 'GET', path: '/v1/customers/{id}/usage', operationId: 'getCustomerUsageSummaryById', tag: 'Customers', summary: 'What the customer has used of what it may use', permission: 'authenticated',
+    params: z.object({ id: z.string() }), query: UsageSummaryOfCustomerQuery, responses: { 200: CustomerUsageSummaryResponse },
+    handler: ({ ctx, params, query }) => usageSummaryReply(usages, ctx, { id: params.id }, query),
+  }),
+];
+
+/** The answer about one customer, for whoever else asks. */
+export async function usageSummaryReply(usages: UsageSummaryService, ctx: RequestContext, reference: CustomerReference, query: z.output<typeof UsageSummaryOfCustomerQuery>): Promise<Reply> {
+  const usage = await usages.ofCustomer(ctx, reference, { featureIds: narrowed(query.feature_ids), featureLookupKeys: narrowed(query.feature_lookup_keys), subscriptionIds: narrowed(query.subscription_ids) });
+  return { ...ok(usageToWire(usage)), ...(usage.watermark === null ? {} : { headers: { 'X-Usage-Watermark': wireTime(usage.watermark) } }) };
+}
 
 /** An empty parameter does not narrow. */
 function narrowed(list: readonly string[] | undefined): readonly string[] | null {

@@ -3,9 +3,9 @@ export interface RequestContext {
   readonly tenantId: string;
   /** Empty where a route is exempt from an environment (users, environments, tenants). */
   readonly environmentId: string;
-  /** User id or key id: what `created_by` and the audit log show. */
+  /** User id, key id, or the id of the customer whose portal session it is: what `created_by` and the audit log show. */
   readonly actorId: string;
-  readonly actorType: 'user' | 'api_key' | 'system';
+  readonly actorType: 'user' | 'api_key' | 'customer' | 'system';
   readonly roles: readonly Role[];
   readonly requestId: string;
   /** How its events are let in. Absent: without limits, and on the way of all. */

@@ -30,6 +30,8 @@ export type FilterOperator = (typeof OPERATORS)[number];
 
 const limit = z.coerce.number().int().min(1).max(1000).default(50);
 const offset = z.coerce.number().int().min(0).max(1_000_000_000).default(0);
+/** Which page, for lists that take nothing else. */
+export const pageKeys = { limit, offset };
 const status = z.enum(['published', 'archived', 'deleted']);
 const orderly = (value: { start_time?: DateTime | undefined; end_time?: DateTime | undefined }): boolean =>
   !value.start_time || !value.end_time || value.end_time >= value.start_time;

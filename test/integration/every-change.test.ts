@@ -5,6 +5,7 @@ import { createManagementHandler } from '#functions/management/create-handler.ts
 import { allRoutes } from '../../scripts/generate-openapi.ts';
 import { type Answer, startTestApi, type TestApi, toGatewayEvent } from '../support/api.ts';
 import { superuser } from '../support/engines.ts';
+import { sessionFor } from '../support/portal.ts';
 import { seedEverything, type World } from '../support/world.ts';
 
 // Every operation that changes something says so in the outbox, with who and in answer to which request; and every one that
@@ -15,6 +16,7 @@ let api: TestApi;
 let world: World;
 let database: pg.Client;
 let actor: string;
+let token: string;
 let send: (method: string, path: string, body: unknown, headers: Record<string, string>) => Promise<Answer>;
 let closeApp: () => Promise<void>;
 
@@ -23,13 +25,14 @@ beforeAll(async () => {
   world = await seedEverything(api);
   database = new pg.Client(superuser(api.config.postgres.database));
   await database.connect();
+  token = await sessionFor(api, world.externalCustomerId);
   actor = (await api.request('GET', '/v1/users/me')).body.id;
   // One connection: whoever asks for a second one within a request waits for itself, and fails.
   const app = createApp({ ...api.config, postgres: { ...api.config.postgres, pool_max: 1 } });
   const handle = createManagementHandler(app);
   closeApp = () => app.close();
   send = async (method, path, body, headers) => {
-    const result = await handle(toGatewayEvent(method, path, body, { 'x-api-key': api.key, ...headers }));
+    const result = await handle(toGatewayEvent(method, path, body, { 'x-api-key': api.key, 'x-session-token': token, ...headers }));
     return { status: result.statusCode, text: result.body, headers: result.headers, body: result.body === '' ? undefined : JSON.parse(result.body) };
   };
 });
@@ -62,6 +65,7 @@ const CHANGES: Readonly<Record<string, Change>> = {
   createCustomer: async () => ['/v1/customers', { external_id: 'change', name: 'Change' }],
   updateCustomer: async () => [`/v1/customers?id=${world.customerId}`, { name: 'Renamed' }],
   updateCustomerById: async () => [`/v1/customers/${world.customerId}`, { name: 'Renamed again' }],
+  updatePortalCustomer: async () => ['/v1/customer/portal/info', { name: 'Renamed by itself' }],
   deleteCustomer: async () => [`/v1/customers/${await make('/v1/customers', { external_id: 'gone', name: 'Gone' })}`],
   createMeter: async () => ['/v1/meters', meter],
   updateMeter: async () => [`/v1/meters/${await make('/v1/meters', meter)}`, { filters: [{ key: 'model', values: ['x'] }] }],
@@ -106,7 +110,8 @@ describe('one connection is enough, and the outbox tells who did it', () => {
     const key: Record<string, string> = route.idempotent ? { 'idempotency-key': `key of ${operation}` } : {};
     const answer = await send(route.method, path, body, { 'x-request-id': requestId, ...key });
     expect([operation, answer.status, answer.status >= 300 ? answer.text : '']).toEqual([operation, Number(Object.keys(route.responses)[0]), '']);
-    expect(await outboxOf(requestId)).toEqual([{ tenant_id: api.ctx.tenantId, environment_id: api.ctx.environmentId, actor_id: actor, actor_type: 'api_key' }]);
+    const who = route.credential === 'portal_session' ? { actor_id: world.customerId, actor_type: 'customer' } : { actor_id: actor, actor_type: 'api_key' };
+    expect(await outboxOf(requestId)).toEqual([{ tenant_id: api.ctx.tenantId, environment_id: api.ctx.environmentId, ...who }]);
 
     if (!route.idempotent) return;
     const again = await send(route.method, path, body, { 'x-request-id': `${requestId}-again`, ...key });

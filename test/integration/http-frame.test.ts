@@ -41,7 +41,7 @@ describe('every answer', () => {
     expect((await call(path, { method })).headers.get('x-request-id')).toMatch(/./);
   });
 
-  test.each([['/v1/events', 'POST'], ['/v1/events/bulk', 'POST'], ['/v1/customers', 'PUT'], ['/v1/customers/x', 'DELETE']])('a browser may call %s with %s from anywhere', async (path, method) => {
+  test.each([['/v1/events', 'POST'], ['/v1/events/bulk', 'POST'], ['/v1/customers', 'PUT'], ['/v1/customers/x', 'DELETE'], ['/v1/customer/portal/info', 'PUT']])('a browser may call %s with %s from anywhere', async (path, method) => {
     const preflight = await fetch(`${url}${path}`, { method: 'OPTIONS', headers: { origin: 'https://shop.example', 'access-control-request-method': method, 'access-control-request-headers': 'x-api-key,content-type' } });
     expect(preflight.status).toBe(204);
     expect(preflight.headers.get('access-control-allow-origin')).toBe('*');

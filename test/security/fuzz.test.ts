@@ -5,6 +5,7 @@ import type { Route } from '#platform/http/route.ts';
 import { allRoutes } from '../../scripts/generate-openapi.ts';
 import { startTestApi, type TestApi } from '../support/api.ts';
 import { junk, mutated, valuesOf } from '../support/json-schema-arbitrary.ts';
+import { sessionFor } from '../support/portal.ts';
 
 // Many operations times many bodies: enough for a run of minutes at most; raise it by hand to search deeper.
 const RUNS = Number(process.env.FLEXPRICE_TEST_FUZZ_RUNS ?? 25);
@@ -12,10 +13,12 @@ const RUNS = Number(process.env.FLEXPRICE_TEST_FUZZ_RUNS ?? 25);
 const routes = (await allRoutes()).filter((route) => route.path !== '/health/ready');
 let api: TestApi;
 let ids: string[];
+let token: string;
 
 beforeAll(async () => {
   api = await startTestApi({ clickhouse: true });
   ids = await seedIds(api);
+  token = await sessionFor(api, 'fuzz');
 });
 afterAll(() => api.close());
 
@@ -56,7 +59,7 @@ function wellFormed(text: string): string {
 describe('no request makes a 5xx', () => {
   test.each(routes.map((route) => [`${route.method} ${route.path}`, route] as const))('%s', async (_, route) => {
     await fc.assert(fc.asyncProperty(requestsTo(route), async ({ path, body }) => {
-      const answer = await api.request(route.method, path, body);
+      const answer = await api.request(route.method, path, body, { 'x-session-token': token });
       if (answer.status >= 500) throw new Error(`${route.method} ${path} with ${JSON.stringify(body)?.slice(0, 1500)} answered ${answer.status} ${answer.text}`);
       if (answer.status === 400) expect(answer.body).toMatchObject({ code: expect.any(String), message: expect.any(String), http_status_code: 400 });
     }), { numRuns: RUNS });

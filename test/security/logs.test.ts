@@ -11,6 +11,7 @@ import type { Config } from '#platform/config/schema.ts';
 import { startTestApi, type TestApi } from '../support/api.ts';
 import { superuser } from '../support/engines.ts';
 import { ensureTopics } from '../support/events.ts';
+import { sessionFor } from '../support/portal.ts';
 
 // All that the real processes print at the level DEBUG, over good requests, bad ones and broken engines: who and which
 // request, but never a credential and nothing of an event's content.
@@ -20,6 +21,7 @@ const CONTENT = {
   value: 'content-of-a-property', key: 'name-of-a-property', source: 'content-of-a-source', name: 'name-of-an-event', customer: 'id-of-a-customer', email: 'someone@example.test',
 } as const;
 const WRONG_KEY = 'sk_test_not_a_key_of_ours';
+const WRONG_TOKEN = 'ps_not_a_token_of_ours';
 const CLICKHOUSE_PASSWORD = 'password-of-clickhouse';
 
 interface Line { readonly level: string; readonly message: string; readonly request_id?: string; readonly operation?: string; readonly status?: number; readonly [field: string]: unknown }
@@ -27,12 +29,15 @@ interface Line { readonly level: string; readonly message: string; readonly requ
 let api: TestApi;
 let database: pg.Client;
 let folder: string;
+let token: string;
 let processes: Running[] = [];
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'flexprice-logs-'));
   api = await startTestApi({ clickhouse: true });
   await ensureTopics(api.app);
+  await api.request('POST', '/v1/customers', { external_id: 'portal', name: 'Portal' });
+  token = await sessionFor(api, 'portal');
   database = new pg.Client(superuser(api.config.postgres.database));
   await database.connect();
 });
@@ -70,7 +75,7 @@ const who = () => ({ tenant_id: api.ctx.tenantId, environment_id: api.ctx.enviro
 
 function expectNothingSecret(name: string): void {
   const { postgres } = api.config;
-  const secrets = { ...CONTENT, key_of_the_tenant: api.key, wrong_key: WRONG_KEY, postgres: postgres.password as string, migrator: postgres.migrator_password as string, clickhouse: CLICKHOUSE_PASSWORD };
+  const secrets = { ...CONTENT, key_of_the_tenant: api.key, wrong_key: WRONG_KEY, session: token, wrong_session: WRONG_TOKEN, postgres: postgres.password as string, migrator: postgres.migrator_password as string, clickhouse: CLICKHOUSE_PASSWORD };
   const log = logOf(name);
   expect(Object.entries(secrets).filter(([, secret]) => log.includes(secret)).map(([what]) => what)).toEqual([]);
 }
@@ -89,6 +94,8 @@ test('requests, good and bad, are told by id, operation, tenant and environment'
   expect(await send('/v1/events', `{"properties":"${CONTENT.value}`, 'req-malformed')).toBe(400);
   expect(await send('/v1/events', event('unknown'), 'req-unknown', { 'x-api-key': WRONG_KEY })).toBe(401);
   expect(await send('/v1/events/usage', { event_name: CONTENT.name, aggregation_type: 'COUNT', filters: { [CONTENT.key]: [CONTENT.value] } }, 'req-usage')).toBe(200);
+  expect(await send('/v1/customer/portal/invoices', {}, 'req-portal', { 'x-session-token': token })).toBe(200);
+  expect(await send('/v1/customer/portal/invoices', {}, 'req-no-session', { 'x-session-token': WRONG_TOKEN })).toBe(401);
   await database.query('revoke insert on event_log.batches, event_log.ingest_overflow from flexprice_app');
   try {
     expect(await send('/v1/events', event('lost'), 'req-away')).toBe(503);
@@ -98,7 +105,7 @@ test('requests, good and bad, are told by id, operation, tenant and environment'
 
   const expected: readonly [id: string, operation: string, status: number][] = [
     ['req-good', 'ingestEvent', 202], ['req-bulk', 'ingestEventsBulk', 202], ['req-customer', 'createCustomer', 201], ['req-twice', 'createCustomer', 409],
-    ['req-invalid', 'ingestEvent', 400], ['req-malformed', 'ingestEvent', 400], ['req-usage', 'getUsageStatistics', 200],
+    ['req-invalid', 'ingestEvent', 400], ['req-malformed', 'ingestEvent', 400], ['req-usage', 'getUsageStatistics', 200], ['req-portal', 'listPortalInvoices', 200],
   ];
   for (const [id, operation, status] of expected) expect(lineOf('api', id)).toMatchObject({ level: 'INFO', message: 'request', operation, status, ...who() });
   // Of accepted events one request in a hundred has a line, the first one for a start.

@@ -4,6 +4,7 @@ import type { Route } from '#platform/http/route.ts';
 import { allRoutes } from '../../scripts/generate-openapi.ts';
 import { type Answer, startTestApi, type TestApi, type TestTenant } from '../support/api.ts';
 import { superuser } from '../support/engines.ts';
+import { sessionFor } from '../support/portal.ts';
 import { seedEverything, type World } from '../support/world.ts';
 
 const routes = await allRoutes();
@@ -12,6 +13,8 @@ let world: World;
 let stranger: TestTenant;
 let strangersKey: string;
 let neighbourKey: string;
+/** A session of the portal by the key that made it. */
+const sessions = new Map<string, string>();
 let inspector: pg.Client;
 
 beforeAll(async () => {
@@ -20,6 +23,11 @@ beforeAll(async () => {
   stranger = await api.tenant('Stranger');
   strangersKey = stranger.key;
   neighbourKey = await api.keyWith(['super_admin'], api.environments[1]?.id);
+  for (const key of [strangersKey, neighbourKey]) {
+    const request: TestTenant['request'] = (method, path, body) => api.send(method, path, body, { 'x-api-key': key });
+    await request('POST', '/v1/customers', { external_id: 'theirs', name: 'Theirs' });
+    sessions.set(key, await sessionFor({ request }, 'theirs'));
+  }
   inspector = new pg.Client(superuser(api.config.postgres.database));
   await inspector.connect();
 });
@@ -28,9 +36,11 @@ afterAll(async () => {
   await api.close();
 });
 
+const credentials = (key: string) => ({ 'x-api-key': key, 'x-session-token': sessions.get(key) ?? '' });
+
 /** Ids of the world by the route that takes them: what a stranger would have to guess. */
 const idOf = (route: Route): string => {
-  const [, , resource = ''] = route.path.split('/');
+  const [, , resource = ''] = route.path.replace('/customer/portal/', '/').split('/');
   if (route.path.includes('{external_id}')) return world.externalCustomerId;
   if (route.path.startsWith('/v1/prices/lookup')) return world.priceLookupKey;
   if (route.path.startsWith('/v1/customers/lookup')) return world.externalCustomerId;
@@ -68,7 +78,7 @@ describe.each([['another tenant', () => strangersKey, () => true], ['another env
     if (!concerns(route)) return;
     const before = await rowsOfOwner();
     const path = route.path.replace(/\{\w+\}/g, encodeURIComponent(idOf(route))) + queryOf(route);
-    const answer = await api.send(route.method, path, route.body ? world.bodyFor(route) : undefined, { 'x-api-key': key() });
+    const answer = await api.send(route.method, path, route.body ? world.bodyFor(route) : undefined, credentials(key()));
     // What only the operator may do does not even say whether there is such a tenant.
     expect([answer.status, answer.body?.code]).toEqual(route.permission === 'operator' ? [403, undefined] : [404, 'not_found']);
     expect(await rowsOfOwner()).toBe(before);
@@ -85,11 +95,12 @@ describe.each([['another tenant', () => strangersKey, () => true], ['another env
 });
 
 describe('lists and searches of a stranger', () => {
-  const lists = routes.filter((route) => !route.path.includes('{') && ((route.method === 'GET' && route.path.startsWith('/v1/') && !route.path.includes('lookup')) || route.path.endsWith('/search') || route.path === '/v1/events/query'));
+  const lists = routes.filter((route) => !route.path.includes('{') && ((route.method === 'GET' && route.path.startsWith('/v1/') && !route.path.includes('lookup')) || route.path.endsWith('/search') || route.path === '/v1/events/query' || /^\/v1\/customer\/portal\/(?!info)/.test(route.path)));
 
   test.each(lists.map((route) => [`${route.method} ${route.path}`, route] as const))('%s shows nothing of others', async (_, route) => {
     for (const key of [strangersKey, neighbourKey]) {
-      const answer: Answer = await api.send(route.method, route.path, route.body ? {} : undefined, { 'x-api-key': key });
+      const answer: Answer = await api.send(route.method, route.path, route.body ? {} : undefined, credentials(key));
+      if (route.credential === 'portal_session') expect(answer.status).toBe(200);
       expect(answer.status).toBeLessThan(500);
       for (const id of world.secretsOfOwner(TENANT_LEVEL.test(route.path) && key === neighbourKey)) expect(answer.text).not.toContain(id);
     }

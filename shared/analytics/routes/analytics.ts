@@ -14,7 +14,7 @@ export const analyticsRoutes = (analytics: AnalyticsService): Route[] => [
   route({
     method: 'POST', path: '/v1/events/analytics', operationId: 'getUsageAnalytics', tag: 'Events', summary: 'Usage of a customer and what it costs', permission: 'authenticated',
     body: GetUsageAnalyticsRequest, responses: { 200: GetUsageAnalyticsResponse },
-    handler: ({ ctx, body }) => answer(analytics, ctx, body, { defaultRange: { days: 7 }, meterIds: null, anchor: null }),
+    handler: ({ ctx, body }) => usageAnalyticsReply(analytics, ctx, body),
   }),
 ];
 
@@ -26,6 +26,11 @@ export const detailedAnalyticsRoutes = (analytics: AnalyticsService): Route[] =>
     handler: ({ ctx, body }) => answer(analytics, ctx, body, { defaultRange: { hours: 6 }, meterIds: some(body.meter_ids), anchor: body.billing_anchor ?? null }),
   }),
 ];
+
+/** The answer to `POST /v1/events/analytics`, for whoever else asks it. */
+export function usageAnalyticsReply(analytics: AnalyticsService, ctx: RequestContext, body: GetUsageAnalyticsRequest): Promise<Reply> {
+  return answer(analytics, ctx, body, { defaultRange: { days: 7 }, meterIds: null, anchor: null });
+}
 
 async function answer(analytics: AnalyticsService, ctx: RequestContext, body: GetUsageAnalyticsRequest, own: Pick<AnalyticsRequest, 'defaultRange' | 'meterIds' | 'anchor'>): Promise<Reply> {
   if (body.include_children) throw invalid('include_children', 'is not supported yet: customers have no children');

@@ -1,5 +1,5 @@
 import { DateTime } from 'luxon';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { fixedClock } from '#kernel/clock.ts';
 import { createAuthenticator, hashKey } from './authenticate.ts';
 import type { Principal } from './principal.ts';
@@ -9,11 +9,12 @@ const bound: Principal & { expiresAtMs: null } = { tenantId: 'tenant_1', environ
 const settings = { header: 'x-api-key', cache_seconds: 60, root_key: 'root', root_tenant_id: 'tenant_root' };
 
 /** A store that counts its look-ups. */
-function storeOf(keys: Map<string, typeof bound>, environments: readonly string[] = []) {
+function storeOf(keys: Map<string, typeof bound>, environments: readonly string[] = [], sessions: ReadonlyMap<string, Principal & { expiresAtMs: number }> = new Map()) {
   const asked: string[] = [];
   return {
     asked,
     findByKeyHash: async (hash: string) => { asked.push(hash); return keys.get(hash) ?? null; },
+    findByTokenHash: async (hash: string) => { asked.push(hash); return sessions.get(hash) ?? null; },
     environmentExists: async (tenantId: string, environmentId: string) => { asked.push(`${tenantId} ${environmentId}`); return environments.includes(`${tenantId} ${environmentId}`); },
   };
 }
@@ -75,4 +76,33 @@ test('a root key without its tenant is no key', async () => {
   const { root_tenant_id: _, ...rest } = settings;
   const { authenticate } = createAuthenticator({ ...rest }, storeOf(new Map()), clock);
   await expect(authenticate({ 'x-api-key': 'root' })).rejects.toThrow('Invalid API key');
+});
+
+describe('a session token', () => {
+  const token = 'ps_1';
+  const session: Principal & { expiresAtMs: number } = { ...bound, actorId: 'cust_1', actorType: 'customer', roles: [], expiresAtMs: DateTime.utc(2026, 3, 2).toMillis() };
+  const over = { ...session, expiresAtMs: DateTime.utc(2026, 2, 1).toMillis() };
+  const start = () => {
+    const store = storeOf(new Map([[hashKey(KEY), bound]]), [], new Map([[hashKey(token), session], [hashKey('ps_over'), over]]));
+    return { store, ...authenticator(store) };
+  };
+
+  test('is looked up by its hash each time, so that a session which is ended opens nothing more', async () => {
+    const { store, authenticate, contextOf } = start();
+    for (let time = 0; time < 2; time += 1) expect(await authenticate({ 'x-session-token': ` ${token} ` }, 'portal_session')).toBe(session);
+    expect(store.asked).toEqual([hashKey(token), hashKey(token)]);
+    // Its environment is the session's, whatever the header says.
+    expect(await contextOf(session, { 'x-environment-id': 'env_2' }, 'r', true)).toMatchObject({ environmentId: 'env_1', actorId: 'cust_1', actorType: 'customer', roles: [] });
+  });
+
+  test.each([
+    ['no token', { 'x-api-key': KEY }, 'Unauthorized'], ['a blank one', { 'x-session-token': ' ' }, 'Unauthorized'], ['an unknown one', { 'x-session-token': 'ps_2' }, 'Invalid session token'],
+    ['an API key', { 'x-session-token': KEY, 'x-api-key': KEY }, 'Invalid session token'], ['one that is over', { 'x-session-token': 'ps_over' }, 'Session token has expired'],
+  ])('is needed where a route takes one: %s is refused', async (_, headers, message) => {
+    await expect(start().authenticate(headers, 'portal_session')).rejects.toThrow(message);
+  });
+
+  test.each([[{ 'x-session-token': token }, 'Unauthorized'], [{ 'x-api-key': token }, 'Invalid API key'], [{ 'x-session-token': token, 'x-api-key': token }, 'Invalid API key']])('counts for nothing where a route takes a key: %j', async (headers, message) => {
+    await expect(start().authenticate(headers as Record<string, string>, 'api_key')).rejects.toThrow(message);
+  });
 });

@@ -5,18 +5,20 @@ import type { RequestContext } from '#kernel/context.ts';
 import { ForbiddenError, UnauthorizedError } from '#kernel/errors.ts';
 import type { Config } from '../config/schema.ts';
 import { type Metrics, silentMetrics } from '../observability/metrics.ts';
-import type { Principal, PrincipalStore } from './principal.ts';
+import type { Credential, Principal, PrincipalStore, SessionStore } from './principal.ts';
 
 type Found = (Principal & { readonly expiresAtMs: number | null }) | { readonly unknown: true };
 
 export interface Authenticator {
-  /** Who sent the request. Throws UnauthorizedError. */
-  authenticate(headers: Readonly<Record<string, string>>): Promise<Principal>;
+  /** Who sent the request, by the credential that its route takes: an API key unless told. Another one counts for nothing. Throws UnauthorizedError. */
+  authenticate(headers: Readonly<Record<string, string>>, credential?: Credential): Promise<Principal>;
   /** The context of an authenticated request. Throws ForbiddenError when no environment can be resolved and one is needed. */
   contextOf(principal: Principal, headers: Readonly<Record<string, string>>, requestId: string, needsEnvironment: boolean): Promise<RequestContext>;
 }
 
-/** SHA-256 of a key, hex: what is stored. */
+const SESSION_HEADER = 'x-session-token';
+
+/** SHA-256 of a key or token, hex: what is stored. */
 export function hashKey(key: string): string {
   return createHash('sha256').update(key).digest('hex');
 }
@@ -24,8 +26,9 @@ export function hashKey(key: string): string {
 /**
  * API keys of the header `auth.header` (wire-rules.md section 2). A key is looked up by its hash at most once in
  * `auth.cache_seconds`, so that a deleted key works for that long at most; unknown keys are remembered for 10 s.
+ * Tokens of portal sessions, in `X-Session-Token`, are looked up each time.
  */
-export function createAuthenticator(config: Config['auth'], store: PrincipalStore, clock: Clock, metrics: Metrics = silentMetrics): Authenticator {
+export function createAuthenticator(config: Config['auth'], store: PrincipalStore & SessionStore, clock: Clock, metrics: Metrics = silentMetrics): Authenticator {
   // Lifetimes follow the same clock as expiry does.
   const bounds = { max: 10_000, perf: { now: () => clock.now().toMillis() }, ttlResolution: 0 };
   const keys = new LRUCache<string, Found>({ ...bounds, ttl: Math.max(config.cache_seconds, 0) * 1000 || 1 });
@@ -45,15 +48,26 @@ export function createAuthenticator(config: Config['auth'], store: PrincipalStor
     return found;
   };
 
+  const byKey = async (headers: Readonly<Record<string, string>>): Promise<Principal> => {
+    const key = headers[config.header.toLowerCase()]?.trim();
+    if (!key) throw new UnauthorizedError();
+    const found = await find(key);
+    if ('unknown' in found) throw new UnauthorizedError('Invalid API key');
+    if (found.expiresAtMs !== null && found.expiresAtMs <= clock.now().toMillis()) throw new UnauthorizedError('API key has expired');
+    return found;
+  };
+
+  const bySession = async (headers: Readonly<Record<string, string>>): Promise<Principal> => {
+    const token = headers[SESSION_HEADER]?.trim();
+    if (!token) throw new UnauthorizedError();
+    const found = await store.findByTokenHash(hashKey(token));
+    if (found === null) throw new UnauthorizedError('Invalid session token');
+    if (found.expiresAtMs <= clock.now().toMillis()) throw new UnauthorizedError('Session token has expired');
+    return found;
+  };
+
   return {
-    async authenticate(headers) {
-      const key = headers[config.header.toLowerCase()]?.trim();
-      if (!key) throw new UnauthorizedError();
-      const found = await find(key);
-      if ('unknown' in found) throw new UnauthorizedError('Invalid API key');
-      if (found.expiresAtMs !== null && found.expiresAtMs <= clock.now().toMillis()) throw new UnauthorizedError('API key has expired');
-      return found;
-    },
+    authenticate: (headers, credential) => (credential === 'portal_session' ? bySession(headers) : byKey(headers)),
 
     async contextOf(principal, headers, requestId, needsEnvironment) {
       const context = { tenantId: principal.tenantId, actorId: principal.actorId, actorType: principal.actorType, roles: principal.roles, requestId, ...(principal.ingest === undefined ? {} : { ingest: principal.ingest }) };

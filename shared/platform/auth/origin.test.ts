@@ -13,6 +13,14 @@ test.each<Record<string, string>>([{}, { 'x-origin-verify': '' }, { 'x-origin-ve
   await expect(behindEdge(inner, ['current', 'next']).authenticate(headers)).rejects.toMatchObject({ name: 'ForbiddenError' });
 });
 
+test('the credential that a route takes is handed on', async () => {
+  const asked: unknown[] = [];
+  const { authenticate } = behindEdge({ ...inner, authenticate: async (_, credential) => { asked.push(credential); return principal; } }, ['current']);
+  await authenticate({ 'x-origin-verify': 'current' }, 'portal_session');
+  expect(asked).toEqual(['portal_session']);
+  await expect(authenticate({}, 'portal_session')).rejects.toMatchObject({ name: 'ForbiddenError' });
+});
+
 test.each([undefined, []])('without an edge (%j) nothing is checked', async (values) => {
   expect(await behindEdge(inner, values).authenticate({})).toBe(principal);
 });

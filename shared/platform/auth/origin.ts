@@ -14,10 +14,10 @@ export function behindEdge(authenticator: Authenticator, values: readonly string
   const accepted = values.map(digest);
   return {
     ...authenticator,
-    async authenticate(headers) {
+    async authenticate(headers, credential) {
       const given = digest(headers[ORIGIN_HEADER] ?? '');
       if (!accepted.some((value) => timingSafeEqual(value, given))) throw new ForbiddenError({ error: 'Access denied', message: 'requests must come through the public address' });
-      return authenticator.authenticate(headers);
+      return authenticator.authenticate(headers, credential);
     },
   };
 }

@@ -1,12 +1,15 @@
 import type { IngestTerms, Role } from '#kernel/context.ts';
 
+/** What a route takes for a credential: an API key, or a token of the customer portal. Neither opens what takes the other. */
+export type Credential = 'api_key' | 'portal_session';
+
 /** Who a credential stands for. */
 export interface Principal {
   readonly tenantId: string;
   /** Null: the credential is bound to no environment, and the header `X-Environment-ID` decides. */
   readonly environmentId: string | null;
   readonly actorId: string;
-  readonly actorType: 'user' | 'api_key';
+  readonly actorType: 'user' | 'api_key' | 'customer';
   readonly roles: readonly Role[];
   /** The operator of the deployment, who may do what concerns tenants themselves. */
   readonly operator?: true;
@@ -20,4 +23,10 @@ export interface PrincipalStore {
   /** The key with this SHA-256, unless it is deleted or expired. */
   findByKeyHash(hash: string): Promise<(Principal & { readonly expiresAtMs: number | null }) | null>;
   environmentExists(tenantId: string, environmentId: string): Promise<boolean>;
+}
+
+/** Where portal sessions are looked up. */
+export interface SessionStore {
+  /** The session whose token has this SHA-256; `actorId` is its customer. */
+  findByTokenHash(hash: string): Promise<(Principal & { readonly expiresAtMs: number }) | null>;
 }

@@ -86,6 +86,10 @@ export const configSchema = z.strictObject({
     root_tenant_id: z.string().min(1).optional(),
     cache_seconds: z.coerce.number().int().min(0).default(60),
   }).prefault({}),
+  portal: z.strictObject({
+    /** Address of the customer portal; `{token}` in it stands for the token of a session, best after a `#`, which no server's log sees. */
+    url: z.url({ protocol: /^https?$/ }).optional(),
+  }).prefault({}),
   events: z.strictObject({
     /** Tenants whose events travel on `events_lazy`. */
     lazy_tenants: list.default([]),

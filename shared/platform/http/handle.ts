@@ -47,9 +47,11 @@ export async function handleRoute(route: Route, request: HttpRequest, params: Re
 }
 
 async function admit(route: Route, request: HttpRequest, requestId: string, { authenticator }: RouteDependencies): Promise<RequestContext> {
-  const principal = await authenticator.authenticate(request.headers);
+  const principal = await authenticator.authenticate(request.headers, route.credential);
   const ctx = await authenticator.contextOf(principal, request.headers, requestId, !route.withoutEnvironment);
-  const permitted = route.permission === 'operator' ? principal.operator === true : isPermitted(principal.roles, route.permission);
+  const permitted = route.permission === 'operator' ? principal.operator === true
+    // A session has no roles: what it may do is what takes one.
+    : route.credential === 'portal_session' || isPermitted(principal.roles, route.permission);
   if (!permitted) throw new ForbiddenError({ message: 'insufficient permissions' });
   if (principal.tenantSuspended && route.permission.startsWith('write:')) throw new ForbiddenError({ message: 'tenant account is suspended' });
   return ctx;

@@ -37,7 +37,7 @@ export function openApiDocument(routes: readonly Route[], named: NamedSchemas, i
     tags: [...new Set(routes.map((route) => route.tag))].sort().map((name) => ({ name })),
     paths,
     components: {
-      securitySchemes: { ApiKey: { type: 'apiKey', in: 'header', name: 'x-api-key' } },
+      securitySchemes: { ApiKey: { type: 'apiKey', in: 'header', name: 'x-api-key' }, PortalSession: { type: 'apiKey', in: 'header', name: 'X-Session-Token' } },
       schemas: Object.fromEntries(Object.entries({ ...components(requests, 'input'), ...components(answers, 'output'), ErrorResponse: describe(ErrorResponse, 'output', answers) }).sort(([a], [b]) => a.localeCompare(b))),
     },
   };
@@ -83,7 +83,7 @@ function operation(route: Route, schemaOf: (schema: z.ZodType, io: 'input' | 'ou
   const parameters = [...pathParameters(route), ...queryParameters(route), ...(route.idempotent ? [IDEMPOTENCY_KEY] : [])];
   return {
     operationId: route.operationId, tags: [route.tag], summary: route.summary,
-    ...(route.permission === 'public' ? { security: [] } : {}),
+    ...(route.permission === 'public' ? { security: [] } : route.credential === 'portal_session' ? { security: [{ PortalSession: [] }] } : {}),
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(route.body ? { requestBody: { required: true, content: { 'application/json': { schema: schemaOf(route.body, 'input') } } } } : {}),
     responses: {

@@ -1,5 +1,6 @@
 import type * as z from 'zod';
 import type { RequestContext, Role } from '#kernel/context.ts';
+import type { Credential } from '../auth/principal.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 export type Entity =
@@ -36,6 +37,7 @@ export interface Route {
   readonly tag: string;
   readonly summary: string;
   readonly permission: Permission;
+  readonly credential: Credential;
   /** Works without an environment (wire-rules.md section 2: users, environments, tenants). */
   readonly withoutEnvironment: boolean;
   /** Honours the header `Idempotency-Key` (wire-rules.md section 7). */
@@ -54,6 +56,7 @@ interface RouteDefinition<P extends z.ZodType | undefined, Q extends z.ZodType |
   readonly tag: string;
   readonly summary: string;
   readonly permission: Permission;
+  readonly credential?: Credential;
   readonly withoutEnvironment?: boolean;
   readonly idempotent?: boolean;
   readonly params?: P;
@@ -71,6 +74,7 @@ export function route<P extends z.ZodType | undefined = undefined, Q extends z.Z
   definition: RouteDefinition<P, Q, B>,
 ): Route {
   return {
+    credential: 'api_key',
     withoutEnvironment: false,
     idempotent: definition.method === 'POST' && 201 in definition.responses,
     params: undefined,

@@ -1,0 +1,24 @@
+import * as z from 'zod';
+import { GetUsageAnalyticsRequest } from '#analytics/contracts/analytics.ts';
+import { UpdateCustomerRequest } from '#customers/contracts.ts';
+import { pageKeys } from '#kernel/pagination.ts';
+import { timeText } from '#kernel/wire.ts';
+
+/** `url` is empty where no portal is configured. The token is shown here, and nowhere else ever again. */
+export const PortalSessionResponse = z.object({ url: z.string(), token: z.string(), expires_at: timeText });
+
+const sellers = z.never({ error: 'cannot be changed by the customer' }).optional();
+/** What a customer may say about itself. By the others its usage is found and its periods are cut, or they are the seller's notes. */
+export const UpdatePortalCustomerRequest = UpdateCustomerRequest.extend({ external_id: sellers, timezone: sellers, metadata: sellers });
+export type UpdatePortalCustomerRequest = z.output<typeof UpdatePortalCustomerRequest>;
+
+/** Newest first unless told otherwise. */
+export const PortalPaginatedRequest = z.object({ ...pageKeys, order: z.enum(['asc', 'desc']).nullish() });
+
+/** A question about usage whose customer is the session's. */
+export const PortalAnalyticsRequest = GetUsageAnalyticsRequest.omit({ external_customer_id: true, include_children: true });
+
+/** Which parts of the portal there is something to show in. */
+export const PortalConfigResponse = z.object({
+  tabs: z.object({ info: z.boolean(), usage: z.boolean(), analytics: z.boolean(), subscriptions: z.boolean(), invoices: z.boolean(), wallets: z.boolean(), costs: z.boolean() }),
+});

@@ -1,0 +1,35 @@
+import { randomBytes } from 'node:crypto';
+import type { DateTime } from 'luxon';
+import type { SubscriptionStatus } from '#subscriptions/domain/subscription.ts';
+
+/** Lets one customer look at what is its own, until it expires. Only the hash of its token is kept. */
+export interface PortalSession {
+  readonly id: string;
+  readonly tenantId: string;
+  readonly environmentId: string;
+  readonly customerId: string;
+  readonly tokenHash: string;
+  readonly expiresAt: DateTime;
+  readonly createdAt: DateTime;
+  readonly createdBy: string | null;
+}
+
+export const SESSION_LIFETIME = { hours: 1 } as const;
+
+/** A fresh token: `ps_` and 32 random bytes. */
+export function generateToken(): string {
+  return `ps_${randomBytes(32).toString('base64url')}`;
+}
+
+/**
+ * Where the customer goes with its token: the configured address, in which `{token}` stands for it. Empty without an address.
+ */
+export function portalUrl(address: string | undefined, token: string): string {
+  return (address ?? '').replaceAll('{token}', token);
+}
+
+/** What a customer is shown of its subscriptions: a draft is not agreed yet. */
+export const SHOWN_SUBSCRIPTIONS: readonly SubscriptionStatus[] = ['active', 'trialing', 'paused', 'cancelled', 'incomplete'];
+
+/** Which parts of the portal there is something to show in. One answer for all customers, until tenants have settings of their own. */
+export const PORTAL_TABS = { info: true, usage: true, analytics: true, subscriptions: true, invoices: true, wallets: false, costs: false } as const;
