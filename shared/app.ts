@@ -1,11 +1,13 @@
 import { createAnalyticsService } from '#analytics/service/service.ts';
 import { createFeatureService } from '#catalog/service/feature.ts';
 import { createPlanService, type PlanService } from '#catalog/service/plan.ts';
-import { createPriceService } from '#catalog/service/price.ts';
+import { createPriceService, type PriceService } from '#catalog/service/price.ts';
 import { createBillingActivities } from '#billing/activities.ts';
 import type { BillingDependencies } from '#billing/service/dependencies.ts';
 import { createInvoiceService, type InvoiceService } from '#billing/service/invoice.ts';
 import { subscriptionUsage, type SubscriptionUsageRequest } from '#billing/service/subscription-usage.ts';
+import { createCostAnalyticsService } from '#costs/service/analytics.ts';
+import { createCostsheetService } from '#costs/service/costsheet.ts';
 import { type CustomerService, createCustomerService } from '#customers/service.ts';
 import { createEntitlementCheckService } from '#entitlements/check-service.ts';
 import { createEntitlementService, isFeatureInUse } from '#entitlements/service.ts';
@@ -77,7 +79,8 @@ export function createApp(config: Config, { clock = systemClock, logger, metrics
   const ingest = lazy(async (): Promise<IngestService> =>
     createIngestService({ eventLog: await eventLog(), overflow: opened(await createOverflow(config)), clock, config, metrics, quotas: createQuotas({ database: database(), clock }) }));
   const features = lazy(() => createFeatureService({ database: database(), clock, meters: meters(), isInUse: isFeatureInUse }));
-  const prices = lazy(() => createPriceService({ database: database(), clock, meters: meters() }));
+  const prices: () => PriceService = lazy(() => createPriceService({ database: database(), clock, meters: meters(), costsheets: costsheets().owner }));
+  const costsheets = lazy(() => createCostsheetService({ database: database(), clock, prices }));
   const entitlements = lazy(() => createEntitlementService({ database: database(), clock, features, plans }));
   const plans: () => PlanService = lazy(() => createPlanService({
     database: database(), clock, prices: prices(), features: features(), entitlementsOf: (ctx, planIds) => entitlements().forPlans(ctx, planIds),
@@ -104,9 +107,13 @@ export function createApp(config: Config, { clock = systemClock, logger, metrics
     entitlementsOf: (ctx, planIds) => entitlements().forPlans(ctx, planIds),
     readUsage: (ctx, requests) => usage().meterUsages(ctx, requests), finalizationDelaySeconds: config.billing.finalization_delay_seconds,
   }));
+  const groupedUsage = lazy(() => createGroupedUsageService({ clickhouse: clickhouse() }));
   const analytics = lazy(() => createAnalyticsService({
     database: database(), clock, customers: customers(), subscriptions: subscriptions(), prices: prices(), plans: plans(), features: features(), meters: meters(),
-    usage: createGroupedUsageService({ clickhouse: clickhouse() }),
+    usage: groupedUsage(),
+  }));
+  const costAnalytics = lazy(() => createCostAnalyticsService({
+    database: database(), clock, customers: customers(), prices: prices(), features: features(), meters: meters(), usage: groupedUsage(), analytics: analytics(),
   }));
   const invoices: () => InvoiceService = lazy(() => createInvoiceService(billing()));
   const portal = lazy(() => createPortalService({ customers: customers(), subscriptions: subscriptions(), invoices: invoices() }));
@@ -141,6 +148,8 @@ export function createApp(config: Config, { clock = systemClock, logger, metrics
     get entitlementChecks() { return entitlementChecks(); },
     get subscriptions() { return subscriptions(); },
     get analytics() { return analytics(); },
+    get costsheets() { return costsheets(); },
+    get costAnalytics() { return costAnalytics(); },
     get invoices() { return invoices(); },
     get portalSessions() { return portalSessions(); },
     get portal() { return portal(); },

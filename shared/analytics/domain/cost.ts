@@ -2,8 +2,8 @@ import type { DateTime } from 'luxon';
 import { type CommitmentSplit, splitCommitment, sumSplits } from '#billing/domain/commitment.ts';
 import { commitmentOf, windowedTermsOf } from '#billing/domain/line-commitment.ts';
 import { pricesRows, windowUsages } from '#billing/domain/window-usage.ts';
-import { type SplitWindow, splitWindows } from '#billing/domain/windowed-commitment.ts';
-import { priceBuckets, priceQuantity } from '#catalog/domain/pricing.ts';
+import { type SplitWindow, splitWindows, type WindowUsage } from '#billing/domain/windowed-commitment.ts';
+import { priceBuckets, priceQuantity, type PricingTerms } from '#catalog/domain/pricing.ts';
 import { nextWindowStart, windowStart } from '#kernel/calendar/windows.ts';
 import { type Decimal, sum, ZERO } from '#kernel/decimal.ts';
 import type { TimedFigure, UsageGroup } from '#metering/domain/grouped-usage.ts';
@@ -23,6 +23,9 @@ export interface CostedPoint extends TimedFigure {
   /** The time buckets whose terms the point was charged by. */
   readonly bucketIds: readonly string[];
 }
+
+/** Usage of nobody who used something: what a commitment asks for is owed all the same. */
+export const NO_USAGE: UsageGroup = { value: ZERO, eventCount: 0, values: [], sources: [], points: [], buckets: [] };
 
 /** A group of a line's usage with what it costs; null where nobody is subscribed to it. */
 export interface CostedGroup extends UsageFigure {
@@ -45,7 +48,7 @@ export function costGroup(line: AnalyticsLine, group: UsageGroup, view: Analytic
   if (hasWindowedCommitment(line, view)) return windowed(line, line.priced, group, view, window);
   const { price } = line.priced;
   const rows = windowUsages(group.buckets, pricesRows(price));
-  const base = rows.length > 0 ? priceBuckets(price, rows.flatMap(({ quantities }) => quantities)).amount : priceQuantity(price, value).amount;
+  const base = amountOf(price, value, rows);
   const split = view.commitments && isCommitted(line.priced.item) ? splitCommitment(base, commitmentOf(line.priced)) : null;
   const costs = new Map(window === null ? [] : inPoints(rows, window).map(({ start, own }) =>
     [start.toMillis(), sum(own.flatMap(({ quantities }) => quantities).map((quantity) => priceQuantity(price, quantity).amount))]));
@@ -54,6 +57,15 @@ export function costGroup(line: AnalyticsLine, group: UsageGroup, view: Analytic
     return { ...point, cost: { amount, split: null }, bucketIds: [] };
   });
   return { value, eventCount, cost: { amount: split?.charge ?? base, split }, points, windows: [] };
+}
+
+/** What usage costs at a price alone: tiers begin again in each bucket, where there are some. Throws `invalid_operation` for a price that cannot be computed. */
+export function usageAmount(price: PricingTerms, { value, buckets }: Pick<UsageGroup, 'value' | 'buckets'>): Decimal {
+  return amountOf(price, value, windowUsages(buckets, pricesRows(price)));
+}
+
+function amountOf(price: PricingTerms, value: Decimal, rows: readonly WindowUsage[]): Decimal {
+  return rows.length > 0 ? priceBuckets(price, rows.flatMap(({ quantities }) => quantities)).amount : priceQuantity(price, value).amount;
 }
 
 /** Each window of the meter is charged on its own; a point is the sum of its windows, those without usage that owe a true-up included. */

@@ -1,28 +1,23 @@
 import type { DateTime } from 'luxon';
 import { commitmentInfo, type CommitmentInfo } from '#billing/domain/line-commitment.ts';
 import type { Plan } from '#catalog/domain/plan.ts';
-import type { Period } from '#kernel/calendar/period.ts';
 import type { WindowSize } from '#kernel/calendar/windows.ts';
 import type { RequestContext } from '#kernel/context.ts';
-import { ZERO } from '#kernel/decimal.ts';
-import { invalid } from '#kernel/errors.ts';
 import type { GroupedUsage, GroupKey } from '#metering/domain/grouped-usage.ts';
 import type { PropertyFilter } from '#metering/domain/meter.ts';
 import { type BucketSummary, bucketSummaries } from '../domain/bucket-summary.ts';
-import { type CostedGroup, costGroup } from '../domain/cost.ts';
+import { type CostedGroup, costGroup, NO_USAGE } from '../domain/cost.ts';
 import { type AnalyticsLine, type AnalyticsView, needsBuckets, pointWindowOf } from '../domain/line.ts';
+import { askedRange, type AskedRange } from '../domain/range.ts';
 import type { AnalyticsDependencies } from './dependencies.ts';
 import { gatherLines } from './lines.ts';
 
 /** What usage is asked for, and how it is to be told apart. Absent times: up to now, `defaultRange` long. */
-export interface AnalyticsRequest {
+export interface AnalyticsRequest extends AskedRange {
   readonly externalCustomerId: string;
   readonly featureIds: readonly string[] | null;
   readonly meterIds: readonly string[] | null;
   readonly sources: readonly string[] | null;
-  readonly startTime: DateTime | null;
-  readonly endTime: DateTime | null;
-  readonly defaultRange: { readonly days: number } | { readonly hours: number };
   readonly keys: readonly GroupKey[];
   readonly windowSize: WindowSize | null;
   readonly anchor: DateTime | null;
@@ -49,8 +44,6 @@ export interface Analytics {
   readonly watermark: DateTime | null;
 }
 
-const LONGEST_RANGE = { years: 30 } as const;
-
 /**
  * Usage of a customer and what it costs (metering.md 6). The numbers are those of billing: the same questions, prices and
  * commitments, with a constant number of statements. Whatever cannot be loaded or computed fails the whole (Q4).
@@ -58,7 +51,7 @@ const LONGEST_RANGE = { years: 30 } as const;
 export async function usageAnalytics(dependencies: AnalyticsDependencies, ctx: RequestContext, request: AnalyticsRequest): Promise<Analytics> {
   const { clock, usage } = dependencies;
   const now = clock.now();
-  const { lines, plans } = await gatherLines(dependencies, ctx, { ...request, range: rangeOf(request, now) });
+  const { lines, plans } = await gatherLines(dependencies, ctx, { ...request, range: askedRange(request, now) });
   const isFiltered = request.filters.length > 0 || request.sources !== null;
   const view: AnalyticsView = { windowSize: request.windowSize, anchor: request.anchor, commitments: !isFiltered && request.keys.length === 0, asOf: now };
   const { usages, watermark } = await usage.usages(ctx, request.externalCustomerId, lines.map((line) => ({
@@ -73,18 +66,10 @@ export async function usageAnalytics(dependencies: AnalyticsDependencies, ctx: R
   return { items: isFiltered ? items.filter(({ costed }) => !costed.value.isZero()) : items, plans, truncated, watermark };
 }
 
-function rangeOf({ startTime, endTime, defaultRange }: AnalyticsRequest, now: DateTime): Period {
-  const end = endTime ?? now;
-  const start = startTime ?? end.minus(defaultRange);
-  if (end < start) throw invalid('end_time', 'must not be before start_time');
-  if (end > start.plus(LONGEST_RANGE)) throw invalid('end_time', `must not be more than ${LONGEST_RANGE.years} years after start_time`);
-  return { start, end };
-}
-
 /** One item per group; a line without usage is an item of its own, so that one sees that it was looked at. */
 function itemsOf(line: AnalyticsLine, { groups }: GroupedUsage, view: AnalyticsView): AnalyticsItem[] {
   const windowSize = pointWindowOf(line, view)?.size ?? null;
-  const shown = groups.length > 0 ? groups : [EMPTY];
+  const shown = groups.length > 0 ? groups : [NO_USAGE];
   return shown.map((group): AnalyticsItem => {
     const costed = costGroup(line, group, view);
     const split = costed.cost?.split ?? null;
@@ -96,5 +81,3 @@ function itemsOf(line: AnalyticsLine, { groups }: GroupedUsage, view: AnalyticsV
     };
   });
 }
-
-const EMPTY = { value: ZERO, eventCount: 0, values: [], sources: [], points: [], buckets: [] };

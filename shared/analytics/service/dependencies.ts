@@ -11,7 +11,7 @@ import type { SubscriptionService } from '#subscriptions/service/subscription.ts
 export interface AnalyticsDependencies {
   readonly database: Database;
   readonly clock: Clock;
-  readonly customers: Pick<CustomerService, 'findByExternalIds'>;
+  readonly customers: Pick<CustomerService, 'findByExternalIds' | 'getMany'>;
   readonly subscriptions: Pick<SubscriptionService, 'list'>;
   readonly prices: Pick<PriceService, 'getMany' | 'list'>;
   readonly plans: Pick<PlanService, 'getMany'>;

@@ -34,7 +34,7 @@ export function eventCharges(dependencies: AnalyticsDependencies, ctx: RequestCo
   return database.withTenant(ctx, async (tx) => {
     const inside = { ...ctx, transaction: tx };
     const options = { limit: MAX_PRICES, offset: 0, status: null, sort: [], startTime: null, endTime: null, filters: [] };
-    const { items } = await prices.list(inside, { meterIds, allowExpiredPrices: true }, options);
+    const { items } = await prices.list(inside, { meterIds, allowExpiredPrices: true, notOf: 'COSTSHEET' }, options);
     const views = await subscribedLines(inside, dependencies, customerId, EVER_CHARGED);
     const moment = { start: at, end: at.plus({ milliseconds: 1 }) };
     const lines = views.flatMap(({ subscription, items: own }) => (own ?? [])

@@ -17,7 +17,8 @@ export interface LineScope {
 
 export interface GatheredLines { readonly lines: readonly AnalyticsLine[]; readonly plans: ReadonlyMap<string, Plan> }
 
-const REPORTED = ['active', 'trialing', 'paused', 'cancelled'] as const;
+/** Subscriptions whose usage is reported (metering.md 6.2). */
+export const REPORTED = ['active', 'trialing', 'paused', 'cancelled'] as const;
 /** Meters of a customer without a subscription that one answer holds. */
 const MAX_METERS = 100;
 
@@ -41,7 +42,8 @@ export async function gatherLines(dependencies: AnalyticsDependencies, ctx: Requ
   return { lines: await metersAlone(dependencies, ctx, scope, gathered.timezone), plans: new Map() };
 }
 
-async function linesOf(dependencies: AnalyticsDependencies, ctx: RequestContext, scope: LineScope, views: readonly SubscriptionView[]): Promise<AnalyticsLine[]> {
+/** The usage lines of subscriptions that live in the range and that were asked for. */
+export async function linesOf(dependencies: AnalyticsDependencies, ctx: RequestContext, scope: Omit<LineScope, 'externalCustomerId'>, views: readonly SubscriptionView[]): Promise<AnalyticsLine[]> {
   const { prices, meters, features } = dependencies;
   const items = views.flatMap(({ subscription, items: own }) => (own ?? []).map((line) => ({ subscription, ...line })))
     .filter(({ item }) => item.priceType === 'USAGE' && item.meterId !== null)
@@ -63,7 +65,7 @@ async function linesOf(dependencies: AnalyticsDependencies, ctx: RequestContext,
   }).filter((line) => isAskedFor(line, scope));
 }
 
-function isAskedFor({ meter, feature }: AnalyticsLine, { featureIds, meterIds }: LineScope): boolean {
+function isAskedFor({ meter, feature }: AnalyticsLine, { featureIds, meterIds }: Omit<LineScope, 'externalCustomerId'>): boolean {
   return (featureIds === null || (feature !== null && featureIds.includes(feature.id))) && (meterIds === null || meterIds.includes(meter.id));
 }
 

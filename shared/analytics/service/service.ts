@@ -4,6 +4,7 @@ import { type Analytics, type AnalyticsRequest, usageAnalytics } from './analyti
 import type { AnalyticsDependencies } from './dependencies.ts';
 import { type EventCharges, eventCharges } from './event-charges.ts';
 import { type MeterUsageAnswers, type MeterUsageQuery, meterUsages } from './meter-usage.ts';
+import { type Revenue, type RevenueScope, usageRevenue } from './revenue.ts';
 
 export type AnalyticsService = ReturnType<typeof createAnalyticsService>;
 
@@ -11,6 +12,7 @@ export type AnalyticsService = ReturnType<typeof createAnalyticsService>;
 export function createAnalyticsService(dependencies: AnalyticsDependencies) {
   return {
     usage: (ctx: RequestContext, request: AnalyticsRequest): Promise<Analytics> => usageAnalytics(dependencies, ctx, request),
+    revenue: (ctx: RequestContext, scope: RevenueScope): Promise<Revenue> => usageRevenue(dependencies, ctx, scope),
     meterUsages: (ctx: RequestContext, query: MeterUsageQuery): Promise<MeterUsageAnswers> => meterUsages(dependencies, ctx, query),
     eventCharges: (ctx: RequestContext, customerId: string, meterIds: readonly string[], at: DateTime): Promise<EventCharges> => eventCharges(dependencies, ctx, customerId, meterIds, at),
   };

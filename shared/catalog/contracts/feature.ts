@@ -29,6 +29,10 @@ export type CreateFeatureRequest = z.output<typeof CreateFeatureRequest>;
 export const UpdateFeatureRequest = z.object({ name: requiredText.optional(), filters: z.array(MeterFilter).max(50).nullish(), ...shown });
 export type UpdateFeatureRequest = z.output<typeof UpdateFeatureRequest>;
 
+/** What is left out is copied, but for the lookup key: it belongs to one feature. */
+export const CloneFeatureRequest = z.object({ name: requiredText.nullish(), lookup_key: text.nullish(), description: text.nullish(), metadata: metadataInput.nullish() });
+export type CloneFeatureRequest = z.output<typeof CloneFeatureRequest>;
+
 const AlertThresholdText = z.object({ threshold: z.string(), condition: z.string() });
 export const FeatureResponse = entityBase.extend({
   name: z.string(), type: z.enum(FEATURE_TYPES), lookup_key: z.string().optional(), description: z.string().optional(), meter_id: z.string().optional(), meter: MeterResponse.optional(),

@@ -9,6 +9,8 @@ export type BillingModel = 'FLAT_FEE' | 'PACKAGE' | 'TIERED';
 export type TierMode = 'VOLUME' | 'SLAB';
 export type InvoiceCadence = 'ADVANCE' | 'ARREAR';
 export type PriceEntityType = 'PLAN' | 'SUBSCRIPTION' | 'ADDON' | 'PRICE' | 'COSTSHEET';
+/** Whose prices are made on their own; those of the others come with their owner. */
+export type PriceOwnerType = Extract<PriceEntityType, 'PLAN' | 'COSTSHEET'>;
 export type PriceUnitType = 'FIAT' | 'CUSTOM';
 
 /** One tier. `upTo` is inclusive and in meter units; null is the open last tier. Amounts are in the price's currency. */

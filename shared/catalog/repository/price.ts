@@ -6,7 +6,7 @@ import type { TenantTransaction } from '#platform/postgres/database.ts';
 import { listRows } from '#platform/postgres/list.ts';
 import type { Table } from '#platform/postgres/tables.ts';
 import { jsonb } from '#platform/postgres/types.ts';
-import { type Price, type Tier, type TierRecord, tiersFromRecords, tiersToRecords } from '../domain/price.ts';
+import { type Price, type PriceOwnerType, type Tier, type TierRecord, tiersFromRecords, tiersToRecords } from '../domain/price.ts';
 
 type PriceRow = Omit<Price, 'tiers' | 'priceUnitTiers'> & { readonly tiers: readonly TierRecord[] | null; readonly priceUnitTiers: readonly TierRecord[] | null };
 
@@ -22,6 +22,8 @@ export interface PriceFilter {
   readonly priceIds?: readonly string[] | null | undefined;
   readonly planIds?: readonly string[] | null | undefined;
   readonly entityType?: Price['entityType'] | null | undefined;
+  /** Prices of these owners are left out. */
+  readonly notOf?: Price['entityType'] | null | undefined;
   readonly entityIds?: readonly string[] | null | undefined;
   readonly subscriptionId?: string | null | undefined;
   readonly meterIds?: readonly string[] | null | undefined;
@@ -57,17 +59,13 @@ export const priceRepository = {
     return ids.length === 0 ? [] : (await published(tx).where('id', 'in', ids).execute()).map(fromRow);
   },
 
-  /** Prices of plans, oldest first. `currency` without regard to case; `at` keeps what is in force at that moment. */
-  async forPlans(tx: TenantTransaction, planIds: readonly string[], { currency, at }: { currency?: string; at?: DateTime } = {}): Promise<Price[]> {
-    if (planIds.length === 0) return [];
-    let query = published(tx).where('entityType', '=', 'PLAN').where('entityId', 'in', planIds);
+  /** Prices of plans or of cost sheets, oldest first. `currency` without regard to case; `at` keeps what is in force at that moment. */
+  async ofOwners(tx: TenantTransaction, ownerType: PriceOwnerType, ownerIds: readonly string[], { currency, at }: { currency?: string; at?: DateTime } = {}): Promise<Price[]> {
+    if (ownerIds.length === 0) return [];
+    let query = published(tx).where('entityType', '=', ownerType).where('entityId', 'in', ownerIds);
     if (currency !== undefined) query = query.where(sql<boolean>`lower(currency) = ${currency.toLowerCase()}`);
     if (at !== undefined) query = query.where((eb) => eb.or([eb('startDate', 'is', null), eb('startDate', '<=', at)])).where((eb) => eb.or([eb('endDate', 'is', null), eb('endDate', '>', at)]));
     return (await query.orderBy('createdAt').orderBy('id').execute()).map(fromRow);
-  },
-
-  forPlan(tx: TenantTransaction, planId: string, options: { currency?: string; at?: DateTime } = {}): Promise<Price[]> {
-    return this.forPlans(tx, [planId], options);
   },
 
   /** The version of the key's price in force at `at`, else the one that comes next, else the last. Throws NotFound. */
@@ -108,6 +106,7 @@ export const priceRepository = {
     if (filter.priceIds?.length) query = query.where('id', 'in', filter.priceIds);
     if (filter.planIds?.length) query = query.where('entityType', '=', 'PLAN').where('entityId', 'in', filter.planIds);
     if (filter.entityType) query = query.where('entityType', '=', filter.entityType);
+    if (filter.notOf) query = query.where('entityType', '!=', filter.notOf);
     if (filter.entityIds?.length) query = query.where('entityId', 'in', filter.entityIds);
     if (filter.subscriptionId) query = query.where('entityType', '=', 'SUBSCRIPTION').where('entityId', '=', filter.subscriptionId);
     if (filter.meterIds?.length) query = query.where('meterId', 'in', filter.meterIds);

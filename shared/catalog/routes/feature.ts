@@ -3,7 +3,7 @@ import { listOptions, parseExpand } from '#kernel/pagination.ts';
 import { fromWire, successResponse } from '#kernel/wire.ts';
 import { pageReply } from '#platform/http/page.ts';
 import { created, ok, type Route, route } from '#platform/http/route.ts';
-import { CreateFeatureRequest, FEATURE_EXPAND, FeatureListQuery, FeatureResponse, FeatureSearchRequest, ListFeaturesResponse, UpdateFeatureRequest } from '../contracts/feature.ts';
+import { CloneFeatureRequest, CreateFeatureRequest, FEATURE_EXPAND, FeatureListQuery, FeatureResponse, FeatureSearchRequest, ListFeaturesResponse, UpdateFeatureRequest } from '../contracts/feature.ts';
 import type { FeatureService } from '../service/feature.ts';
 import { featureToWire } from './to-wire.ts';
 
@@ -41,6 +41,11 @@ export const featureRoutes = (features: FeatureService): Route[] => [
     method: 'PUT', path: '/v1/features/{id}', operationId: 'updateFeature', tag, summary: 'Update a feature', permission: 'write:Feature',
     params: byId, body: UpdateFeatureRequest, responses: { 200: FeatureResponse },
     handler: async ({ ctx, params, body }) => ok(featureToWire(await features.update(ctx, params.id, fromWire(body)))),
+  }),
+  route({
+    method: 'POST', path: '/v1/features/{id}/clone', operationId: 'cloneFeature', tag, summary: 'Make another feature like this one, with a meter of its own', permission: 'write:Feature',
+    params: byId, body: CloneFeatureRequest, responses: { 201: FeatureResponse },
+    handler: async ({ ctx, params, body }) => created(featureToWire(await features.clone(ctx, params.id, fromWire(body)))),
   }),
   route({
     method: 'DELETE', path: '/v1/features/{id}', operationId: 'deleteFeature', tag, summary: 'Delete a feature', permission: 'write:Feature',

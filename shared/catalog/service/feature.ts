@@ -8,9 +8,9 @@ import type { Meter } from '#metering/domain/meter.ts';
 import type { MeterService } from '#metering/service/meters.ts';
 import type { Database, TenantTransaction } from '#platform/postgres/database.ts';
 import { appendSystemEvent } from '#platform/postgres/outbox.ts';
-import type { CreateFeatureRequest, UpdateFeatureRequest } from '../contracts/feature.ts';
+import type { CloneFeatureRequest, CreateFeatureRequest, UpdateFeatureRequest } from '../contracts/feature.ts';
 import { type AlertSettings, checkAlertSettings, type Feature } from '../domain/feature.ts';
-import { type FeatureFilter, featureRepository } from '../repository/feature.ts';
+import { type FeatureFilter, featureRepository, type NewFeature } from '../repository/feature.ts';
 
 export interface FeatureDependencies {
   readonly database: Database;
@@ -36,6 +36,13 @@ export function createFeatureService({ database, clock, meters, isInUse }: Featu
   };
   const view = async (ctx: RequestContext, feature: Feature): Promise<FeatureView> => (await views(ctx, [feature]))[0] as FeatureView;
 
+  const insert = async (tx: TenantTransaction, columns: Omit<NewFeature, 'id' | 'createdAt' | 'updatedAt'>): Promise<Feature> => {
+    const now = clock.now();
+    const feature = await featureRepository.insert(tx, { ...columns, id: newId('feat', clock), createdAt: now, updatedAt: now });
+    await publish(tx, 'created', feature);
+    return feature;
+  };
+
   return {
     /** Creates the feature and, from `meter`, its meter in one transaction. Throws `already_exists` for a lookup key or a meter that another feature has. */
     create: (ctx: RequestContext, request: Camelized<CreateFeatureRequest>): Promise<FeatureView> =>
@@ -44,13 +51,23 @@ export function createFeatureService({ database, clock, meters, isInUse }: Featu
         requireNoGroup(request.groupId);
         const inside = { ...ctx, transaction: tx };
         const meter = request.meter ? await meters.createWithin(tx, request.meter) : request.meterId ? await meters.get(inside, request.meterId) : null;
-        const now = clock.now();
-        const feature = await featureRepository.insert(tx, {
-          id: newId('feat', clock), name: request.name, lookupKey: request.lookupKey || null, description: request.description || null, type: request.type,
+        const feature = await insert(tx, {
+          name: request.name, lookupKey: request.lookupKey || null, description: request.description || null, type: request.type,
           meterId: meter?.id ?? null, unitSingular: request.unitSingular || null, unitPlural: request.unitPlural || null, ...reportingColumns(request.reportingUnit),
-          alertSettings: request.alertSettings ? alertSettings(request.alertSettings) : null, groupId: null, metadata: request.metadata ?? {}, createdAt: now, updatedAt: now,
+          alertSettings: request.alertSettings ? alertSettings(request.alertSettings) : null, groupId: null, metadata: request.metadata ?? {},
         });
-        await publish(tx, 'created', feature);
+        return { feature, meter };
+      }),
+
+    /** A feature like this one, with a meter of its own that measures the same. Entitlements are not copied. Throws `already_exists` for a taken lookup key. */
+    clone: (ctx: RequestContext, id: string, request: Camelized<CloneFeatureRequest>): Promise<FeatureView> =>
+      database.withTenant(ctx, async (tx) => {
+        const { type, meterId, unitSingular, unitPlural, reportingUnitSingular, reportingUnitPlural, reportingUnitConversionRate, alertSettings: alerts, groupId, ...source } = await featureRepository.get(tx, id);
+        const meter = meterId === null ? null : await meters.cloneWithin(tx, meterId);
+        const feature = await insert(tx, {
+          name: request.name ?? source.name, lookupKey: request.lookupKey || null, description: (request.description ?? source.description) || null, metadata: request.metadata ?? source.metadata,
+          type, meterId: meter?.id ?? null, unitSingular, unitPlural, reportingUnitSingular, reportingUnitPlural, reportingUnitConversionRate, alertSettings: alerts, groupId,
+        });
         return { feature, meter };
       }),
 

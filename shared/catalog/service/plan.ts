@@ -46,7 +46,7 @@ export function createPlanService({ database, clock, prices, features, entitleme
     const inside = { ...ctx, transaction: tx };
     const ids = plans.map((plan) => plan.id);
     const now = clock.now();
-    const current = expand.prices ? (await priceRepository.forPlans(tx, ids)).filter((price) => price.endDate === null || price.endDate > now) : [];
+    const current = expand.prices ? (await priceRepository.ofOwners(tx, 'PLAN', ids)).filter((price) => price.endDate === null || price.endDate > now) : [];
     const priced = Map.groupBy(await prices.views(inside, current, { meters: expand.meters ?? false }), ({ price }) => price.entityId);
     const rights = expand.entitlements ? await entitlementsOf(inside, ids) : [];
     const shown = new Map((expand.features ? await features.getMany(inside, [...new Set(rights.map((right) => right.featureId))]) : []).map((view) => [view.feature.id, view]));

@@ -9,12 +9,19 @@ import type { MeterService } from '#metering/service/meters.ts';
 import type { Database, TenantTransaction } from '#platform/postgres/database.ts';
 import type { CreatePriceRequest, UpdatePriceRequest } from '../contracts/price.ts';
 import type { Plan } from '../domain/plan.ts';
-import type { Price } from '../domain/price.ts';
+import type { Price, PriceOwnerType } from '../domain/price.ts';
 import { planRepository } from '../repository/plan.ts';
 import { type PriceChange, type PriceFilter, priceRepository } from '../repository/price.ts';
 import { changedTerms, draftFrom, draftOf, type PriceDraft, type PriceTermsChange, publishPrice, termsChangeOf, writePrice } from './price-write.ts';
 
-export interface PriceDependencies { readonly database: Database; readonly clock: Clock; readonly meters: MeterService }
+/** What prices hang on. Whoever changes prices holds the lock of their owner. */
+export interface PriceOwner {
+  /** Locks the owner until the transaction ends. Throws NotFound where there is none that takes a price. */
+  readonly lock: (tx: TenantTransaction, id: string) => Promise<unknown>;
+  /** The lock alone, also of one that takes no more prices: its prices can still be ended. */
+  readonly hold: (tx: TenantTransaction, id: string) => Promise<void>;
+}
+export interface PriceDependencies { readonly database: Database; readonly clock: Clock; readonly meters: MeterService; readonly costsheets: PriceOwner }
 export type PriceService = ReturnType<typeof createPriceService>;
 
 /** A price as it is shown; `meter` and `plan` are null unless asked for. */
@@ -24,17 +31,19 @@ export interface PriceExpansion { readonly meters?: boolean; readonly plan?: boo
 /** Use cases of prices. What decides an amount is never edited: a change ends the price and makes its successor (billing.md 3.2). */
 export function createPriceService(dependencies: PriceDependencies) {
   const { database, clock, meters } = dependencies;
+  const owners: Readonly<Record<PriceOwnerType, PriceOwner>> = { PLAN: planRepository, COSTSHEET: dependencies.costsheets };
 
   const createOne = async (tx: TenantTransaction, ctx: RequestContext, request: Camelized<CreatePriceRequest>): Promise<Price> => {
-    if (request.entityType !== 'PLAN') throw invalid('entity_type', `prices of ${request.entityType} cannot be created here, only those of PLAN`);
-    await planRepository.lock(tx, request.entityId);
-    return writePrice(tx, ctx, dependencies, draftOf(request, 'PLAN', request.entityId));
+    const { entityType, entityId } = request;
+    if (!isOwner(entityType)) throw invalid('entity_type', `prices of ${entityType} cannot be created here, only those of PLAN and COSTSHEET`);
+    await owners[entityType].lock(tx, entityId);
+    return writePrice(tx, ctx, dependencies, draftOf(request, entityType, entityId));
   };
 
-  /** The price under its own lock and that of its plan, in the order in which creation takes them. */
+  /** The price under its own lock and that of its owner, in the order in which creation takes them. */
   const lockPrice = async (tx: TenantTransaction, id: string): Promise<Price> => {
     const { entityType, entityId } = await priceRepository.get(tx, id);
-    if (entityType === 'PLAN') await planRepository.hold(tx, entityId);
+    if (isOwner(entityType)) await owners[entityType].hold(tx, entityId);
     return priceRepository.lock(tx, id);
   };
 
@@ -42,6 +51,11 @@ export function createPriceService(dependencies: PriceDependencies) {
     const price = await priceRepository.update(tx, id, { ...change, updatedAt: clock.now() }, ctx.actorId);
     await publishPrice(tx, clock, kind, price);
     return price;
+  };
+
+  const end = async (tx: TenantTransaction, ctx: RequestContext, price: Price, endDate: DateTime | null): Promise<Price> => {
+    const now = clock.now();
+    return edit(tx, ctx, price.id, { endDate: endDate ?? (price.startDate !== null && price.startDate > now ? price.startDate : now) }, 'deleted');
   };
 
   const succeed = async (tx: TenantTransaction, ctx: RequestContext, old: Price, terms: PriceTermsChange, change: Omit<PriceChange, 'updatedAt'>, at: DateTime): Promise<Price> => {
@@ -82,7 +96,11 @@ export function createPriceService(dependencies: PriceDependencies) {
 
     /** A plan's prices: in `currency` (in any case) and in force at `at`, where given. */
     forPlan: (ctx: RequestContext, planId: string, options: { currency?: string; at?: DateTime } = {}): Promise<Price[]> =>
-      database.withTenant(ctx, (tx) => priceRepository.forPlan(tx, planId, options)),
+      database.withTenant(ctx, (tx) => priceRepository.ofOwners(tx, 'PLAN', [planId], options)),
+
+    /** Prices of cost sheets, ended ones included, oldest first. */
+    ofCostsheets: (ctx: RequestContext, costsheetIds: readonly string[]): Promise<Price[]> =>
+      database.withTenant(ctx, (tx) => priceRepository.ofOwners(tx, 'COSTSHEET', costsheetIds)),
 
     getByLookupKey: (ctx: RequestContext, lookupKey: string): Promise<Price> => database.withTenant(ctx, (tx) => priceRepository.getByLookupKey(tx, lookupKey, clock.now())),
 
@@ -115,14 +133,24 @@ export function createPriceService(dependencies: PriceDependencies) {
     delete: (ctx: RequestContext, id: string, endDate: DateTime | null): Promise<void> =>
       database.withTenant(ctx, async (tx) => {
         const price = await lockPrice(tx, id);
-        const now = clock.now();
-        if (price.endDate !== null && price.endDate <= now) throw invalidOperation('price has ended already', { price_id: id });
+        if (price.endDate !== null && price.endDate <= clock.now()) throw invalidOperation('price has ended already', { price_id: id });
         if (endDate !== null && price.startDate !== null && endDate < price.startDate) throw invalid('end_date', "must not be before the price's start");
-        const end = endDate ?? (price.startDate !== null && price.startDate > now ? price.startDate : now);
-        await edit(tx, ctx, id, { endDate: end }, 'deleted');
+        await end(tx, ctx, price, endDate);
       }),
+
+    /** Ends what of an owner's prices has not ended, in a running transaction that holds the owner: it is deleted with it. */
+    async endAllWithin(tx: TenantTransaction, ctx: RequestContext, ownerType: PriceOwnerType, ownerId: string): Promise<void> {
+      const now = clock.now();
+      for (const price of await priceRepository.ofOwners(tx, ownerType, [ownerId])) {
+        if (price.endDate === null || price.endDate > now) await end(tx, ctx, price, null);
+      }
+    },
 
     list: (ctx: RequestContext, filter: Omit<PriceFilter, 'activeAt'> & { allowExpiredPrices?: boolean | null | undefined }, options: ListOptions): Promise<Page<Price>> =>
       database.withTenant(ctx, (tx) => priceRepository.list(tx, { ...filter, activeAt: filter.allowExpiredPrices ? null : clock.now() }, options)),
   };
+}
+
+function isOwner(entityType: Price['entityType']): entityType is PriceOwnerType {
+  return entityType === 'PLAN' || entityType === 'COSTSHEET';
 }

@@ -1,8 +1,8 @@
 import type { DateTime } from 'luxon';
 import type { UsageFigure, UsageQuery } from './usage.ts';
 
-/** What usage is told apart by: where events came from, or a first-level property. */
-export type GroupKey = { readonly kind: 'source' } | { readonly kind: 'property'; readonly key: string };
+/** What usage is told apart by: where events came from, a first-level property, or whose they are (the external id). */
+export type GroupKey = { readonly kind: 'source' } | { readonly kind: 'property'; readonly key: string } | { readonly kind: 'customer' };
 
 /** A usage question that is answered per group. Two keys never meet, whatever they are called (metering.md Q2). */
 export interface GroupedQuery {
@@ -35,3 +35,15 @@ export interface GroupedUsage {
 /** Groups that an answer holds per question; more are counted, not shown (Q1). */
 export const MAX_GROUPS = 1000;
 export const MAX_SOURCES = 100;
+/** Figures of one statement: what a process can hold and a client can read. */
+export const MAX_FIGURES = 200_000;
+
+/** How much an answer may be, and what a caller is told for whom it is more. */
+export interface AnswerBounds {
+  readonly groups: number;
+  readonly field: string;
+  readonly advice: string;
+}
+export const FOR_PEOPLE: AnswerBounds = { groups: MAX_GROUPS, field: 'window_size', advice: 'choose longer windows, a shorter range, or fewer groups' };
+/** Every customer counts, or none: sums over customers must be whole. */
+export const OVER_CUSTOMERS: AnswerBounds = { groups: MAX_FIGURES, field: 'external_customer_id', advice: 'name a customer, or choose a shorter range' };

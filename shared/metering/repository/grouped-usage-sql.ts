@@ -1,5 +1,5 @@
 import type { RequestContext } from '#kernel/context.ts';
-import { type GroupedQuery, type GroupKey, MAX_GROUPS, MAX_SOURCES } from '../domain/grouped-usage.ts';
+import { type GroupedQuery, type GroupKey, MAX_SOURCES } from '../domain/grouped-usage.ts';
 import type { UsageQuery } from '../domain/usage.ts';
 import { Bindings, propertyTextSql } from './sql.ts';
 import { aggregates, conditions, pointWindow, valueColumns } from './usage-sql.ts';
@@ -26,14 +26,14 @@ export interface GroupedRow {
  * that the cost does not grow with the groups (metering.md Q1). Groups stand in an array by the position of their key, so two keys
  * never collide (Q2). Of too many groups those with most events stay; ties go by their values, so that an answer can be repeated.
  */
-export function groupedUsageSql(ctx: RequestContext, questions: readonly GroupedQuery[], maxRows: number): { sql: string; bindings: Bindings } {
+export function groupedUsageSql(ctx: RequestContext, questions: readonly GroupedQuery[], most: { readonly groups: number; readonly rows: number }): { sql: string; bindings: Bindings } {
   const bindings = new Bindings();
   const parts = questions.map((question, index) => (question.query.type === 'MAX' && question.query.bucketSize !== null
     ? bucketedMaximum(bindings, ctx, question, index)
     : plain(bindings, ctx, question, index))).join('\nUNION ALL\n');
   const ranked = `SELECT *, dense_rank() OVER (PARTITION BY question ORDER BY weight DESC, groups) AS place, sum(kind = ${ROW.total}) OVER (PARTITION BY question) AS group_count
 FROM (SELECT *, sum(if(kind = ${ROW.total}, events, 0)) OVER (PARTITION BY question, groups) AS weight FROM (${parts}) WHERE events > 0)`;
-  return { bindings, sql: `SELECT question, kind, groups, start, amount, events, sources, group_count FROM (${ranked}) WHERE place <= ${MAX_GROUPS} LIMIT ${maxRows + 1}` };
+  return { bindings, sql: `SELECT question, kind, groups, start, amount, events, sources, group_count FROM (${ranked}) WHERE place <= ${most.groups} LIMIT ${most.rows + 1}` };
 }
 
 /** Aggregates events as they are: the same aggregates and conditions as every usage question (usage-sql.ts). */
@@ -74,6 +74,7 @@ FROM (${windowed})
 ${groupingSets(keys, window !== null, buckets ? ['b', ...own] : null)}`;
 }
 
+const KEY_COLUMN = { source: 'source', customer: 'external_customer_id' } as const;
 const TIME = 'toUnixTimestamp64Milli(timestamp)';
 
 /** Where the meter's buckets lie: in the zone of the question, without an anchor, as billing asks for them. */
@@ -82,7 +83,7 @@ function bucketWindow({ window, timezone }: UsageQuery, size: NonNullable<UsageQ
 }
 
 function keyColumns(bindings: Bindings, keys: readonly GroupKey[]): string[] {
-  return keys.map((key, index) => `${key.kind === 'source' ? 'source::Nullable(String)' : propertyTextSql(bindings, key.key)} AS g${index}`);
+  return keys.map((key, index) => `${key.kind === 'property' ? propertyTextSql(bindings, key.key) : `${KEY_COLUMN[key.kind]}::Nullable(String)`} AS g${index}`);
 }
 
 function head(index: number, keys: readonly GroupKey[], windowed: boolean, bucketed: boolean, { amount, events, sources }: { amount: string; events: string; sources: string }): string {

@@ -3,7 +3,7 @@ import type { RequestContext } from '#kernel/context.ts';
 import { Decimal, ZERO } from '#kernel/decimal.ts';
 import { invalid } from '#kernel/errors.ts';
 import type { ClickHouse } from '#platform/clickhouse/client.ts';
-import type { GroupedQuery, GroupedUsage, TimedFigure, UsageGroup } from '../domain/grouped-usage.ts';
+import { type AnswerBounds, FOR_PEOPLE, type GroupedQuery, type GroupedUsage, MAX_FIGURES, type TimedFigure, type UsageGroup } from '../domain/grouped-usage.ts';
 import { figureOf, floorTotal, type UsageFigure, type UsageRange } from '../domain/usage.ts';
 import { type GroupedRow, groupedUsageSql, ROW } from './grouped-usage-sql.ts';
 import { Bindings, FINAL_SETTINGS, instant, tenantCondition } from './sql.ts';
@@ -13,8 +13,6 @@ import { checkBucketCount, checkWindowCount } from './windows-sql.ts';
 
 /** Questions that travel in one statement: more items than a subscription has. */
 const PER_STATEMENT = 100;
-/** Rows of one answer: what a process can hold and a client can read. */
-const MAX_ROWS = 200_000;
 
 export type GroupedUsageRepository = ReturnType<typeof createGroupedUsageRepository>;
 
@@ -22,7 +20,7 @@ export type GroupedUsageRepository = ReturnType<typeof createGroupedUsageReposit
 export function createGroupedUsageRepository(clickhouse: ClickHouse) {
   return {
     /** Answers in the order of the questions. Throws a validation error when groups and windows together are more than an answer holds. */
-    async usages(ctx: RequestContext, questions: readonly GroupedQuery[]): Promise<GroupedUsage[]> {
+    async usages(ctx: RequestContext, questions: readonly GroupedQuery[], bounds: AnswerBounds = FOR_PEOPLE): Promise<GroupedUsage[]> {
       for (const { query, buckets } of questions) {
         const window = pointWindow(query);
         if (window !== null) checkWindowCount(query.range, window);
@@ -30,9 +28,9 @@ export function createGroupedUsageRepository(clickhouse: ClickHouse) {
       }
       const answers: GroupedUsage[] = [];
       for (const chunk of statementsOf(questions, ({ query }) => query, PER_STATEMENT)) {
-        const { sql, bindings } = groupedUsageSql(ctx, chunk, MAX_ROWS);
+        const { sql, bindings } = groupedUsageSql(ctx, chunk, { groups: bounds.groups, rows: MAX_FIGURES });
         const rows = await clickhouse.query<GroupedRow>(sql, bindings.parameters, FINAL_SETTINGS);
-        if (rows.length > MAX_ROWS) throw invalid('window_size', `the answer holds more than ${MAX_ROWS} figures: choose longer windows, a shorter range, or fewer groups`);
+        if (rows.length > MAX_FIGURES) throw invalid(bounds.field, `the answer holds more than ${MAX_FIGURES} figures: ${bounds.advice}`);
         const byQuestion = Map.groupBy(rows, (row) => Number(row.question));
         answers.push(...chunk.map((question, at) => usageOf(question, byQuestion.get(at) ?? [])));
       }

@@ -1,7 +1,7 @@
 import type { DateTime } from 'luxon';
 import type { RequestContext } from '#kernel/context.ts';
 import type { ClickHouse } from '#platform/clickhouse/client.ts';
-import type { GroupedUsage, GroupKey } from '../domain/grouped-usage.ts';
+import type { AnswerBounds, GroupedUsage, GroupKey } from '../domain/grouped-usage.ts';
 import { meterQuery, type UsageRange } from '../domain/usage.ts';
 import { createGroupedUsageRepository } from '../repository/grouped-usage.ts';
 import { createUsageRepository } from '../repository/usage.ts';
@@ -22,11 +22,12 @@ export function createGroupedUsageService({ clickhouse }: { readonly clickhouse:
   return {
     /**
      * Usage of all meters in one statement per hundred, whatever the number of groups; answers in the order of the requests.
-     * The watermark is read before the numbers, so they hold at least what it promises; null while nothing is stored of the customer.
+     * The watermark is that of the customer, or of all where it is null. It is read before the numbers, so they hold at least what it
+     * promises; null while nothing is stored.
      */
-    async usages(ctx: RequestContext, externalCustomerId: string, requests: readonly GroupedUsageRequest[]): Promise<{ usages: GroupedUsage[]; watermark: DateTime | null }> {
-      const watermark = await plain.watermark(ctx, [externalCustomerId]);
-      return { watermark, usages: await grouped.usages(ctx, requests.map(({ meter, keys, buckets, ...scope }) => ({ query: meterQuery(meter, scope), keys, buckets }))) };
+    async usages(ctx: RequestContext, externalCustomerId: string | null, requests: readonly GroupedUsageRequest[], bounds?: AnswerBounds): Promise<{ usages: GroupedUsage[]; watermark: DateTime | null }> {
+      const watermark = await plain.watermark(ctx, externalCustomerId === null ? null : [externalCustomerId]);
+      return { watermark, usages: await grouped.usages(ctx, requests.map(({ meter, keys, buckets, ...scope }) => ({ query: meterQuery(meter, scope), keys, buckets })), bounds) };
     },
 
     /** Names of the events that a customer has in a range, at most `limit`. */

@@ -24,16 +24,16 @@ export function createMeterService({ database, clock }: MeterDependencies) {
   const publish = (tx: TenantTransaction, change: 'created' | 'updated' | 'disabled' | 'deleted', meter: Meter) =>
     appendSystemEvent(tx, clock, { eventName: `meter.${change}`, entityType: 'meter', entityId: meter.id, payload: meterToWire(meter) });
 
-  /** Creates a meter in a transaction that is running: a metered feature and its meter commit together. */
-  const createWithin = async (tx: TenantTransaction, request: NewMeterRequest): Promise<Meter> => {
+  const insert = async (tx: TenantTransaction, { name, eventName, aggregation, filters, resetUsage }: Pick<Meter, 'name' | 'eventName' | 'aggregation' | 'filters' | 'resetUsage'>): Promise<Meter> => {
     const now = clock.now();
-    const meter = await meterRepository.insert(tx, {
-      id: newId('meter', clock), name: request.name, eventName: request.eventName, aggregation: aggregationOf(request.aggregation),
-      filters: unionFilters([], request.filters ?? []), resetUsage: request.resetUsage, disabledAt: null, version: 1, createdAt: now, updatedAt: now,
-    });
+    const meter = await meterRepository.insert(tx, { id: newId('meter', clock), name, eventName, aggregation, filters, resetUsage, disabledAt: null, version: 1, createdAt: now, updatedAt: now });
     await publish(tx, 'created', meter);
     return meter;
   };
+
+  /** Creates a meter in a transaction that is running: a metered feature and its meter commit together. */
+  const createWithin = async (tx: TenantTransaction, request: NewMeterRequest): Promise<Meter> =>
+    insert(tx, { ...request, aggregation: aggregationOf(request.aggregation), filters: unionFilters([], request.filters ?? []) });
 
   const change = (ctx: RequestContext, id: string, kind: 'updated' | 'disabled' | 'deleted', next: (meter: Meter) => Parameters<typeof meterRepository.update>[2] | null): Promise<Meter> =>
     database.withTenant(ctx, async (tx) => {
@@ -48,6 +48,9 @@ export function createMeterService({ database, clock }: MeterDependencies) {
 
   return {
     createWithin,
+
+    /** Another meter that measures the same, in a transaction that is running; it counts also where the first one is disabled. Throws NotFound. */
+    cloneWithin: async (tx: TenantTransaction, id: string): Promise<Meter> => insert(tx, await meterRepository.get(tx, id)),
 
     /** Throws a validation error that names the part of the definition which cannot be measured (metering.md 3.2). */
     create: (ctx: RequestContext, request: NewMeterRequest): Promise<Meter> => database.withTenant(ctx, (tx) => createWithin(tx, request)),

@@ -4,7 +4,7 @@ import type { Credential } from '../auth/principal.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 export type Entity =
-  | 'Tenant' | 'Environment' | 'User' | 'Secret' | 'Customer' | 'Feature' | 'Meter' | 'Plan' | 'Price' | 'Entitlement'
+  | 'Tenant' | 'Environment' | 'User' | 'Secret' | 'Customer' | 'Feature' | 'Meter' | 'Plan' | 'Price' | 'Entitlement' | 'Costsheet'
   | 'Event' | 'Subscription' | 'Invoice' | 'Wallet' | 'Payment' | 'CreditNote' | 'Coupon' | 'Tax';
 /** `write:Plan` and the like (api-surface.tsv, rbac_gate); `operator` is the root key alone, `authenticated` admits any valid credential, `public` everybody. */
 export type Permission = `${'read' | 'write'}:${Entity}` | 'operator' | 'authenticated' | 'public';

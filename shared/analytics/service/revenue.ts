@@ -1,0 +1,84 @@
+import type { DateTime } from 'luxon';
+import type { Period } from '#kernel/calendar/period.ts';
+import type { RequestContext } from '#kernel/context.ts';
+import { type Decimal, ZERO } from '#kernel/decimal.ts';
+import { MAX_GROUPS, OVER_CUSTOMERS } from '#metering/domain/grouped-usage.ts';
+import type { PropertyFilter } from '#metering/domain/meter.ts';
+import type { GroupedUsageRequest } from '#metering/service/grouped-usage.ts';
+import { costGroup, NO_USAGE } from '../domain/cost.ts';
+import { type AnalyticsLine, type AnalyticsView, needsBuckets } from '../domain/line.ts';
+import type { AnalyticsDependencies } from './dependencies.ts';
+import { linesOf, REPORTED } from './lines.ts';
+import { subscribedLines } from './subscribed.ts';
+
+/** Whose usage is charged, and what of it; null: everybody's, and all. */
+export interface RevenueScope {
+  readonly externalCustomerId: string | null;
+  readonly featureIds: readonly string[] | null;
+  readonly range: Period;
+  readonly filters: readonly PropertyFilter[];
+}
+
+export interface Revenue {
+  /** By currency, exact and unrounded. */
+  readonly amounts: ReadonlyMap<string, Decimal>;
+  readonly watermark: DateTime | null;
+}
+
+interface OwnedLine { readonly line: AnalyticsLine; readonly externalCustomerId: string }
+interface Question { readonly request: GroupedUsageRequest; readonly lines: readonly OwnedLine[] }
+
+/**
+ * What usage is charged at: the sum of `total_cost` that `POST /v1/events/analytics` answers for each customer. Lines that ask the
+ * same of the same range are one question, whoever they belong to, so that statements do not grow with customers.
+ */
+export async function usageRevenue(dependencies: AnalyticsDependencies, ctx: RequestContext, scope: RevenueScope): Promise<Revenue> {
+  const view: AnalyticsView = { windowSize: null, anchor: null, commitments: scope.filters.length === 0, asOf: dependencies.clock.now() };
+  const lines = await dependencies.database.withTenant(ctx, (tx) => chargedLines(dependencies, { ...ctx, transaction: tx }, scope));
+  const questions = questionsOf(lines, scope, view);
+  const { usages, watermark } = await dependencies.usage.usages(ctx, scope.externalCustomerId, questions.map(({ request }) => request), OVER_CUSTOMERS);
+  const amounts = new Map<string, Decimal>();
+  questions.forEach((question, index) => {
+    const used = new Map(usages[index]?.groups.map((group) => [group.values[0] ?? '', group]));
+    for (const { line, externalCustomerId } of question.lines) {
+      const currency = line.priced?.item.currency ?? '';
+      const { cost } = costGroup(line, used.get(externalCustomerId) ?? NO_USAGE, view);
+      amounts.set(currency, (amounts.get(currency) ?? ZERO).plus(cost?.amount ?? ZERO));
+    }
+  });
+  return { amounts, watermark };
+}
+
+async function chargedLines(dependencies: AnalyticsDependencies, ctx: RequestContext, { externalCustomerId, ...scope }: RevenueScope): Promise<OwnedLine[]> {
+  const { customers } = dependencies;
+  const named = externalCustomerId === null ? null : (await customers.findByExternalIds(ctx, [externalCustomerId]))[0];
+  if (named === undefined) return [];
+  const lines = await linesOf(dependencies, ctx, { ...scope, meterIds: null }, await subscribedLines(ctx, dependencies, named?.id ?? null, REPORTED));
+  const owners = await customers.getMany(ctx, [...new Set(lines.flatMap(({ priced }) => priced?.subscription.customerId ?? []))]);
+  const externalIds = new Map(owners.map((customer) => [customer.id, customer.externalId]));
+  return lines.map((line) => {
+    const owner = externalIds.get(line.priced?.subscription.customerId ?? '');
+    if (owner === undefined) throw new Error(`customer ${line.priced?.subscription.customerId} of subscription ${line.priced?.subscription.id} is gone`);
+    return { line, externalCustomerId: owner };
+  });
+}
+
+/** One question for as many customers as an answer tells apart. */
+function questionsOf(lines: readonly OwnedLine[], { filters }: RevenueScope, view: AnalyticsView): Question[] {
+  const alike = Map.groupBy(lines, ({ line: { meter, period, timezone, ...line } }) =>
+    JSON.stringify([meter.id, period.start.toMillis(), period.end.toMillis(), meter.aggregation.bucketSize === null ? '' : timezone, needsBuckets({ meter, period, timezone, ...line }, view)]));
+  return [...alike.values()].flatMap((own) => {
+    const { line } = own[0] as OwnedLine;
+    return chunks([...Map.groupBy(own, ({ externalCustomerId }) => externalCustomerId)], MAX_GROUPS).map((customers): Question => ({
+      lines: customers.flatMap(([, theirs]) => theirs),
+      request: {
+        meter: line.meter, externalCustomerIds: customers.map(([id]) => id), range: line.period, timezone: line.timezone, filters,
+        keys: [{ kind: 'customer' }], buckets: needsBuckets(line, view),
+      },
+    }));
+  });
+}
+
+function chunks<T>(items: readonly T[], size: number): T[][] {
+  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) => items.slice(index * size, (index + 1) * size));
+}
