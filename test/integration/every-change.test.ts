@@ -47,6 +47,7 @@ const entitlement = (id: string, plan: string) => ({ entity_type: 'PLAN', entity
 const make = async (path: string, body: unknown): Promise<string> => (await api.request('POST', path, body)).body.id;
 const feature = (key: string) => make('/v1/features', { name: key, type: 'boolean', lookup_key: key });
 const plan = (key: string) => make('/v1/plans', { name: key, lookup_key: key });
+const costsheet = async (): Promise<string> => (await api.request('POST', '/v1/costs', { name: 'gone' })).body.costsheet.id;
 const secret = async (): Promise<string> => (await api.request('POST', '/v1/secrets/api/keys', { name: 'gone', type: 'private_key' })).body.secret.id;
 const draft = async (status: string): Promise<string> => {
   const { body } = await api.request('POST', '/v1/invoices/search', { subscription_id: world.subscriptionId });
@@ -74,6 +75,10 @@ const CHANGES: Readonly<Record<string, Change>> = {
   createFeature: async () => ['/v1/features', { name: 'Change', type: 'metered', lookup_key: 'change', meter }],
   updateFeature: async () => [`/v1/features/${world.featureId}`, { name: 'Renamed' }],
   deleteFeature: async () => [`/v1/features/${await feature('gone')}`],
+  cloneFeature: async () => [`/v1/features/${world.featureId}/clone`, { name: 'Cloned', lookup_key: 'cloned' }],
+  createCostsheet: async () => ['/v1/costs', { name: 'Change', lookup_key: 'change' }],
+  updateCostsheet: async () => [`/v1/costs/${world.costsheetId}`, { name: 'Renamed' }],
+  deleteCostsheet: async () => [`/v1/costs/${await costsheet()}`],
   createPlan: async () => ['/v1/plans', { name: 'Change', lookup_key: 'change' }],
   updatePlan: async () => [`/v1/plans/${world.planId}`, { name: 'Renamed' }],
   deletePlan: async () => [`/v1/plans/${await plan('gone')}`],

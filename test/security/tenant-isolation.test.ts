@@ -48,7 +48,7 @@ const idOf = (route: Route): string => {
   if (route.path.startsWith('/v1/events/reprocess')) return world.reprocessId;
   const ids: Record<string, string> = {
     tenants: api.ctx.tenantId, environments: world.environmentId, secrets: world.secretId, customers: world.customerId, features: world.featureId, meters: world.meterId,
-    plans: world.planId, prices: world.priceId, entitlements: world.entitlementId, subscriptions: world.subscriptionId, invoices: world.invoiceId, events: world.eventId,
+    plans: world.planId, prices: world.priceId, entitlements: world.entitlementId, subscriptions: world.subscriptionId, invoices: world.invoiceId, events: world.eventId, costs: world.costsheetId,
   };
   const id = ids[resource];
   if (id === undefined) throw new Error(`no id is known for ${route.path}: add it to this table`);
@@ -118,6 +118,21 @@ test('analytics of another tenant show neither its usage nor its lines', async (
     for (const key of [strangersKey, neighbourKey]) {
       const answer = await api.send('POST', path, question, { 'x-api-key': key });
       expect([answer.status, answer.body.items]).toEqual([200, []]);
+      expect(answer.headers['X-Usage-Watermark']).toBeUndefined();
+    }
+  }
+});
+
+test('costs over all customers are those of the tenant and environment that asks', async () => {
+  const range = { start_time: '2026-01-01T00:00:00Z', end_time: '2027-01-01T00:00:00Z', expand: ['meter', 'price'] };
+  expect((await api.request('POST', '/v1/costs/analytics', range)).body).toMatchObject({ total_cost: '1', total_revenue: '1', cost_analytics: [{ costsheet_id: world.costsheetId, total_events: 1 }] });
+  for (const key of [strangersKey, neighbourKey]) {
+    // Without a cost sheet nothing is computed; with one of their own, of nothing that is not theirs.
+    expect((await api.send('POST', '/v1/costs/analytics', range, { 'x-api-key': key })).body.code).toBe('invalid_operation');
+    expect((await api.send('POST', '/v1/costs', { name: 'Theirs', lookup_key: 'owner-costs' }, { 'x-api-key': key })).status).toBe(201);
+    for (const question of [range, { ...range, external_customer_id: world.externalCustomerId, feature_ids: [world.featureId] }, { ...range, external_customer_id: world.externalCustomerId }]) {
+      const answer = await api.send('POST', '/v1/costs/analytics', question, { 'x-api-key': key });
+      expect([answer.status, answer.body.total_cost, answer.body.total_revenue, answer.body.cost_analytics]).toEqual([200, '0', '0', []]);
       expect(answer.headers['X-Usage-Watermark']).toBeUndefined();
     }
   }

@@ -7,7 +7,7 @@ import { deadLetter, ensureTopics } from './events.ts';
 /** One of everything, and bodies that name it. */
 export interface World {
   readonly customerId: string; readonly externalCustomerId: string; readonly featureId: string; readonly meterId: string; readonly planId: string; readonly priceId: string; readonly priceLookupKey: string;
-  readonly entitlementId: string; readonly subscriptionId: string; readonly invoiceId: string; readonly secretId: string; readonly environmentId: string;
+  readonly entitlementId: string; readonly subscriptionId: string; readonly invoiceId: string; readonly costsheetId: string; readonly secretId: string; readonly environmentId: string;
   readonly eventId: string; readonly eventName: string; readonly deadLetterId: string; readonly reprocessId: string;
   /** A body that would be accepted from the owner. */
   bodyFor(route: Route): unknown;
@@ -38,6 +38,9 @@ export async function seedEverything(api: TestApi): Promise<World> {
   const entitlement = await make('/v1/entitlements', { entity_type: 'PLAN', entity_id: plan.id, feature_id: feature.id, feature_type: 'metered', usage_limit: 10, usage_reset_period: 'MONTHLY', is_enabled: true });
   const subscribed = await make('/v1/subscriptions', subscription(customer.id, plan.id));
   const invoices = await make('/v1/invoices/search', { subscription_id: subscribed.id });
+  const { costsheet } = await make('/v1/costs', { name: 'Owner costs', lookup_key: 'owner-costs' });
+  const costPrice = { ...price(costsheet.id), entity_type: 'COSTSHEET', type: 'USAGE', invoice_cadence: 'ARREAR', meter_id: meterId };
+  await make('/v1/prices', costPrice);
   const secret = await make('/v1/secrets/api/keys', { name: 'owner key', type: 'private_key' });
   const environment = await make('/v1/environments', { name: 'Owner environment', type: 'development' });
 
@@ -57,11 +60,11 @@ export async function seedEverything(api: TestApi): Promise<World> {
 
   const ids = {
     customerId: customer.id, externalCustomerId, featureId: feature.id, meterId, planId: plan.id, priceId: fee.id, priceLookupKey: 'owner-fee', entitlementId: entitlement.id,
-    subscriptionId: subscribed.id, invoiceId: invoices.items[0]?.id, secretId: secret.secret.id, environmentId: environment.id, eventId, eventName, deadLetterId, reprocessId,
+    subscriptionId: subscribed.id, invoiceId: invoices.items[0]?.id, costsheetId: costsheet.id, secretId: secret.secret.id, environmentId: environment.id, eventId, eventName, deadLetterId, reprocessId,
   };
   const bodies: Readonly<Record<string, unknown>> = {
     updateCustomerById: { name: 'Taken' }, updateEnvironment: { name: 'Taken' }, updateFeature: { name: 'Taken' }, updateMeter: { filters: [{ key: 'model', values: ['x'] }] },
-    updatePlan: { name: 'Taken' }, updatePrice: { amount: '2' }, deletePrice: {}, updateEntitlement: { usage_limit: 5 }, cancelSubscription: { cancellation_type: 'immediate' }, updateInvoice: {},
+    updatePlan: { name: 'Taken' }, updatePrice: { amount: '2' }, deletePrice: {}, updateEntitlement: { usage_limit: 5 }, cancelSubscription: { cancellation_type: 'immediate' }, updateInvoice: {}, cloneFeature: { name: 'Taken' }, updateCostsheet: { name: 'Taken' },
   };
   return {
     ...ids,
@@ -71,6 +74,7 @@ export async function seedEverything(api: TestApi): Promise<World> {
       ['PUT', `/v1/customers?external_customer_id=${externalCustomerId}`, { name: 'Taken' }],
       ['POST', '/v1/features', { name: 'Theirs', type: 'metered', meter_id: meterId }],
       ['POST', '/v1/prices', { ...price(ids.planId), type: 'FIXED', invoice_cadence: 'ADVANCE' }],
+      ['POST', '/v1/prices', costPrice],
       ['POST', '/v1/prices/bulk', { items: [{ ...price(ids.planId), type: 'FIXED', invoice_cadence: 'ADVANCE' }] }],
       ['POST', '/v1/entitlements', { entity_type: 'PLAN', entity_id: ids.planId, feature_id: ids.featureId, feature_type: 'metered', usage_limit: 1, usage_reset_period: 'MONTHLY' }],
       ['POST', '/v1/subscriptions', subscription(ids.customerId, ids.planId)],
@@ -87,7 +91,7 @@ export async function seedEverything(api: TestApi): Promise<World> {
       ['POST', '/v1/events/dead-letters/redrive', { ids: [deadLetterId] }],
     ],
     secretsOfOwner: (exceptTenantLevel) => [
-      ids.customerId, ids.featureId, meterId, ids.planId, ids.priceId, ids.entitlementId, ids.subscriptionId, ids.invoiceId, ids.secretId, eventId, deadLetterId, reprocessId, 'owner-dead-event', ...(exceptTenantLevel ? [] : [ids.environmentId]),
+      ids.customerId, ids.featureId, meterId, ids.planId, ids.priceId, ids.entitlementId, ids.subscriptionId, ids.invoiceId, ids.costsheetId, ids.secretId, eventId, deadLetterId, reprocessId, 'owner-dead-event', ...(exceptTenantLevel ? [] : [ids.environmentId]),
     ],
   };
 }

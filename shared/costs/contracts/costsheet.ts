@@ -31,6 +31,7 @@ export const CostsheetSearchRequest = searchBody({
     limit: z.int().min(1).max(1000).optional(), offset: z.int().min(0).max(1_000_000_000).optional(), status: z.enum(['published', 'archived', 'deleted']).optional(),
     sort: z.string().max(64).optional(), order: z.enum(['asc', 'desc']).optional(), expand: z.string().max(512).optional(),
   }).nullish(),
-  timeRangeFilter: z.object({ start_time: timeInput.optional(), end_time: timeInput.optional() }).nullish(),
+  timeRangeFilter: z.object({ start_time: timeInput.optional(), end_time: timeInput.optional() })
+    .refine(({ start_time, end_time }) => !start_time || !end_time || end_time >= start_time, { path: ['end_time'], error: 'must not be before start_time' }).nullish(),
 });
 export type CostsheetSearchRequest = z.output<typeof CostsheetSearchRequest>;
