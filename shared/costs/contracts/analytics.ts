@@ -26,7 +26,9 @@ export const CostAnalyticItem = z.object({
   total_quantity: decimalText, total_events: z.int(), total_cost: decimalText, currency: z.string(), meter: MeterResponse.optional(), price: PriceResponse.optional(),
 });
 export const GetDetailedCostAnalyticsResponse = z.object({
-  start_time: timeText, end_time: timeText, currency: z.string().optional(), total_cost: decimalText, total_revenue: decimalText,
+  start_time: timeText, end_time: timeText, currency: z.string().optional(),
+  total_cost: z.string().meta({ description: 'Usage at the usage prices of the active cost sheet, each customer priced alone; fixed prices are no cost of usage. Exact, in `currency`' }),
+  total_revenue: z.string().meta({ description: 'What the same usage is charged at, as analytics say it: with commitments, without fees, allowances of entitlements and discounts. Exact, in `currency`' }),
   margin: z.string().meta({ description: '(revenue - cost) / revenue, with 16 fraction digits; 0 without revenue' }), margin_percent: decimalText,
   roi: z.string().meta({ description: '(revenue - cost) / cost, with 16 fraction digits; 0 without cost' }), roi_percent: decimalText,
   cost_analytics: z.array(CostAnalyticItem),
