@@ -26,20 +26,24 @@ import { createMeterService } from '#metering/service/meters.ts';
 import { createMonitoringService } from '#metering/service/monitoring.ts';
 import { createMeterPreviewService } from '#metering/service/preview.ts';
 import { createQuotas } from '#metering/service/quotas.ts';
+import { createRejectionService } from '#metering/service/rejections.ts';
 import { createReprocessService } from '#metering/service/reprocess.ts';
 import { createUsageService } from '#metering/service/usage.ts';
+import { createOnboardingActivities } from '#onboarding/activities.ts';
+import { createOnboardingService } from '#onboarding/service.ts';
 import { createAuthenticator } from '#platform/auth/authenticate.ts';
 import { createClickHouse } from '#platform/clickhouse/client.ts';
 import type { Config } from '#platform/config/schema.ts';
 import { createEventLog } from '#platform/event-log/create.ts';
 import type { EventLog } from '#platform/event-log/event-log.ts';
-import type { EventLogLogger } from '#platform/event-log/log.ts';
+import { type EventLogLogger, silentLogger } from '#platform/event-log/log.ts';
 import { createOverflow } from '#platform/event-log/overflow.ts';
 import { topicSpecs } from '#platform/event-log/topics.ts';
 import { type Metrics, silentMetrics } from '#platform/observability/metrics.ts';
 import { createDatabase } from '#platform/postgres/database.ts';
 import { createPortalService } from '#portal/service/portal.ts';
 import { createPortalSessionService, type PortalSessionService } from '#portal/service/sessions.ts';
+import { createSettingService } from '#settings/service.ts';
 import { createSubscriptionService, type SubscriptionService } from '#subscriptions/service/subscription.ts';
 import { createPrincipalStore } from '#tenancy/principals.ts';
 import { createTenancyService } from '#tenancy/service.ts';
@@ -119,6 +123,16 @@ export function createApp(config: Config, { clock = systemClock, logger, metrics
   const portal = lazy(() => createPortalService({ customers: customers(), subscriptions: subscriptions(), invoices: invoices() }));
   const billingActivities = lazy(() => createBillingActivities({ database: database(), clock, subscriptions: subscriptions(), invoices: invoices(), pageSize: config.billing.page_size }));
 
+  const settings = lazy(() => createSettingService({ database: database(), clock }));
+  const onboarding = lazy(() => createOnboardingService({
+    database: database(), clock, settings: settings(), customers: customers(),
+    findPlanId: async (ctx, lookupKey) => (await plans().findByLookupKey(ctx, lookupKey))?.id ?? null,
+    // The schemas of the wire are loaded when there is something to read.
+    subscribe: async (ctx, body) => subscriptions().create(ctx, (await import('#subscriptions/creation-from-wire.ts')).parseCreation(body)),
+  }));
+  const onboardingActivities = lazy(() => createOnboardingActivities(onboarding));
+  const rejections = lazy(() => createRejectionService({ database: database(), clickhouse, meters: meters(), clock, logger: logger ?? silentLogger, windowSeconds: config.webhooks.event_rejected_window_seconds }));
+
   return {
     config, clock, metrics,
     get database() { return database(); },
@@ -154,6 +168,10 @@ export function createApp(config: Config, { clock = systemClock, logger, metrics
     get portalSessions() { return portalSessions(); },
     get portal() { return portal(); },
     get billingActivities() { return billingActivities(); },
+    get settings() { return settings(); },
+    get onboarding() { return onboarding(); },
+    get onboardingActivities() { return onboardingActivities(); },
+    get rejections() { return rejections(); },
     subscriptionUsage: (ctx: RequestContext, request: SubscriptionUsageRequest) => subscriptionUsage(billing(), ctx, request),
 
     /** One check per engine, for readiness. Each rejects with the reason. */

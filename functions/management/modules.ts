@@ -41,6 +41,7 @@ export function managementModules(app: () => App): RouteModule[] {
     { prefix: '/v1/costs', load: async () => (await import('#costs/routes/costsheet.ts')).costsheetRoutes(app().costsheets) },
     { prefix: '/v1/entitlements', load: async () => (await import('#entitlements/routes.ts')).entitlementRoutes(app().entitlements) },
     { prefix: '/v1/subscriptions', load: async () => [...(await import('#subscriptions/routes.ts')).subscriptionRoutes({ subscriptions: app().subscriptions, invoices: app().invoices, usage: app().subscriptionUsage }), ...(await import('#entitlements/summary-routes.ts')).subscriptionEntitlementRoutes(app().entitlementSummaries)] },
+    { prefix: '/v1/settings', load: async () => (await import('#settings/routes.ts')).settingRoutes(app().settings) },
     { prefix: '/v1/invoices', load: async () => (await import('#billing/routes.ts')).invoiceRoutes(app().invoices) },
   ];
 }

@@ -8,6 +8,7 @@ export const AUDIT_GROUP = 'audit';
 /** Beginning of the names of groups that only look into a topic. */
 export const READER_GROUPS = 'flexprice-reader-';
 export const COUNTER_GROUP = 'usage-counters';
+export const FOLLOW_UP_GROUP = 'event-follow-up';
 
 /** The dead-letter streams of topics. */
 export function deadLettersOf(topics: readonly string[]): string[] {

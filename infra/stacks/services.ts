@@ -11,7 +11,7 @@ import { gradually } from '../constructs/gradual-release.ts';
 import { ProductFunction, type ProductFunctionProps } from '../constructs/product-function.ts';
 import { type Backlog, ProductService } from '../constructs/product-service.ts';
 import { type ProcessName, type ServiceName, type Settings, type SettingsProps, settingsOf } from '../constructs/settings.ts';
-import { ALL_TOPICS, AUDIT_GROUP, CONSUMER_GROUPS, COUNTER_GROUP, deadLettersOf, EVENT_TOPICS } from '../constructs/streams.ts';
+import { ALL_TOPICS, AUDIT_GROUP, CONSUMER_GROUPS, COUNTER_GROUP, deadLettersOf, EVENT_TOPICS, FOLLOW_UP_GROUP } from '../constructs/streams.ts';
 import type { DataStack } from './data.ts';
 import { EnvironmentStack, type EnvironmentStackProps } from './environment-stack.ts';
 import type { NetworkStack } from './network.ts';
@@ -104,7 +104,7 @@ export class ServicesStack extends EnvironmentStack {
     acknowledge(look, 'A look into a topic is a group of its own, with a name that nobody knows before', anyOf(this, bus.readerGroupsArn));
     // Reprocessing puts stored events on their way again.
     bus.grantProduce(worker, ['events_post_processing']);
-    bus.grantConsume(relay, ['system_events', 'events_post_processing'], [AUDIT_GROUP, COUNTER_GROUP]);
+    bus.grantConsume(relay, ['system_events', 'events_post_processing'], [AUDIT_GROUP, COUNTER_GROUP, FOLLOW_UP_GROUP]);
     bus.grantProduce(relay, ['system_events', ...deadLettersOf(['system_events', 'events_post_processing']), ...EVENT_TOPICS]);
     overflow.grantConsumeMessages(relay);
     // Readiness asks for every topic.

@@ -26,6 +26,13 @@ export const customerRepository = {
     return tx.insertInto('customers').values(customer).returningAll().executeTakeFirstOrThrow();
   },
 
+  /** Nothing when a published customer has the external id; whoever is just making one is waited for. */
+  insertUnlessThere(tx: TenantTransaction, customer: NewCustomer): Promise<Customer | undefined> {
+    return tx.insertInto('customers').values(customer)
+      .onConflict((conflict) => conflict.columns(['tenantId', 'environmentId', 'externalId']).where('status', '=', 'published').doNothing())
+      .returningAll().executeTakeFirst();
+  },
+
   /** Throws NotFound when the environment has no such customer, or it is deleted. */
   async get(tx: TenantTransaction, id: string): Promise<Customer> {
     const customer = await published(tx).where('id', '=', id).executeTakeFirst();

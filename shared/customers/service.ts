@@ -8,7 +8,7 @@ import type { Database, TenantTransaction } from '#platform/postgres/database.ts
 import { appendSystemEvent } from '#platform/postgres/outbox.ts';
 import type { CreateCustomerRequest, UpdateCustomerRequest } from './contracts.ts';
 import { type Customer, requireTimezone } from './domain.ts';
-import { type CustomerFilter, customerRepository } from './repository.ts';
+import { type CustomerFilter, customerRepository, type NewCustomer } from './repository.ts';
 
 export interface CustomerDependencies {
   readonly database: Database;
@@ -23,20 +23,31 @@ export function createCustomerService({ database, clock, hasRunningSubscription,
   const publish = (tx: TenantTransaction, change: 'created' | 'updated' | 'deleted', customer: Customer) =>
     appendSystemEvent(tx, clock, { eventName: `customer.${change}`, entityType: 'customer', entityId: customer.id, payload: toWire(customer) as Record<string, unknown> });
 
+  const draftOf = (request: Camelized<CreateCustomerRequest>): NewCustomer => {
+    const now = clock.now();
+    return {
+      id: newId('cust', clock), externalId: request.externalId, name: request.name,
+      email: request.email ?? null, contact: request.contact ?? null,
+      addressLine1: request.addressLine1 ?? null, addressLine2: request.addressLine2 ?? null, addressCity: request.addressCity ?? null,
+      addressState: request.addressState ?? null, addressPostalCode: request.addressPostalCode ?? null, addressCountry: request.addressCountry ?? null,
+      timezone: requireTimezone(request.timezone ?? 'UTC'), metadata: request.metadata ?? {}, createdAt: now, updatedAt: now,
+    };
+  };
+
   return {
     /** Throws `already_exists` when a published customer has the external id. */
     create: (ctx: RequestContext, request: Camelized<CreateCustomerRequest>): Promise<Customer> =>
       database.withTenant(ctx, async (tx) => {
-        const now = clock.now();
-        const customer = await customerRepository.insert(tx, {
-          id: newId('cust', clock), externalId: request.externalId, name: request.name,
-          email: request.email ?? null, contact: request.contact ?? null,
-          addressLine1: request.addressLine1 ?? null, addressLine2: request.addressLine2 ?? null, addressCity: request.addressCity ?? null,
-          addressState: request.addressState ?? null, addressPostalCode: request.addressPostalCode ?? null, addressCountry: request.addressCountry ?? null,
-          timezone: requireTimezone(request.timezone ?? 'UTC'), metadata: request.metadata ?? {}, createdAt: now, updatedAt: now,
-        });
+        const customer = await customerRepository.insert(tx, draftOf(request));
         await publish(tx, 'created', customer);
         return customer;
+      }),
+
+    /** Makes the customer unless the external id is somebody's already: of several at once, the API included, one makes it. */
+    ensure: (ctx: RequestContext, request: Camelized<CreateCustomerRequest>): Promise<void> =>
+      database.withTenant(ctx, async (tx) => {
+        const customer = await customerRepository.insertUnlessThere(tx, draftOf(request));
+        if (customer !== undefined) await publish(tx, 'created', customer);
       }),
 
     get: (ctx: RequestContext, id: string): Promise<Customer> => database.withTenant(ctx, (tx) => customerRepository.get(tx, id)),

@@ -1,4 +1,3 @@
-import { LRUCache } from 'lru-cache';
 import type { DateTime } from 'luxon';
 import type { Feature } from '#catalog/domain/feature.ts';
 import type { FeatureService } from '#catalog/service/feature.ts';
@@ -7,6 +6,7 @@ import type { RequestContext } from '#kernel/context.ts';
 import { type Decimal, ZERO } from '#kernel/decimal.ts';
 import type { CounterService } from '#metering/service/counters.ts';
 import type { Customer } from '#customers/domain.ts';
+import { remembering } from '#platform/remembering.ts';
 import type { AllowanceWindow } from './domain/allowance-window.ts';
 import { checkLimit, type LimitCheck } from './domain/limit.ts';
 import type { AggregatedEntitlement } from './domain/merge.ts';
@@ -38,7 +38,7 @@ const REMEMBERED = 10_000;
 
 /** Checks on the way of a request: no aggregation, one look-up of a counter, and rights that are remembered for a moment. */
 export function createEntitlementCheckService({ clock, summaries, features, counters }: EntitlementCheckDependencies) {
-  const remember = <T>() => remembering<T>(clock);
+  const remember = <T>() => remembering<T>(clock, { ttlMs: RIGHTS_MS, max: REMEMBERED });
   const plans = remember<ReadonlyMap<string, PlanRights>>();
   const customers = remember<CustomerRights>();
   // What plans give is remembered apart: many customers have the same ones.
@@ -64,20 +64,5 @@ export function createEntitlementCheckService({ clock, summaries, features, coun
       const { value: usage, watermark } = await counters.current(ctx, { externalCustomerId: customer.externalId, meter: meterOf(summary), window: window.period, timezone: window.timezone });
       return { customer, feature, quantity, entitlement, counted: { usage, window, watermark }, ...checkLimit(entitlement, usage, quantity) };
     },
-  };
-}
-
-/** Remembers answers by their key, and what is under way: those who ask at once ask once. What failed is not remembered. */
-function remembering<T>(clock: Clock): (key: unknown, ask: () => Promise<T>) => Promise<T> {
-  // Lifetimes follow the clock that windows follow.
-  const answers = new LRUCache<string, Promise<T>>({ max: REMEMBERED, ttl: RIGHTS_MS, ttlResolution: 0, perf: { now: () => clock.now().toMillis() } });
-  return (key, ask) => {
-    const text = JSON.stringify(key);
-    const known = answers.get(text);
-    if (known) return known;
-    const asked = ask();
-    answers.set(text, asked);
-    asked.catch(() => { if (answers.peek(text) === asked) answers.delete(text); });
-    return asked;
   };
 }

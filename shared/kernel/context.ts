@@ -10,6 +10,8 @@ export interface RequestContext {
   readonly requestId: string;
   /** How its events are let in. Absent: without limits, and on the way of all. */
   readonly ingest?: IngestTerms;
+  /** External ids of the customers whose raw events are let in (metering.md 1.7). Absent: those of everybody. */
+  readonly rawCustomers?: ReadonlySet<string>;
   /**
    * A transaction that this request runs in as a whole, so that an idempotent request and the record of its answer commit together.
    * `withTenant` joins it; nobody else looks inside.

@@ -2,11 +2,10 @@ import * as z from 'zod';
 import type { InvoiceService } from '#billing/service/invoice.ts';
 import type { SubscriptionUsage, SubscriptionUsageRequest } from '#billing/service/subscription-usage.ts';
 import { invoiceToWire } from '#billing/to-wire.ts';
-import { termsChangeOf } from '#catalog/service/price-write.ts';
 import type { RequestContext } from '#kernel/context.ts';
 import { invalid } from '#kernel/errors.ts';
 import { listOptions, parseExpand } from '#kernel/pagination.ts';
-import { type Camelized, fromWire, toWire } from '#kernel/wire.ts';
+import { fromWire, toWire } from '#kernel/wire.ts';
 import { okUpTo } from '#metering/routes/watermark.ts';
 import { pageReply } from '#platform/http/page.ts';
 import { created, ok, type Route, route } from '#platform/http/route.ts';
@@ -15,9 +14,8 @@ import {
   SubscriptionListQuery, SubscriptionQuery, SubscriptionResponse, SubscriptionSearchRequest,
 } from './contracts.ts';
 import { refuseUnsupported } from './domain/unsupported.ts';
-import type { CreateSubscription, LineOverride } from './service/create.ts';
 import type { SubscriptionExpansion, SubscriptionService, SubscriptionView } from './service/subscription.ts';
-import { commitmentsOf } from './commitments-from-wire.ts';
+import { creationOf } from './creation-from-wire.ts';
 import { subscriptionToWire, subscriptionUsageToWire } from './to-wire.ts';
 
 const tag = 'Subscriptions';
@@ -91,21 +89,6 @@ export function subscriptionRoutes({ subscriptions, invoices, usage }: Subscript
 
 function messageOf(status: string): string {
   return status === 'cancelled' ? 'subscription cancelled successfully' : 'subscription cancellation scheduled successfully';
-}
-
-function creationOf(body: CreateSubscriptionRequest): CreateSubscription {
-  return {
-    customerId: body.customer_id ?? null, externalCustomerId: body.external_customer_id ?? null, planId: body.plan_id, currency: body.currency, lookupKey: body.lookup_key ?? null,
-    startDate: body.start_date ?? null, endDate: body.end_date ?? null, billingPeriod: body.billing_period, billingPeriodCount: body.billing_period_count ?? 1,
-    billingCycle: body.billing_cycle ?? 'anniversary', billingAnchor: body.billing_anchor ?? null, subscriptionStatus: body.subscription_status ?? null,
-    collectionMethod: body.collection_method ?? 'charge_automatically', paymentBehavior: body.payment_behavior ?? 'default_active', prorationBehavior: body.proration_behavior ?? 'none',
-    paymentTerms: body.payment_terms ?? null, overrides: (fromWire(body.override_line_items) ?? []).map(overrideOf), commitments: commitmentsOf(body), metadata: body.metadata ?? {},
-  };
-}
-
-function overrideOf(override: NonNullable<Camelized<CreateSubscriptionRequest>['overrideLineItems']>[number]): LineOverride {
-  if (override.priceUnitAmount || override.priceUnitTiers) throw invalid('override_line_items', 'custom price units are not supported yet');
-  return { priceId: override.priceId, quantity: override.quantity ?? null, terms: termsChangeOf({ ...override, billingModel: override.billingModel ?? null }) };
 }
 
 function expansion({ expand, with_line_items: withItems }: { expand?: string | null | undefined; with_line_items?: boolean | null | undefined }): SubscriptionExpansion {

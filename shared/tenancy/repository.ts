@@ -4,6 +4,7 @@ import type { ListOptions, Page } from '#kernel/pagination.ts';
 import type { SystemTransaction, TenantTransaction } from '#platform/postgres/database.ts';
 import { listRows } from '#platform/postgres/list.ts';
 import type { Table } from '#platform/postgres/tables.ts';
+import type { SettingKey } from '#settings/domain.ts';
 import type { ApiKey, Environment, Tenant, User } from './domain.ts';
 
 /** `tenant_id` of a tenant is generated from its id. */
@@ -14,10 +15,15 @@ declare module '#platform/postgres/tables.ts' {
   interface Tables { tenants: TenantTable; environments: Table<Environment>; users: Table<User>; secrets: Table<ApiKey> }
 }
 
+const RAW_FILTER: SettingKey = 'event_ingestion_filter';
 type Filled = 'tenantId' | 'environmentId' | 'status' | 'createdBy' | 'updatedBy';
 
 /** A key with what is to be known of its tenant before anything else. */
-export type FoundKey = ApiKey & Pick<Tenant, 'internalStatus' | 'ingestLazy'> & { readonly tenantEventsPerSecond: number | null; readonly tenantBurst: number | null };
+export type FoundKey = ApiKey & Pick<Tenant, 'internalStatus' | 'ingestLazy'> & {
+  readonly tenantEventsPerSecond: number | null; readonly tenantBurst: number | null; readonly userType: User['type'] | null;
+  /** Value of the setting `event_ingestion_filter` of the key's environment. */
+  readonly rawFilter: unknown;
+};
 
 export const tenancyRepository = {
   insertTenant(tx: TenantTransaction, tenant: Omit<Tenant, 'status' | keyof IngestColumns>): Promise<Tenant> {
@@ -80,9 +86,15 @@ export const tenancyRepository = {
 
   /** Across tenants: the key comes before its tenant is known. */
   async findKeyByHash(tx: SystemTransaction, hash: string): Promise<FoundKey | null> {
-    const key = await tx.selectFrom('secrets').innerJoin('tenants', 'tenants.id', 'secrets.tenantId')
-      .selectAll('secrets').select(['tenants.internalStatus', 'tenants.ingestLazy', 'tenants.ingestEventsPerSecond as tenantEventsPerSecond', 'tenants.ingestBurst as tenantBurst'])
+    const key = await tx.selectFrom('secrets').innerJoin('tenants', 'tenants.id', 'secrets.tenantId').leftJoin('users', 'users.id', 'secrets.userId')
+      .leftJoin('settings', (join) => join.onRef('settings.tenantId', '=', 'secrets.tenantId').onRef('settings.environmentId', '=', 'secrets.environmentId').on('settings.key', '=', RAW_FILTER))
+      .selectAll('secrets').select(['tenants.internalStatus', 'tenants.ingestLazy', 'tenants.ingestEventsPerSecond as tenantEventsPerSecond', 'tenants.ingestBurst as tenantBurst', 'users.type as userType', 'settings.value as rawFilter'])
       .where('secrets.keyHash', '=', hash).where('secrets.status', '=', 'published').executeTakeFirst();
     return key ?? null;
+  },
+
+  /** Whose raw events an environment lets in. Its settings are those of the transaction's tenant, whatever environment that names. */
+  async findRawFilter(tx: TenantTransaction): Promise<unknown> {
+    return (await tx.selectFrom('settings').select('value').where('key', '=', RAW_FILTER).executeTakeFirst())?.value;
   },
 };

@@ -146,7 +146,7 @@ test('what waits for a worker is told as it is, missed starts by how many there 
 test('a key is looked up once, and that is counted', async () => {
   const metrics = recorder();
   const principal = { tenantId: 't', environmentId: 'e', actorId: 'a', actorType: 'api_key' as const, roles: [], tenantSuspended: false, expiresAtMs: null };
-  const authenticator = createAuthenticator(api.config.auth, { findByKeyHash: async () => principal, environmentExists: async () => true, findByTokenHash: async () => null }, clock, metrics);
+  const authenticator = createAuthenticator(api.config.auth, { findByKeyHash: async () => principal, findEnvironment: async () => ({}), findByTokenHash: async () => null }, clock, metrics);
   for (const _ of [1, 2, 3]) await authenticator.authenticate({ 'x-api-key': 'sk_test_1' });
   expect(metrics.of('AuthCacheMiss')).toEqual([1]);
 });

@@ -9,6 +9,7 @@ import { newId } from '#kernel/ids.ts';
 import { isIngest } from '#local/gateway.ts';
 import { portFrom } from '#local/ports.ts';
 import { COUNTER_GROUP } from '#metering/service/counter-consumer.ts';
+import { FOLLOW_UP_GROUP } from '#metering/service/follow-up-consumer.ts';
 import { EVENT_STREAMS } from '#metering/service/event-streams.ts';
 import type { Config } from '#platform/config/schema.ts';
 import { dlqOf, TOPICS } from '#platform/event-log/topics.ts';
@@ -17,8 +18,8 @@ import { ensureTopics } from './events.ts';
 import { type SourceProcess, startSourceProcess } from './source-process.ts';
 
 const PROCESSES = ['consumer', 'relay', 'worker'] as const;
-/** All that the chain consumes: events into ClickHouse, stored events into counters, changes into the audit log. */
-const GROUPS = [...EVENT_STREAMS, { topic: TOPICS.eventsPostProcessing, group: COUNTER_GROUP }, { topic: TOPICS.systemEvents, group: AUDIT_GROUP }];
+/** All that the chain consumes: events into ClickHouse, stored events into counters and what else follows from them, changes into the audit log. */
+const GROUPS = [...EVENT_STREAMS, ...[COUNTER_GROUP, FOLLOW_UP_GROUP].map((group) => ({ topic: TOPICS.eventsPostProcessing, group })), { topic: TOPICS.systemEvents, group: AUDIT_GROUP }];
 
 /** Ends of the partitions of all streams, as the log had them at some moment. */
 export type Ends = ReadonlyMap<string, bigint>;

@@ -38,6 +38,11 @@ export const planRepository = {
     return ids.length === 0 ? Promise.resolve([]) : tx.selectFrom('plans').selectAll().where('id', 'in', ids).execute();
   },
 
+  /** Undefined for a key that no plan has, or only an archived one. */
+  findByLookupKey(tx: TenantTransaction, lookupKey: string): Promise<Plan | undefined> {
+    return published(tx).where('lookupKey', '=', lookupKey).executeTakeFirst();
+  },
+
   /** Locks the row until the transaction ends: whoever changes the plan's prices holds this lock. */
   async lock(tx: TenantTransaction, id: string): Promise<Plan> {
     const plan = await published(tx).where('id', '=', id).forUpdate().executeTakeFirst();

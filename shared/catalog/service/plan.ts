@@ -77,6 +77,10 @@ export function createPlanService({ database, clock, prices, features, entitleme
     /** The plan as it stays until `tx` ends: for whoever makes something that needs it. Throws NotFound like `get`. */
     getHeld: (tx: TenantTransaction, id: string): Promise<Plan> => planRepository.share(tx, id),
 
+    /** Null for a key that no plan has, or only an archived one. */
+    findByLookupKey: async (ctx: RequestContext, lookupKey: string): Promise<Plan | null> =>
+      await database.withTenant(ctx, (tx) => planRepository.findByLookupKey(tx, lookupKey)) ?? null,
+
     /** Those of the ids that exist, archived ones included. */
     getMany: (ctx: RequestContext, ids: readonly string[]): Promise<Plan[]> => database.withTenant(ctx, (tx) => planRepository.getMany(tx, ids)),
 

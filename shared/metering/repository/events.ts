@@ -28,12 +28,12 @@ export interface EventListing {
 
 export interface EventPage { readonly events: readonly StoredEvent[]; readonly more: boolean; readonly total: number }
 
-interface EventRow {
+export interface EventRow {
   readonly id: string; readonly environment_id: string; readonly external_customer_id: string; readonly customer_id: string; readonly event_name: string; readonly source: string;
   readonly properties: string; readonly millis: string; readonly ingested: string;
 }
 
-const COLUMNS = 'id, environment_id, external_customer_id, customer_id, event_name, source, properties, toUnixTimestamp64Milli(timestamp) AS millis, toUnixTimestamp64Milli(ingested_at) AS ingested';
+export const COLUMNS = 'id, environment_id, external_customer_id, customer_id, event_name, source, properties, toUnixTimestamp64Milli(timestamp) AS millis, toUnixTimestamp64Milli(ingested_at) AS ingested';
 
 export type EventRepository = ReturnType<typeof createEventRepository>;
 
@@ -92,7 +92,7 @@ function listingConditions(bindings: Bindings, ctx: RequestContext, listing: Eve
   ];
 }
 
-function eventOf(row: EventRow): StoredEvent {
+export function eventOf(row: EventRow): StoredEvent {
   return {
     id: row.id, environmentId: row.environment_id, externalCustomerId: row.external_customer_id, customerId: row.customer_id, eventName: row.event_name,
     source: row.source, properties: JSON.parse(row.properties) as Record<string, unknown>,

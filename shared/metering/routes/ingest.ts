@@ -1,3 +1,4 @@
+import type { RequestContext } from '#kernel/context.ts';
 import { refusalsOf } from '#platform/http/error-body.ts';
 import { accepted, type Route, route } from '#platform/http/route.ts';
 import {
@@ -28,7 +29,7 @@ export const ingestRoutes = (ingest: IngestService, transform: RawTransformName 
     method: 'POST', path: '/v1/events/raw/bulk', operationId: 'ingestRawEventsBulk', tag, summary: 'Accept up to 1000 items of a vendor\'s shape; those that make no event are dropped', permission: 'write:Event',
     body: BulkIngestRawEventRequest, responses: { 202: BulkIngestRawEventResponse },
     handler: async ({ ctx, body }) => {
-      const dropped = await ingest.ingestFit(ctx, body.events.map((item) => ordinaryEvent(item, transform)));
+      const dropped = await ingest.ingestFit(ctx, body.events.map((item) => ofAllowed(ctx, ordinaryEvent(item, transform))));
       const reply = accepted({ message: 'Raw events accepted for processing', batch_size: body.events.length });
       if (dropped.length === 0) return reply;
       return { ...reply, log: { dropped: dropped.length, dropped_for: [...new Set(dropped.flatMap(({ refused }) => refused.map(({ field }) => field)))].sort() } };
@@ -42,4 +43,10 @@ function ordinaryEvent(item: Properties, transform: RawTransformName): IngestEve
   if ('refused' in made) return { refused: [made.refused] };
   const read = IngestEventRequest.safeParse(made.event);
   return read.success ? read.data : { refused: refusalsOf(read.error.issues) };
+}
+
+/** What the tenant's setting lets in (metering.md 1.7); the rest is dropped like items that make no event. */
+function ofAllowed({ rawCustomers }: RequestContext, event: IngestEventRequest | RefusedItem): IngestEventRequest | RefusedItem {
+  if (rawCustomers === undefined || 'refused' in event || rawCustomers.has(event.external_customer_id)) return event;
+  return { refused: [{ field: 'event_ingestion_filter', reason: 'does not let this customer in' }] };
 }

@@ -1,14 +1,15 @@
-import * as z from 'zod';
 import type { Clock } from '#kernel/clock.ts';
 import { systemContext } from '#kernel/context.ts';
 import { DomainError } from '#kernel/errors.ts';
 import { deadLetterOf } from '#platform/event-log/dead-letter.ts';
-import type { EventLog, LogBatch, LogMessage, LogRecord, Subscription } from '#platform/event-log/event-log.ts';
+import type { EventLog, Subscription } from '#platform/event-log/event-log.ts';
 import type { EventLogLogger } from '#platform/event-log/log.ts';
-import { dlqOf, HEADERS, TOPICS } from '#platform/event-log/topics.ts';
+import { dlqOf, TOPICS } from '#platform/event-log/topics.ts';
 import { realSleep, type Sleep } from '#platform/workflows/poll-loop.ts';
 import type { TouchedCustomer } from '../domain/counter.ts';
+import type { StoredSummary } from '../domain/summary.ts';
 import type { CounterService } from './counters.ts';
+import { readSummaries } from './summaries.ts';
 
 export const COUNTER_GROUP = 'usage-counters';
 
@@ -26,8 +27,6 @@ export interface CounterConsumerDependencies {
 const PER_REFRESH = 500;
 
 interface Touched { readonly tenantId: string; readonly environmentId: string; readonly customers: readonly TouchedCustomer[] }
-
-const Stored = z.object({ customers: z.array(z.object({ external_customer_id: z.string(), event_names: z.array(z.string()) })) });
 
 /**
  * Keeps usage counters up to date with `events_post_processing`: offsets are committed after the counters that a batch touches were
@@ -57,13 +56,13 @@ export function startCounterConsumer({ eventLog, counters, clock, logger, roundM
     group: COUNTER_GROUP,
     topics: [TOPICS.eventsPostProcessing],
     handler: async (batch, signal) => {
-      const { touched, poison } = readBatch(batch, clock);
+      const { summaries, poison } = readSummaries(batch);
       if (poison.length > 0) {
         logger.error('records that cannot be read went to the dead-letter topic', { topic: batch.topic, partition: batch.partition, count: poison.length });
-        await eventLog.append(dlqOf(TOPICS.eventsPostProcessing), poison);
+        await eventLog.append(dlqOf(TOPICS.eventsPostProcessing), poison.map((record) => deadLetterOf(batch, record, clock)));
       }
       await nextRound(batch.partition, signal);
-      for (const { customers, ...environment } of touched) {
+      for (const { customers, ...environment } of touchedBy(summaries)) {
         for (let from = 0; from < customers.length; from += PER_REFRESH) {
           await refresh({ ...environment, customers: customers.slice(from, from + PER_REFRESH) });
           await batch.heartbeat();
@@ -74,32 +73,13 @@ export function startCounterConsumer({ eventLog, counters, clock, logger, roundM
 }
 
 /** Each environment, customer and event name once, whatever number of records names it. */
-function readBatch(batch: LogBatch, clock: Clock): { touched: Touched[]; poison: LogRecord[] } {
-  const environments = new Map<string, { tenantId: string; environmentId: string; customers: Map<string, Set<string>> }>();
-  const poison: LogRecord[] = [];
-  for (const message of batch.messages) {
-    try {
-      const { tenantId, environmentId } = environmentOf(message);
-      const key = JSON.stringify([tenantId, environmentId]);
-      const environment = environments.get(key) ?? { tenantId, environmentId, customers: new Map<string, Set<string>>() };
-      for (const { external_customer_id, event_names } of Stored.parse(JSON.parse(message.value.toString())).customers) {
-        environment.customers.set(external_customer_id, new Set([...(environment.customers.get(external_customer_id) ?? []), ...event_names]));
-      }
-      environments.set(key, environment);
-    } catch (error) {
-      const detail = error instanceof Error ? error.message : String(error);
-      poison.push(deadLetterOf(batch, { message, line: null, value: message.value, reason: 'unreadable_summary', detail }, clock));
+function touchedBy(summaries: readonly StoredSummary[]): Touched[] {
+  return [...Map.groupBy(summaries, ({ tenantId, environmentId }) => JSON.stringify([tenantId, environmentId])).values()].map((own) => {
+    const [{ tenantId, environmentId }] = own as [StoredSummary];
+    const names = new Map<string, Set<string>>();
+    for (const { externalCustomerId, eventNames } of own.flatMap(({ customers }) => customers)) {
+      names.set(externalCustomerId, new Set([...(names.get(externalCustomerId) ?? []), ...eventNames]));
     }
-  }
-  const touched = [...environments.values()].map(({ customers, ...environment }) => ({
-    ...environment, customers: [...customers].map(([externalCustomerId, names]) => ({ externalCustomerId, eventNames: [...names] })),
-  }));
-  return { touched, poison };
-}
-
-function environmentOf({ headers }: LogMessage): { tenantId: string; environmentId: string } {
-  const tenantId = headers[HEADERS.tenantId];
-  const environmentId = headers[HEADERS.environmentId];
-  if (!tenantId || !environmentId) throw new Error('the record names no tenant or environment');
-  return { tenantId, environmentId };
+    return { tenantId, environmentId, customers: [...names].map(([externalCustomerId, found]) => ({ externalCustomerId, eventNames: [...found] })) };
+  });
 }

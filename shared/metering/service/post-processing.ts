@@ -31,6 +31,9 @@ function summariesOf({ topic, partition, first, last }: Stretch, events: readonl
       first_offset: first?.toString(),
       last_offset: last?.toString(),
       stored: stored.length,
+      // Where the events are found without looking through all of a customer's.
+      events_from: stored.reduce((least, { timestamp }) => Math.min(least, timestamp), Number.POSITIVE_INFINITY),
+      events_until: stored.reduce((most, { timestamp }) => Math.max(most, timestamp), 0),
       ingested_until: stored.reduce((latest, event) => Math.max(latest, event.ingestedAt), 0),
       customers: customersOf(stored),
     })),

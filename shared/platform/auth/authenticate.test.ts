@@ -15,7 +15,7 @@ function storeOf(keys: Map<string, typeof bound>, environments: readonly string[
     asked,
     findByKeyHash: async (hash: string) => { asked.push(hash); return keys.get(hash) ?? null; },
     findByTokenHash: async (hash: string) => { asked.push(hash); return sessions.get(hash) ?? null; },
-    environmentExists: async (tenantId: string, environmentId: string) => { asked.push(`${tenantId} ${environmentId}`); return environments.includes(`${tenantId} ${environmentId}`); },
+    findEnvironment: async (tenantId: string, environmentId: string) => { asked.push(`${tenantId} ${environmentId}`); return environments.includes(`${tenantId} ${environmentId}`) ? {} : null; },
   };
 }
 const clock = fixedClock(DateTime.utc(2026, 3, 1));

@@ -5,7 +5,7 @@ import type { RequestContext } from '#kernel/context.ts';
 import { ForbiddenError, UnauthorizedError } from '#kernel/errors.ts';
 import type { Config } from '../config/schema.ts';
 import { type Metrics, silentMetrics } from '../observability/metrics.ts';
-import type { Credential, Principal, PrincipalStore, SessionStore } from './principal.ts';
+import type { Credential, EnvironmentTerms, Principal, PrincipalStore, SessionStore } from './principal.ts';
 
 type Found = (Principal & { readonly expiresAtMs: number | null }) | { readonly unknown: true };
 
@@ -32,7 +32,7 @@ export function createAuthenticator(config: Config['auth'], store: PrincipalStor
   // Lifetimes follow the same clock as expiry does.
   const bounds = { max: 10_000, perf: { now: () => clock.now().toMillis() }, ttlResolution: 0 };
   const keys = new LRUCache<string, Found>({ ...bounds, ttl: Math.max(config.cache_seconds, 0) * 1000 || 1 });
-  const environments = new LRUCache<string, true>({ ...bounds, ttl: 60_000 });
+  const environments = new LRUCache<string, EnvironmentTerms>({ ...bounds, ttl: 60_000 });
   const rootHash = config.root_key === undefined ? null : Buffer.from(hashKey(config.root_key), 'hex');
 
   const find = async (key: string): Promise<Found> => {
@@ -71,12 +71,14 @@ export function createAuthenticator(config: Config['auth'], store: PrincipalStor
 
     async contextOf(principal, headers, requestId, needsEnvironment) {
       const context = { tenantId: principal.tenantId, actorId: principal.actorId, actorType: principal.actorType, roles: principal.roles, requestId, ...(principal.ingest === undefined ? {} : { ingest: principal.ingest }) };
-      if (principal.environmentId !== null) return { ...context, environmentId: principal.environmentId };
+      const inEnvironment = (environmentId: string, { rawCustomers }: EnvironmentTerms): RequestContext => ({ ...context, environmentId, ...(rawCustomers === undefined ? {} : { rawCustomers }) });
+      if (principal.environmentId !== null) return inEnvironment(principal.environmentId, principal);
       const wanted = headers['x-environment-id']?.trim() ?? '';
       const cacheKey = `${principal.tenantId} ${wanted}`;
-      if (wanted !== '' && (environments.has(cacheKey) || (await store.environmentExists(principal.tenantId, wanted)))) {
-        environments.set(cacheKey, true);
-        return { ...context, environmentId: wanted };
+      const terms = wanted === '' ? null : environments.get(cacheKey) ?? (await store.findEnvironment(principal.tenantId, wanted));
+      if (terms !== null) {
+        if (!environments.has(cacheKey)) environments.set(cacheKey, terms);
+        return inEnvironment(wanted, terms);
       }
       if (needsEnvironment) throw new ForbiddenError({ error: 'Access denied', message: 'Invalid or inaccessible environment' });
       return { ...context, environmentId: '' };

@@ -14,15 +14,21 @@ export interface Principal {
   /** The operator of the deployment, who may do what concerns tenants themselves. */
   readonly operator?: true;
   readonly ingest?: IngestTerms;
+  /** Stands for a service account, and not for a person or for the tenant itself. */
+  readonly serviceAccount?: true;
+  readonly rawCustomers?: ReadonlySet<string>;
   /** A suspended tenant may read but not write. */
   readonly tenantSuspended: boolean;
 }
+
+export type EnvironmentTerms = Pick<Principal, 'rawCustomers'>;
 
 /** Where credentials and environments are looked up. */
 export interface PrincipalStore {
   /** The key with this SHA-256, unless it is deleted or expired. */
   findByKeyHash(hash: string): Promise<(Principal & { readonly expiresAtMs: number | null }) | null>;
-  environmentExists(tenantId: string, environmentId: string): Promise<boolean>;
+  /** What concerns requests to an environment of the tenant; null when it has no such environment. */
+  findEnvironment(tenantId: string, environmentId: string): Promise<EnvironmentTerms | null>;
 }
 
 /** Where portal sessions are looked up. */

@@ -113,6 +113,11 @@ export const configSchema = z.strictObject({
     /** A counter that was read so long ago is read anew, whether or not events came. */
     stale_seconds: positive.default(600),
   }).prefault({}),
+  webhooks: z.strictObject({
+    /** Tells of events that no meter took, once per event name and window (metering.md 1.6). */
+    event_rejected_enabled: flag.default(false),
+    event_rejected_window_seconds: positive.default(600),
+  }).prefault({}),
   metrics: z.strictObject({
     /** Writes metrics in CloudWatch's embedded format to stdout. */
     enabled: flag.default(false),

@@ -8,7 +8,7 @@ import type { Database } from '../postgres/database.ts';
 import { validationError } from './error-body.ts';
 import { once } from './idempotency.ts';
 import type { HttpRequest } from './request.ts';
-import { isPermitted, type Reply, type Route } from './route.ts';
+import { isPermitted, type Reply, type Route, SUPER_ADMIN } from './route.ts';
 
 /** 32 MiB, padding included (metering.md 1.3). */
 export const MAX_BODY_BYTES = 32 * 1024 * 1024;
@@ -52,7 +52,7 @@ async function admit(route: Route, request: HttpRequest, requestId: string, { au
   const permitted = route.permission === 'operator' ? principal.operator === true
     // A session has no roles: what it may do is what takes one.
     : route.credential === 'portal_session' || isPermitted(principal.roles, route.permission);
-  if (!permitted) throw new ForbiddenError({ message: 'insufficient permissions' });
+  if (!permitted || (route.permission.endsWith(SUPER_ADMIN) && principal.serviceAccount)) throw new ForbiddenError({ message: 'insufficient permissions' });
   if (principal.tenantSuspended && route.permission.startsWith('write:')) throw new ForbiddenError({ message: 'tenant account is suspended' });
   return ctx;
 }

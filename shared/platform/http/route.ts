@@ -5,9 +5,9 @@ import type { Credential } from '../auth/principal.ts';
 export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 export type Entity =
   | 'Tenant' | 'Environment' | 'User' | 'Secret' | 'Customer' | 'Feature' | 'Meter' | 'Plan' | 'Price' | 'Entitlement' | 'Costsheet'
-  | 'Event' | 'Subscription' | 'Invoice' | 'Wallet' | 'Payment' | 'CreditNote' | 'Coupon' | 'Tax';
-/** `write:Plan` and the like (api-surface.tsv, rbac_gate); `operator` is the root key alone, `authenticated` admits any valid credential, `public` everybody. */
-export type Permission = `${'read' | 'write'}:${Entity}` | 'operator' | 'authenticated' | 'public';
+  | 'Event' | 'Subscription' | 'Invoice' | 'Wallet' | 'Payment' | 'CreditNote' | 'Coupon' | 'Tax' | 'Setting';
+/** `write:Plan` and the like (api-surface.tsv, rbac_gate); with `+super_admin` a person with that role; `operator` is the root key alone, `authenticated` admits any valid credential, `public` everybody. */
+export type Permission = `${'read' | 'write'}:${Entity}` | `write:${Entity}+super_admin` | 'operator' | 'authenticated' | 'public';
 
 export interface Reply {
   readonly status: number;
@@ -90,6 +90,9 @@ export const created = (body: unknown): Reply => ({ status: 201, body });
 export const accepted = (body: unknown): Reply => ({ status: 202, body });
 export const noContent = (): Reply => ({ status: 204 });
 
+/** End of the permissions that need a person with every right (wire-rules.md section 3). */
+export const SUPER_ADMIN = '+super_admin';
+
 const GRANTS: Readonly<Record<Role, (action: string, entity: string) => boolean>> = {
   super_admin: () => true,
   all_writer: (action, entity) => action === 'read' || entity !== 'User',
@@ -101,6 +104,7 @@ const GRANTS: Readonly<Record<Role, (action: string, entity: string) => boolean>
 /** Whether one of the roles admits the permission (wire-rules.md section 3). */
 export function isPermitted(roles: readonly Role[], permission: Permission): boolean {
   if (permission === 'public' || permission === 'authenticated') return true;
+  if (permission.endsWith(SUPER_ADMIN)) return roles.includes('super_admin');
   const [action, entity] = permission.split(':') as [string, string];
   // A stored role may come from another release: what is not known here grants nothing.
   return roles.some((role) => Object.hasOwn(GRANTS, role) && GRANTS[role](action, entity));

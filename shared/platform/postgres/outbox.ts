@@ -10,7 +10,7 @@ export interface SystemEvent {
   readonly eventName: string;
   readonly entityType: string;
   readonly entityId: string;
-  /** JSON with wire names. No secrets, no event properties. */
+  /** JSON with wire names. No secrets, and no event properties but those that `event.rejected` shows to its tenant. */
   readonly payload: Readonly<Record<string, unknown>>;
 }
 

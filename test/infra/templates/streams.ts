@@ -1,12 +1,13 @@
 import { expect, test } from 'vitest';
 import { AUDIT_GROUP as AUDIT } from '#audit/consumer.ts';
 import { COUNTER_GROUP as COUNTERS } from '#metering/service/counter-consumer.ts';
+import { FOLLOW_UP_GROUP as FOLLOW_UP } from '#metering/service/follow-up-consumer.ts';
 import { loadConfig } from '#platform/config/load.ts';
 import { READER_GROUP_PREFIX } from '#platform/event-log/kafka/reader.ts';
 import { dlqOf, TOPICS, topicSpecs } from '#platform/event-log/topics.ts';
 import { EVENT_CONSUMER_GROUP } from '#metering/service/event-streams.ts';
 import { environmentConfig } from '../../../infra/config/environments.ts';
-import { ALL_TOPICS, AUDIT_GROUP, CONSUMER_GROUPS, COUNTER_GROUP, EVENT_TOPICS } from '../../../infra/constructs/streams.ts';
+import { ALL_TOPICS, AUDIT_GROUP, CONSUMER_GROUPS, COUNTER_GROUP, EVENT_TOPICS, FOLLOW_UP_GROUP } from '../../../infra/constructs/streams.ts';
 import type { Synthesised } from '../synthesised.ts';
 
 interface Statement { readonly Action: string | readonly string[]; readonly Resource: unknown }
@@ -27,7 +28,7 @@ export function streamTests(env: string, of: () => Synthesised): void {
   test('rights name the topics and groups of the code', () => {
     expect([...ALL_TOPICS].sort()).toEqual(Object.values(TOPICS).flatMap((topic) => [topic, dlqOf(topic)]).sort());
     expect(EVENT_TOPICS).toEqual([TOPICS.events, TOPICS.eventsLazy]);
-    expect([AUDIT_GROUP, COUNTER_GROUP]).toEqual([AUDIT, COUNTERS]);
+    expect([AUDIT_GROUP, COUNTER_GROUP, FOLLOW_UP_GROUP]).toEqual([AUDIT, COUNTERS, FOLLOW_UP]);
     expect(CONSUMER_GROUPS).toEqual(EVENT_TOPICS.map((topic) => `${EVENT_CONSUMER_GROUP}-${topic}`));
     const kafka = of().properties('AWS::IAM::Policy', 'services').flatMap(({ PolicyDocument }) => (PolicyDocument as { Statement: Statement[] }).Statement)
       .filter(({ Action }) => [Action].flat().some((action) => action.startsWith('kafka-cluster:')));

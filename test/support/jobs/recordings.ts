@@ -45,6 +45,11 @@ const metering = (): Pick<App, 'meteringActivities'> => {
     },
   };
 };
+/** A customer that is made, and a subscription. */
+const onboarding = (): Pick<App, 'onboardingActivities'> => {
+  const left = [1, 0];
+  return { onboardingActivities: { takeOnboardingStep: async () => ({ left: left.shift() ?? 0 }), failOnboarding: async () => undefined } };
+};
 const environment = { tenantId: 'tenant_1', environmentId: 'env_1' };
 
 export const RECORDINGS: readonly Recording[] = [
@@ -58,12 +63,13 @@ export const RECORDINGS: readonly Recording[] = [
     ],
   },
   {
-    workflows: 'workers/temporal/workflows.ts', jobs: JOBS, app: { ...billing(), ...metering() },
+    workflows: 'workers/temporal/workflows.ts', jobs: JOBS, app: { ...billing(), ...metering(), ...onboarding() },
     runs: [
       { job: 'billing-sweep', name: 'paged', input: {} },
       { job: 'billing-cycle', name: 'two-periods', input: { ...environment, subscriptionId: 'subs_1' } },
       { job: 'reconcile-counters', name: 'paged', input: {} },
       { job: 'reprocess-events', name: 'paged', input: { ...environment, reprocessId: 'job_1' } },
+      { job: 'customer-onboarding', name: 'two-actions', input: { ...environment, onboardingId: 'onboarding_1' } },
       { job: 'process-invoice', name: 'one', input: { ...environment, invoiceId: 'inv_1' } },
     ],
   },
