@@ -94,6 +94,11 @@ const CHANGES: Readonly<Record<string, Change>> = {
   finalizeInvoice: async () => [`/v1/invoices/${await draft('DRAFT')}/finalize`],
   voidInvoice: async () => [`/v1/invoices/${world.invoiceId}/void`, {}],
   cancelSubscription: async () => [`/v1/subscriptions/${world.subscriptionId}/cancel`, { cancellation_type: 'immediate' }],
+  updateSettingByKey: async () => ['/v1/settings/event_ingestion_filter', { value: { enabled: false } }],
+  deleteSettingByKey: async () => {
+    await api.request('PUT', '/v1/settings/customer_onboarding', { value: { actions: [] } });
+    return ['/v1/settings/customer_onboarding'];
+  },
 };
 const inOrder = Object.keys(CHANGES).map((operation) => {
   const route = routes.find(({ operationId }) => operationId === operation);

@@ -72,7 +72,8 @@ async function rowsOfOwner(): Promise<string> {
 const TENANT_LEVEL = /^\/v1\/(tenants|environments|users)/;
 
 describe.each([['another tenant', () => strangersKey, () => true], ['another environment', () => neighbourKey, (route: Route) => !TENANT_LEVEL.test(route.path)]] as const)('an id of %s', (_, key, concerns) => {
-  const withId = routes.filter((route) => route.path.includes('{'));
+  // Settings have no ids: everybody has the same keys, and values of their own (below).
+  const withId = routes.filter((route) => route.path.includes('{') && !route.path.startsWith('/v1/settings/'));
 
   test.each(withId.map((route) => [`${route.method} ${route.path}`, route] as const))('%s answers 404 and changes nothing', async (__, route) => {
     if (!concerns(route)) return;
@@ -145,4 +146,21 @@ test('usage of another tenant is zero', async () => {
     const answer = await api.send('POST', '/v1/events/usage', question, { 'x-api-key': key });
     expect([answer.status, answer.body.value ?? 0]).toEqual([200, 0]);
   }
+});
+
+test('settings of another tenant or environment are neither seen nor changed', async () => {
+  const path = '/v1/settings/event_ingestion_filter';
+  await api.request('PUT', path, { value: { enabled: true, allowed_external_customer_ids: ['owner-customer'] } });
+  const before = await rowsOfOwner();
+  for (const key of [strangersKey, neighbourKey]) {
+    const as = (method: string, body?: unknown) => api.send(method, path, body, { 'x-api-key': key });
+    expect((await as('GET')).body.value).toEqual({ enabled: false, allowed_external_customer_ids: [] });
+    expect((await as('DELETE')).status).toBe(404);
+    expect(await rowsOfOwner()).toBe(before);
+  }
+  const foreign = (key: string) => api.send('PUT', path, { value: { enabled: true, allowed_external_customer_ids: [] } }, { 'x-api-key': key });
+  expect((await foreign(strangersKey)).status).toBe(200);
+  expect(await rowsOfOwner()).toBe(before);
+  expect((await foreign(neighbourKey)).status).toBe(200);
+  expect((await api.request('GET', path)).body.value).toEqual({ enabled: true, allowed_external_customer_ids: ['owner-customer'] });
 });

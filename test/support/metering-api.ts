@@ -17,9 +17,9 @@ export interface MeteringApi extends TestApi {
 }
 
 /** The API with a consumer behind it, so that events go all the way, and a clock of its own. */
-export async function startMeteringApi(now: DateTime = DateTime.utc(2026, 3, 15, 12)): Promise<MeteringApi> {
+export async function startMeteringApi(now: DateTime = DateTime.utc(2026, 3, 15, 12), env: Readonly<Record<string, string>> = {}): Promise<MeteringApi> {
   const clock = fixedClock(now);
-  const api = await startTestApi({ clock, clickhouse: true, env: { FLEXPRICE_CONSUMER_MAX_WAIT_MS: '20' } });
+  const api = await startTestApi({ clock, clickhouse: true, env: { FLEXPRICE_CONSUMER_MAX_WAIT_MS: '20', ...env } });
   await ensureTopics(api.app);
   const consumer = await startConsumer({ app: api.app, logger: silentLogger });
   return {

@@ -1,0 +1,19 @@
+import { expect } from 'vitest';
+import type { App } from '#app';
+import type { RequestContext } from '#kernel/context.ts';
+import { FOLLOW_UP_GROUP } from '#metering/service/follow-up-consumer.ts';
+import { TOPICS } from '#platform/event-log/topics.ts';
+import type { OutboxRow } from '#platform/postgres/outbox.ts';
+
+const WAIT = { timeout: 30_000, interval: 30 };
+
+/** Waits until what follows from all stored events is done. */
+export async function followedUp({ eventLog }: App): Promise<void> {
+  const log = await eventLog;
+  await expect.poll(async () => (await log.lag(FOLLOW_UP_GROUP, TOPICS.eventsPostProcessing)).every(({ end, committed }) => end === committed), WAIT).toBe(true);
+}
+
+/** What a tenant's environment has in its outbox under a name, the oldest first. */
+export function outboxOf({ database }: App, ctx: RequestContext, eventName: string): Promise<OutboxRow[]> {
+  return database.withTenant(ctx, (tx) => tx.selectFrom('outbox').selectAll().where('eventName', '=', eventName).orderBy('position').execute());
+}
