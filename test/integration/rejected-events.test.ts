@@ -178,12 +178,12 @@ test('windows that are over are forgotten', async () => {
 });
 
 test('after any events, with any meters, it tells what a loop over the events says', async () => {
-  const NAMES = ['n0', 'n1', 'n2'];
-  const filter = fc.record({ key: fc.constantFrom('k', 'l'), values: fc.subarray(['a', 'b', '1', 'true'], { minLength: 1 }) });
-  const meters = fc.array(fc.record({ name: fc.constantFrom(...NAMES), filters: fc.uniqueArray(filter, { maxLength: 2, selector: ({ key }) => key }), disabledAt: fc.option(fc.integer({ min: 0, max: 4 }), { freq: 3 }) }), { maxLength: 4 });
+  const NAMES = ['n0', 'n1'];
+  const filter = fc.record({ key: fc.constantFrom('k', 'k', 'l'), values: fc.subarray(['a', '1', 'true'], { minLength: 1 }) });
+  const meters = fc.array(fc.record({ name: fc.constantFrom(...NAMES), filters: fc.uniqueArray(filter, { minLength: 0, maxLength: 2, selector: ({ key }) => key }), disabledAt: fc.option(fc.integer({ min: 0, max: 4 }), { freq: 3 }) }), { maxLength: 4 });
   const event = fc.record({
     name: fc.constantFrom(...NAMES), customer: fc.constantFrom('x', 'y'), at: fc.integer({ min: 0, max: 4 }),
-    properties: fc.dictionary(fc.constantFrom('k', 'l', 'm'), fc.constantFrom<unknown>('a', 'b', 'c', 1, true, null, 1.5), { maxKeys: 3 }),
+    properties: fc.record({ k: fc.constantFrom<unknown>('a', 'b', 1, true, null, 1.5), l: fc.constantFrom<unknown>('a', 1, true) }, { requiredKeys: [] }),
   });
   const text = (value: unknown): string | undefined => (value === undefined || value === null ? undefined : String(value));
   await fc.assert(fc.asyncProperty(meters, fc.array(event, { minLength: 1, maxLength: 8 }), async (defined, sent) => {
@@ -196,12 +196,12 @@ test('after any events, with any meters, it tells what a loop over the events sa
     const expected = new Map<string, Set<string>>();
     for (const { name, at, properties } of sent) {
       const alive = defined.filter((each) => each.name === name && (each.disabledAt === null || at < each.disabledAt));
-      const taken = alive.some(({ filters }) => filters.every(({ key, values }) => values.includes(text(properties[key]) ?? '\u0000')));
+      const taken = alive.some(({ filters }) => filters.every(({ key, values }) => values.includes(text((properties as Record<string, unknown>)[key]) ?? '\u0000')));
       if (!taken) expected.set(name, (expected.get(name) ?? new Set()).add(alive.length === 0 ? 'no_meter_for_event_name' : 'no_matching_meter'));
     }
     await notice(tenant, await stored(tenant, sent.map(({ at, ...each }) => ({ ...each, at: AT.plus({ minutes: at }) }))));
     const told = (await said(tenant)) as unknown as { reason: string; event: { event_name: string } }[];
     expect(told.map(({ event: { event_name } }) => event_name).sort()).toEqual([...expected.keys()].sort());
     for (const { reason, event: { event_name } } of told) expect(expected.get(event_name)).toContain(reason);
-  }), { numRuns: 25 });
+  }), { numRuns: 40 });
 }, 120_000);

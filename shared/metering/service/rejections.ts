@@ -1,12 +1,13 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '#kernel/clock.ts';
 import type { RequestContext } from '#kernel/context.ts';
+import { DomainError } from '#kernel/errors.ts';
 import { wireTime } from '#kernel/wire.ts';
 import type { ClickHouse } from '#platform/clickhouse/client.ts';
 import type { EventLogLogger } from '#platform/event-log/log.ts';
 import type { Database, TenantTransaction } from '#platform/postgres/database.ts';
 import { appendSystemEvent } from '#platform/postgres/outbox.ts';
-import { within } from '#platform/postgres/savepoint.ts';
+import { translateError } from '#platform/postgres/errors.ts';
 import type { StoredEvent } from '../domain/event.ts';
 import type { Meter } from '../domain/meter.ts';
 import { type RejectionReason, rejectionOf, takesAll } from '../domain/rejection.ts';
@@ -109,22 +110,25 @@ export function createRejectionService({ database, clickhouse, meters, clock, lo
   };
 
   /**
-   * The window and what is said in it are one transaction: a crash leaves both or neither. Answers the names that are open now, or null when
-   * the windows could not be asked; nothing was said then.
+   * The window and what is said in it are one transaction: a crash leaves both or neither. Answers the names whose window is open now, or null
+   * when the windows could not be asked; nothing was said then.
    */
-  const tellOnce = (ctx: RequestContext, examples: readonly StoredEvent[]): Promise<{ told: number; names: string[] } | null> =>
-    database.withTenant(ctx, async (tx) => {
-      const rejections = await rejected(tx, ctx, examples);
-      if (rejections.length === 0) return { told: 0, names: [] };
-      const names = rejections.map(({ event }) => event.eventName);
-      const opened = await within(tx, () => rejectionWindows.open(tx, names, clock.now(), windowSeconds), (error) => {
-        logger.error('the windows of rejected events cannot be asked: each event is told of', { tenant_id: ctx.tenantId, environment_id: ctx.environmentId, reason: error instanceof Error ? error.message : String(error) });
-        return null;
+  const tellOnce = async (ctx: RequestContext, examples: readonly StoredEvent[]): Promise<{ told: number; names: string[] } | null> => {
+    try {
+      return await database.withTenant(ctx, async (tx) => {
+        const rejections = await rejected(tx, ctx, examples);
+        if (rejections.length === 0) return { told: 0, names: [] };
+        const names = rejections.map(({ event }) => event.eventName);
+        const opened = await rejectionWindows.open(tx, names, clock.now(), windowSeconds).catch((error: unknown) => { throw new NoWindows(error); });
+        await stage(tx, rejections.filter(({ event }) => opened.has(event.eventName)));
+        return { told: opened.size, names };
       });
-      if (opened === null) return null;
-      await stage(tx, rejections.filter(({ event }) => opened.has(event.eventName)));
-      return { told: opened.size, names };
-    });
+    } catch (error) {
+      if (!(error instanceof NoWindows)) throw error;
+      logger.error('the windows of rejected events cannot be asked: each event is told of', { tenant_id: ctx.tenantId, environment_id: ctx.environmentId, reason: error.message });
+      return null;
+    }
+  };
 
   /** Without windows: better too many than none. A page per transaction. */
   const tellEach = async (ctx: RequestContext, summary: StoredSummary, suspects: readonly Suspect[]): Promise<number> => {
@@ -168,6 +172,16 @@ export function createRejectionService({ database, clickhouse, meters, clock, lo
       return count;
     },
   };
+}
+
+/** The windows could not be asked. Two that locked each other up are no such case: that is tried again. */
+class NoWindows extends Error {
+  constructor(cause: unknown) {
+    const translated = translateError(cause);
+    if (translated instanceof DomainError && translated.code === 'version_conflict') throw translated;
+    super(cause instanceof Error ? cause.message : String(cause), { cause });
+    this.name = 'NoWindows';
+  }
 }
 
 /** As the webhook's receiver gets it (metering.md 1.6). */
