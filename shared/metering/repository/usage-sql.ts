@@ -1,6 +1,6 @@
 import { longerWindow } from '#kernel/calendar/windows.ts';
 import type { RequestContext } from '#kernel/context.ts';
-import type { UsageQuery, UsageWindow } from '../domain/usage.ts';
+import { type CustomerSpan, meets, type UsageQuery, type UsageWindow } from '../domain/usage.ts';
 import { expressionColumns } from './expression-sql.ts';
 import { type Bindings, filterConditions, instant, propertyTextSql, quantitySql, tenantCondition } from './sql.ts';
 import { windowSql } from './windows-sql.ts';
@@ -112,7 +112,7 @@ export function aggregates(bindings: Bindings, { type, range }: UsageQuery): { a
 export function conditions(bindings: Bindings, ctx: RequestContext, query: UsageQuery): string[] {
   return [
     tenantCondition(bindings, ctx),
-    ...(query.externalCustomerIds === null ? [] : [`external_customer_id IN ${bindings.bind('Array(String)', query.externalCustomerIds)}`]),
+    ...customerCondition(bindings, query),
     `event_name = ${bindings.bind('String', query.eventName)}`,
     ...(query.range.start === null ? [] : [`timestamp >= ${instant(bindings, query.range.start.toMillis())}`]),
     `timestamp < ${instant(bindings, query.range.end.toMillis())}`,
@@ -120,4 +120,19 @@ export function conditions(bindings: Bindings, ctx: RequestContext, query: Usage
     ...(query.sources === null ? [] : [`source IN ${bindings.bind('Array(String)', query.sources)}`]),
     ...filterConditions(bindings, query.filters),
   ];
+}
+
+/** Whose events: the customers' own, and of those that are inherited what lies within their time. */
+function customerCondition(bindings: Bindings, { externalCustomerIds, inherited, range }: UsageQuery): string[] {
+  if (externalCustomerIds === null) return [];
+  const isOf = (ids: readonly string[]): string => `external_customer_id IN ${bindings.bind('Array(String)', ids)}`;
+  // Those who inherit together have the same time: one condition for all of them.
+  const together = Map.groupBy(inherited.filter((span) => meets(span, range)), ({ start, end }) => `${start.toMillis()} ${end?.toMillis()}`);
+  const spans = [...together.values()].map((spans) => {
+    const { start, end } = spans[0] as CustomerSpan;
+    const from = range.start !== null && start <= range.start ? '' : ` AND timestamp >= ${instant(bindings, start.toMillis())}`;
+    const until = end === null || end >= range.end ? '' : ` AND timestamp < ${instant(bindings, end.toMillis())}`;
+    return `(${isOf(spans.map(({ externalCustomerId }) => externalCustomerId))}${from}${until})`;
+  });
+  return [spans.length === 0 ? isOf(externalCustomerIds) : `(${[isOf(externalCustomerIds), ...spans].join(' OR ')})`];
 }
