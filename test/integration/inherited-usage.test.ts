@@ -188,6 +188,25 @@ test('a child has no allowance of its own', async () => {
   expect((await api.request('GET', `/v1/subscriptions/${inherited.id}/entitlements`)).body.features).toEqual([]);
 });
 
+test('daily allowances and meters that never reset are about all, within the time of each', async () => {
+  const household = await family();
+  const plan = await made(api, '/v1/plans', { name: 'daily' });
+  const offer = async (name: string, reset_usage: string) => {
+    const feature = await made(api, '/v1/features', { name, type: 'metered', meter: { name, event_name: household.name, aggregation: { type: 'SUM', field: 'n' }, reset_usage } });
+    await made(api, '/v1/prices', { entity_type: 'PLAN', entity_id: plan.id, type: 'USAGE', billing_period: 'MONTHLY', invoice_cadence: 'ARREAR', currency: 'usd', meter_id: feature.meter_id, display_name: name, billing_model: 'FLAT_FEE', amount: '1' });
+    return feature.id as string;
+  };
+  await made(api, '/v1/entitlements', { entity_type: 'PLAN', entity_id: plan.id, feature_id: await offer('daily', 'BILLING_PERIOD'), feature_type: 'metered', usage_limit: 10, usage_reset_period: 'DAILY', is_enabled: true });
+  await offer('ever', 'NEVER');
+  const { id } = await made(api, '/v1/subscriptions', {
+    external_customer_id: household.members[0], plan_id: plan.id, currency: 'usd', billing_period: 'MONTHLY', billing_cycle: 'calendar', start_date: '2026-03-01T00:00:00Z', inheritance: { external_customer_ids_to_inherit_subscription: [household.members[1]] },
+  });
+  // Day by day 8 + 7 and 6 + 3. Before: of the parent 100, which counts for ever, and of the child 50, which is its own.
+  const used = [[0, -5, 100], [1, -5, 50], [0, 1, 8], [1, 2, 7], [0, 30, 6], [1, 31, 3]] as const;
+  await store(api, sketchesOf(household, used.map(([by, at, value]) => ({ by, hour: at, value, copies: 1 }))));
+  expect(figuresOf(await marchInvoice(id))).toEqual({ daily: ['5', '5'], ever: ['124', '124'] });
+});
+
 test('a bucketed maximum of a parent is the greatest of all in each bucket', async () => {
   const household = await family();
   const peak = await made(api, '/v1/features', { name: 'peak', type: 'metered', meter: { name: 'peak', event_name: household.name, aggregation: { type: 'MAX', field: 'n', bucket_size: 'DAY' }, reset_usage: 'BILLING_PERIOD' } });
