@@ -1,6 +1,8 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import pg from 'pg';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { ZERO } from '#kernel/decimal.ts';
 import type { Answer } from '../support/api.ts';
+import { superuser } from '../support/engines.ts';
 import { type BillingApi, codeAssistUsage, type LlmPlan, makeLlmPlan, startBillingApi, utc } from '../support/billing-api.ts';
 
 // Subscriptions that customers inherit: who may, what follows the parent, and what is refused before anything is written.
@@ -153,17 +155,31 @@ describe('is refused by name, and nothing is written', () => {
     expect((await search({ external_customer_id: heir, subscription_status: ['active'] }))).toHaveLength(2);
   });
 
-  test('of hierarchies that meet at the same moment, those that stand have one level', async () => {
+  test('of two hierarchies that meet at the same moment, one waits for the other and sees it', async () => {
     const [a = '', b = '', c = ''] = await customers(3);
-    const wanted = [[a, b], [b, c], [c, a], [b, a], [a, c]] as const;
-    const answers = await Promise.all(wanted.map(([parent, heir]) => api.request('POST', '/v1/subscriptions', request(parent, children(heir)))));
-    expect(answers.filter(({ status }) => status === 201).length).toBeGreaterThan(0);
-    for (const { status } of answers) expect([201, 400, 409]).toContain(status);
-    const running = await search({ customer_ids: [...new Set((await Promise.all([a, b, c].map((name) => api.made('GET', `/v1/customers/external/${name}`)))).map(({ id }) => id))], subscription_status: ['active'] });
-    const above = new Set(running.filter(({ subscription_type }) => subscription_type === 'parent').map(({ customer_id }) => customer_id));
-    const below = running.filter(({ subscription_type }) => subscription_type === 'inherited').map(({ customer_id }) => customer_id);
-    expect(below.filter((id) => above.has(id))).toEqual([]);
-    expect(new Set(below).size).toBe(below.length);
+    const [checked, written] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    const { getHeld } = api.app.plans;
+    const held = vi.spyOn(api.app.plans, 'getHeld').mockImplementationOnce(async (...plan) => {
+      checked.resolve();
+      await written.promise;
+      return getHeld(...plan);
+    });
+    const inspector = new pg.Client(superuser(api.config.postgres.database));
+    await inspector.connect();
+    try {
+      const first = api.request('POST', '/v1/subscriptions', request(a, children(b)));
+      await checked.promise;
+      let isAnswered = false;
+      const second = api.request('POST', '/v1/subscriptions', request(b, children(c))).finally(() => { isAnswered = true; });
+      const isWaiting = async () => (await inspector.query("select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'")).rowCount === 1;
+      await vi.waitFor(async () => expect(isAnswered || await isWaiting()).toBe(true), { timeout: 10_000, interval: 10 });
+      written.resolve();
+      expect([(await first).status, (await second).status]).toEqual([201, 400]);
+    } finally {
+      written.resolve();
+      held.mockRestore();
+      await inspector.end();
+    }
   });
 });
 
