@@ -1,6 +1,6 @@
 import { longerWindow } from '#kernel/calendar/windows.ts';
 import type { RequestContext } from '#kernel/context.ts';
-import { type CustomerSpan, meets, type UsageQuery, type UsageWindow } from '../domain/usage.ts';
+import { meets, type UsageQuery, type UsageWindow } from '../domain/usage.ts';
 import { expressionColumns } from './expression-sql.ts';
 import { type Bindings, filterConditions, instant, propertyTextSql, quantitySql, tenantCondition } from './sql.ts';
 import { windowSql } from './windows-sql.ts';
@@ -126,13 +126,15 @@ export function conditions(bindings: Bindings, ctx: RequestContext, query: Usage
 function customerCondition(bindings: Bindings, { externalCustomerIds, inherited, range }: UsageQuery): string[] {
   if (externalCustomerIds === null) return [];
   const isOf = (ids: readonly string[]): string => `external_customer_id IN ${bindings.bind('Array(String)', ids)}`;
-  // Those who inherit together have the same time: one condition for all of them.
-  const together = Map.groupBy(inherited.filter((span) => meets(span, range)), ({ start, end }) => `${start.toMillis()} ${end?.toMillis()}`);
-  const spans = [...together.values()].map((spans) => {
-    const { start, end } = spans[0] as CustomerSpan;
-    const from = range.start !== null && start <= range.start ? '' : ` AND timestamp >= ${instant(bindings, start.toMillis())}`;
-    const until = end === null || end >= range.end ? '' : ` AND timestamp < ${instant(bindings, end.toMillis())}`;
-    return `(${isOf(spans.map(({ externalCustomerId }) => externalCustomerId))}${from}${until})`;
+  const spans = inherited.filter((span) => meets(span, range)).map(({ externalCustomerId, start, end }) => ({
+    externalCustomerId, from: range.start !== null && start <= range.start ? null : start.toMillis(), until: end === null || end >= range.end ? null : end.toMillis(),
+  }));
+  // Those with the same limits in the range share a condition: most are there all the time.
+  const limited = [...Map.groupBy(spans.filter(({ from, until }) => from !== null || until !== null), ({ from, until }) => `${from} ${until}`).values()].map((together) => {
+    const { from, until } = together[0] as (typeof spans)[number];
+    const limits = [...(from === null ? [] : [`timestamp >= ${instant(bindings, from)}`]), ...(until === null ? [] : [`timestamp < ${instant(bindings, until)}`])];
+    return `${isOf(together.map(({ externalCustomerId }) => externalCustomerId))} AND ${limits.join(' AND ')}`;
   });
-  return [spans.length === 0 ? isOf(externalCustomerIds) : `(${[isOf(externalCustomerIds), ...spans].join(' OR ')})`];
+  const whole = isOf([...externalCustomerIds, ...spans.filter(({ from, until }) => from === null && until === null).map(({ externalCustomerId }) => externalCustomerId)]);
+  return [limited.length === 0 ? whole : `(${[whole, ...limited].join(' OR ')})`];
 }
