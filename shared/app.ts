@@ -104,7 +104,7 @@ export function createApp(config: Config, { clock = systemClock, logger, metrics
   const usageSummaries = lazy(() => createUsageSummaryService({ clock, summaries: entitlementSummaries(), readUsage: (ctx, requests) => usage().meterUsages(ctx, requests) }));
   const counters = lazy(() => createCounterService({ database: database(), clock, meters: meters(), readUsage: (ctx, requests) => usage().meterUsages(ctx, requests), staleSeconds: config.counters.stale_seconds }));
   const meteringActivities = lazy(() => createMeteringActivities({ reprocess, counters }));
-  const entitlementChecks = lazy(() => createEntitlementCheckService({ clock, summaries: entitlementSummaries(), features: features(), counters: counters() }));
+  const entitlementChecks = lazy(() => createEntitlementCheckService({ clock, summaries: entitlementSummaries(), features: features(), counters: counters(), readUsage: (ctx, requests) => usage().meterUsages(ctx, requests) }));
   const billing = lazy((): BillingDependencies => ({
     database: database(), clock, customers: customers(), subscriptions: subscriptions(), prices: prices(), meters: meters(),
     featuresOfMeters: (ctx, meterIds) => features().ofMeters(ctx, meterIds),

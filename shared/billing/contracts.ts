@@ -13,6 +13,9 @@ const BILLING_REASONS = [
 const step = z.object({ quantity: decimalText, unit_amount: decimalText, flat_amount: decimalText, amount: decimalText, tier_index: z.int() });
 const reading = z.object({ period: z.object({ start: timeText, end: timeText }), value: decimalText, event_count: z.int(), watermark: timeText.optional() });
 
+/** A customer that inherits the subscription: its events count from the start to the end, if there is one. */
+const customerSpan = z.object({ external_customer_id: z.string(), start: timeText, end: timeText.optional() });
+
 /** The parts add up to the amount of the line or item that they stand on. */
 export const CommitmentInfo = z.object({
   type: z.string().optional(), amount: decimalText.optional(), quantity: decimalText.optional(), duration: z.string().optional(), overage_factor: decimalText.optional(), true_up_enabled: z.boolean(),
@@ -31,7 +34,7 @@ const commitmentCalculation = z.object({
 /** What an amount was made from. Beyond the original wire: every number can be explained. */
 export const LineCalculation = z.object({
   price: z.looseObject({ id: z.string(), billing_model: z.string(), sequence: z.int() }),
-  usage: z.object({ meter: z.looseObject({ id: z.string(), version: z.int() }), external_customer_id: z.string(), readings: z.array(reading), buckets: z.array(decimalText).optional() }).optional(),
+  usage: z.object({ meter: z.looseObject({ id: z.string(), version: z.int() }), external_customer_id: z.string(), inherited: z.array(customerSpan).optional(), readings: z.array(reading), buckets: z.array(decimalText).optional() }).optional(),
   entitlement: z.object({ sources: z.array(z.string()), limit: decimalText.optional(), reset: z.string().optional(), rule: z.string() }).optional(),
   quantity_before_entitlement: decimalText, quantity: decimalText, steps: z.array(step),
   commitment: commitmentCalculation.optional(),

@@ -1,3 +1,4 @@
+import { sql } from 'kysely';
 import { notFound } from '#kernel/errors.ts';
 import type { ListOptions, Page } from '#kernel/pagination.ts';
 import type { TenantTransaction } from '#platform/postgres/database.ts';
@@ -69,6 +70,11 @@ export const customerRepository = {
     const customer = await published(tx).where('id', '=', id).forUpdate().executeTakeFirst();
     if (!customer) throw notFound('customer', id);
     return customer;
+  },
+
+  /** Those of the names that are somebody's, locked until the transaction ends: in the order of their ids, so that two who want the same wait and do not block each other. */
+  lockMany(tx: TenantTransaction, { ids, externalIds }: { readonly ids: readonly string[]; readonly externalIds: readonly string[] }): Promise<Customer[]> {
+    return published(tx).where((eb) => eb.or([eb('id', '=', sql<string>`any(${ids}::text[])`), eb('externalId', '=', sql<string>`any(${externalIds}::text[])`)])).orderBy('id').forNoKeyUpdate().execute();
   },
 
   update(tx: TenantTransaction, id: string, change: CustomerChange, actorId: string): Promise<Customer> {

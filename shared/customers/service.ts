@@ -58,6 +58,9 @@ export function createCustomerService({ database, clock, hasRunningSubscription,
     /** The customer as it stays until `tx` ends: for whoever makes something that needs it. Throws NotFound like `get`. */
     getHeld: (tx: TenantTransaction, by: { readonly id: string } | { readonly externalId: string }): Promise<Customer> => customerRepository.share(tx, by),
 
+    /** Those of the names that are somebody's, held by `tx` alone until it ends: for whoever makes them part of a hierarchy. */
+    holdAlone: (tx: TenantTransaction, names: { readonly ids: readonly string[]; readonly externalIds: readonly string[] }): Promise<Customer[]> => customerRepository.lockMany(tx, names),
+
     /** Those of the ids that exist, archived ones included. */
     getMany: (ctx: RequestContext, ids: readonly string[]): Promise<Customer[]> => database.withTenant(ctx, (tx) => customerRepository.getMany(tx, ids)),
 

@@ -4,20 +4,24 @@ import type { FeatureService } from '#catalog/service/feature.ts';
 import type { Clock } from '#kernel/clock.ts';
 import type { RequestContext } from '#kernel/context.ts';
 import { type Decimal, ZERO } from '#kernel/decimal.ts';
+import type { Count, CounterQuestion } from '#metering/domain/counter.ts';
+import type { CustomerSpan } from '#metering/domain/usage.ts';
 import type { CounterService } from '#metering/service/counters.ts';
+import type { UsageService } from '#metering/service/usage.ts';
 import type { Customer } from '#customers/domain.ts';
 import { remembering } from '#platform/remembering.ts';
 import type { AllowanceWindow } from './domain/allowance-window.ts';
 import { checkLimit, type LimitCheck } from './domain/limit.ts';
 import type { AggregatedEntitlement } from './domain/merge.ts';
 import type { CustomerReference, CustomerRights, EntitlementSummaryService, PlanRights, ReadPlanRights } from './summary-service.ts';
-import { limitWindow, meterOf } from './usage-summary-service.ts';
+import { inheritedBy, limitWindow, meterOf } from './usage-summary-service.ts';
 
 export interface EntitlementCheckDependencies {
   readonly clock: Clock;
   readonly summaries: Pick<EntitlementSummaryService, 'rightsOf' | 'planRights'>;
   readonly features: Pick<FeatureService, 'getByReference'>;
   readonly counters: Pick<CounterService, 'current'>;
+  readonly readUsage: UsageService['meterUsages'];
 }
 export type EntitlementCheckService = ReturnType<typeof createEntitlementCheckService>;
 
@@ -36,8 +40,8 @@ export interface EntitlementCheck extends LimitCheck {
 const RIGHTS_MS = 1_000;
 const REMEMBERED = 10_000;
 
-/** Checks on the way of a request: no aggregation, one look-up of a counter, and rights that are remembered for a moment. */
-export function createEntitlementCheckService({ clock, summaries, features, counters }: EntitlementCheckDependencies) {
+/** Checks on the way of a request: no aggregation, but for subscriptions that others inherit; one look-up of a counter, and rights that are remembered for a moment. */
+export function createEntitlementCheckService({ clock, summaries, features, counters, readUsage }: EntitlementCheckDependencies) {
   const remember = <T>() => remembering<T>(clock, { ttlMs: RIGHTS_MS, max: REMEMBERED });
   const plans = remember<ReadonlyMap<string, PlanRights>>();
   const customers = remember<CustomerRights>();
@@ -46,13 +50,22 @@ export function createEntitlementCheckService({ clock, summaries, features, coun
   const rightsOf = (ctx: RequestContext, reference: CustomerReference): Promise<CustomerRights> =>
     customers([ctx.tenantId, ctx.environmentId, reference], () => summaries.rightsOf(ctx, reference, null, planRights));
 
+  /** A counter is about one customer. What several use together is read from the usage store, once in a moment. */
+  const together = remember<Count>();
+  const count = (ctx: RequestContext, question: CounterQuestion, inherited: readonly CustomerSpan[]): Promise<Count> => {
+    const { externalCustomerId, meter, window, timezone } = question;
+    if (inherited.length === 0) return counters.current(ctx, question);
+    return together([ctx.tenantId, ctx.environmentId, externalCustomerId, meter.id, meter.version, window, timezone], async () =>
+      (await readUsage(ctx, [{ meter, externalCustomerIds: [externalCustomerId], inherited, range: window, timezone }]))[0] as Count);
+  };
+
   return {
     /**
      * Whether the customer may use `quantity` (>= 0, in meter units) more of a feature, named by its id or lookup key.
      * Nothing is reserved: of two checks at once, both may be allowed. Throws NotFound for an unknown customer or feature.
      */
     async check(ctx: RequestContext, reference: CustomerReference, featureReference: string, quantity: Decimal): Promise<EntitlementCheck> {
-      const { customer, subscriptions, summaries: given } = await rightsOf(ctx, reference);
+      const { customer, subscriptions, inherited, summaries: given } = await rightsOf(ctx, reference);
       const summary = given.find(({ feature: { feature } }) => feature.id === featureReference) ?? given.find(({ feature: { feature } }) => feature.lookupKey === featureReference);
       if (summary === undefined) {
         const feature = await features.getByReference(ctx, featureReference);
@@ -61,7 +74,7 @@ export function createEntitlementCheckService({ clock, summaries, features, coun
       const { feature: { feature }, entitlement } = summary;
       if (entitlement.featureType !== 'metered') return { customer, feature, quantity, entitlement, counted: null, ...checkLimit(entitlement, ZERO, quantity) };
       const window = limitWindow(summary, subscriptions, clock.now());
-      const { value: usage, watermark } = await counters.current(ctx, { externalCustomerId: customer.externalId, meter: meterOf(summary), window: window.period, timezone: window.timezone });
+      const { value: usage, watermark } = await count(ctx, { externalCustomerId: customer.externalId, meter: meterOf(summary), window: window.period, timezone: window.timezone }, inheritedBy(summary, inherited));
       return { customer, feature, quantity, entitlement, counted: { usage, window, watermark }, ...checkLimit(entitlement, usage, quantity) };
     },
   };

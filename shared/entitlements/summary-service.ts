@@ -5,9 +5,10 @@ import type { CustomerService } from '#customers/service.ts';
 import type { Clock } from '#kernel/clock.ts';
 import type { RequestContext } from '#kernel/context.ts';
 import type { ListOptions } from '#kernel/pagination.ts';
+import type { CustomerSpan } from '#metering/domain/usage.ts';
 import type { Database, TenantTransaction } from '#platform/postgres/database.ts';
 import { currentPeriod } from '#subscriptions/domain/periods.ts';
-import type { Subscription } from '#subscriptions/domain/subscription.ts';
+import { BILLED_TYPES, type Subscription } from '#subscriptions/domain/subscription.ts';
 import type { SubscriptionService } from '#subscriptions/service/subscription.ts';
 import { countsIn, type Entitlement } from './domain/entitlement.ts';
 import { type AggregatedEntitlement, mergeEntitlements } from './domain/merge.ts';
@@ -29,8 +30,14 @@ export interface FeatureSummary { readonly feature: FeatureView; readonly entitl
 
 /** How a caller names a customer. */
 export type CustomerReference = { readonly id: string } | { readonly externalId: string };
-/** All that a customer's running subscriptions give, with those subscriptions, oldest first. */
-export interface CustomerRights { readonly customer: Customer; readonly subscriptions: readonly Subscription[]; readonly summaries: readonly FeatureSummary[] }
+/** All that a customer's running subscriptions give, with those subscriptions, oldest first. What is inherited gives nothing: its limits are its parent's. */
+export interface CustomerRights {
+  readonly customer: Customer;
+  readonly subscriptions: readonly Subscription[];
+  readonly summaries: readonly FeatureSummary[];
+  /** Whose usage is held against the limits besides: those who inherit the subscriptions, by subscription. */
+  readonly inherited: ReadonlyMap<string, readonly CustomerSpan[]>;
+}
 
 /** What a plan gives to every subscription of it. */
 export interface PlanRights { readonly name: string; readonly entitlements: readonly Entitlement[]; readonly features: readonly FeatureView[] }
@@ -88,7 +95,7 @@ export function createEntitlementSummaryService({ database, clock, customers, su
     const found: Subscription[] = [];
     for (let offset = 0, total = 1; offset < total; offset += MAX_PAGE) {
       const options: ListOptions = { limit: MAX_PAGE, offset, status: null, sort: [{ field: 'created_at', direction: 'asc' }], startTime: null, endTime: null, filters: [] };
-      const page = await subscriptions.list(ctx, { customerIds: [customerId], subscriptionIds, subscriptionStatus: RUNNING, activeAt: clock.now() }, options, NOTHING_EXPANDED);
+      const page = await subscriptions.list(ctx, { customerIds: [customerId], subscriptionIds, subscriptionType: BILLED_TYPES, subscriptionStatus: RUNNING, activeAt: clock.now() }, options, NOTHING_EXPANDED);
       found.push(...page.items.map((view) => view.subscription));
       total = page.total;
     }
@@ -103,22 +110,23 @@ export function createEntitlementSummaryService({ database, clock, customers, su
      * an unknown customer.
      */
     async rightsOf(ctx: RequestContext, reference: CustomerReference, subscriptionIds: readonly string[] | null = null, readPlans: ReadPlanRights = planRights): Promise<CustomerRights> {
-      const { customer, ...subscribed } = await database.withTenant(ctx, async (tx) => {
+      const { customer, inherited, ...subscribed } = await database.withTenant(ctx, async (tx) => {
         const inside = { ...ctx, transaction: tx };
         const customer = await ('id' in reference ? customers.get(inside, reference.id) : customers.getByExternalId(inside, reference.externalId));
         const found = await runningOf(inside, customer.id, subscriptionIds);
-        return { customer, found, own: await ownOf(tx, found) };
+        return { customer, found, own: await ownOf(tx, found), inherited: await subscriptions.inheritedOf(inside, found) };
       });
-      return { customer, subscriptions: subscribed.found, summaries: await summarise(ctx, subscribed, null, readPlans) };
+      return { customer, subscriptions: subscribed.found, inherited, summaries: await summarise(ctx, subscribed, null, readPlans) };
     },
 
-    /** What one subscription gives, whatever its status; `featureIds` null means all. */
+    /** What one subscription gives, whatever its status; `featureIds` null means all. An inherited one gives nothing. */
     async ofSubscription(ctx: RequestContext, id: string, featureIds: readonly string[] | null): Promise<{ subscription: Subscription; summaries: FeatureSummary[] }> {
       const { subscription, own } = await database.withTenant(ctx, async (tx) => {
         const subscription = await subscriptions.get({ ...ctx, transaction: tx }, id);
         return { subscription, own: await ownOf(tx, [subscription]) };
       });
-      return { subscription, summaries: await summarise(ctx, { found: [subscription], own }, featureIds, planRights) };
+      const found = subscription.subscriptionType === 'inherited' ? [] : [subscription];
+      return { subscription, summaries: await summarise(ctx, { found, own }, featureIds, planRights) };
     },
   };
 }

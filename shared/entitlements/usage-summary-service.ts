@@ -5,12 +5,12 @@ import type { RequestContext } from '#kernel/context.ts';
 import { type Decimal, ZERO } from '#kernel/decimal.ts';
 import { invalidOperation } from '#kernel/errors.ts';
 import type { Meter } from '#metering/domain/meter.ts';
-import type { Usage } from '#metering/domain/usage.ts';
+import type { CustomerSpan, Usage } from '#metering/domain/usage.ts';
 import type { UsageService } from '#metering/service/usage.ts';
 import type { Subscription } from '#subscriptions/domain/subscription.ts';
 import { type AllowanceWindow, allowanceWindow, billingPeriodAt, combinedWindow } from './domain/allowance-window.ts';
 import { usageRatio } from './domain/limit.ts';
-import type { CustomerReference, EntitlementSummaryService, FeatureSummary } from './summary-service.ts';
+import type { CustomerReference, CustomerRights, EntitlementSummaryService, FeatureSummary } from './summary-service.ts';
 
 export interface UsageSummaryDependencies {
   readonly clock: Clock;
@@ -49,6 +49,11 @@ export function limitWindow({ entitlement }: FeatureSummary, subscriptions: read
   return { ...combinedWindow([first as AllowanceWindow, ...others]), timezone: giving[0]?.subscription.timezone ?? 'UTC' };
 }
 
+/** Whose usage is held against a right besides the customer's own. */
+export function inheritedBy({ entitlement }: FeatureSummary, inherited: CustomerRights['inherited']): CustomerSpan[] {
+  return [...new Set(entitlement.sources.map(({ subscriptionId }) => subscriptionId))].flatMap((id) => inherited.get(id) ?? []);
+}
+
 /** The meter of a metered right. Throws `invalid_operation` when it was deleted: usage that cannot be known is not 0 (metering.md Q4). */
 export function meterOf({ feature: { feature, meter } }: FeatureSummary): Meter {
   if (meter === null) throw invalidOperation('the meter of a feature was deleted, so its usage is not known', { feature_id: feature.id, meter_id: feature.meterId });
@@ -60,11 +65,12 @@ export function createUsageSummaryService({ clock, summaries, readUsage }: Usage
   return {
     /** Usage of all features, or of those that the filter names, in one read. Throws NotFound for an unknown customer. */
     async ofCustomer(ctx: RequestContext, reference: CustomerReference, filter: UsageSummaryFilter): Promise<CustomerUsage> {
-      const { customer, subscriptions, summaries: all } = await summaries.rightsOf(ctx, reference, filter.subscriptionIds);
+      const { customer, subscriptions, inherited, summaries: all } = await summaries.rightsOf(ctx, reference, filter.subscriptionIds);
       const now = clock.now();
       const asked = all.filter((summary) => isAsked(summary, filter));
       const metered = asked.filter(({ entitlement }) => entitlement.featureType === 'metered').map((summary) => ({ summary, meter: meterOf(summary), window: limitWindow(summary, subscriptions, now) }));
-      const usages = metered.length === 0 ? [] : await readUsage(ctx, metered.map(({ meter, window: { period, timezone } }) => ({ meter, externalCustomerIds: [customer.externalId], range: period, timezone })));
+      const usages = metered.length === 0 ? [] : await readUsage(ctx, metered.map(({ summary, meter, window: { period, timezone } }) =>
+        ({ meter, externalCustomerIds: [customer.externalId], inherited: inheritedBy(summary, inherited), range: period, timezone })));
       const counted = new Map(metered.map(({ summary, window }, index) => [summary, { window, usage: (usages[index] as Usage).value }]));
       const [oldest] = subscriptions;
       return {

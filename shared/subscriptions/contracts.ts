@@ -6,6 +6,7 @@ import { CustomerResponse } from '#customers/contracts.ts';
 import { listQuery, queryFlag, queryList, searchBody } from '#kernel/pagination.ts';
 import { amountInput, currencyInput, decimalInput, decimalText, entityBase, listOf, metadataInput, metadataText, requiredText, text, timeInput, timeText } from '#kernel/wire.ts';
 import { blankable } from '#metering/contracts/meter.ts';
+import { MAX_INHERITORS } from './domain/inheritance.ts';
 
 const PERIODS = ['DAILY', 'WEEKLY', 'MONTHLY', 'QUARTERLY', 'HALF_YEARLY', 'ANNUAL'] as const;
 const STATUSES = ['active', 'paused', 'cancelled', 'incomplete', 'trialing', 'draft'] as const;
@@ -36,6 +37,11 @@ export const LineItemCommitmentConfig = z.object({
 
 /** Fields that are known but not billed yet arrive as they came and are refused by the rules, with their names. */
 const later = z.unknown().optional();
+/** Who inherits the subscription, or which running one the customer inherits instead of having its own (billing.md 4.10). */
+export const SubscriptionInheritanceConfig = z.object({
+  external_customer_ids_to_inherit_subscription: z.array(requiredText).max(MAX_INHERITORS).nullish(), parent_subscription_id: blankable(text),
+  grouped_invoicing_children_to_create: later, invoicing_customer_external_id: later, subscriptions_ids_for_grouped_invoicing: later,
+});
 export const CreateSubscriptionRequest = z.object({
   customer_id: blankable(text), external_customer_id: blankable(text), plan_id: requiredText, currency: currencyInput, lookup_key: blankable(text),
   start_date: blankable(timeInput), end_date: blankable(timeInput), billing_period: z.enum(PERIODS), billing_period_count: z.int().min(1).max(1000).nullish(),
@@ -51,8 +57,9 @@ export const CreateSubscriptionRequest = z.object({
   override_line_items: z.array(OverrideLineItem).max(1000).nullish(),
   /** By the id of the price whose line is committed to. */
   line_item_commitments: z.record(z.string().max(255), LineItemCommitmentConfig).nullish(), metadata: metadataInput.nullish(),
+  inheritance: SubscriptionInheritanceConfig.nullish(),
   addons: later, auto_invoice_threshold: later, checkout: later, commitment_amount: later, commitment_duration: later, coupons: later, credit_grants: later, enable_true_up: later,
-  gateway_payment_method_id: later, inheritance: later, line_item_coupons: later, line_items: later, overage_factor: later, override_entitlements: later,
+  gateway_payment_method_id: later, line_item_coupons: later, line_items: later, overage_factor: later, override_entitlements: later,
   phases: later, subscription_coupons: later, tax_rate_overrides: later, trial_period_days: later,
 });
 export type CreateSubscriptionRequest = z.output<typeof CreateSubscriptionRequest>;
@@ -72,7 +79,7 @@ export const SubscriptionLineItemResponse = entityBase.extend({
 });
 
 export const SubscriptionResponse = entityBase.extend({
-  lookup_key: z.string().optional(), customer_id: z.string(), plan_id: z.string(), subscription_status: z.enum(STATUSES), subscription_type: z.enum(TYPES), currency: z.string(),
+  lookup_key: z.string().optional(), customer_id: z.string(), plan_id: z.string(), subscription_status: z.enum(STATUSES), subscription_type: z.enum(TYPES), parent_subscription_id: z.string().optional(), currency: z.string(),
   billing_cadence: z.string(), billing_cycle: z.string(), billing_period: z.enum(PERIODS), billing_period_count: z.int(), billing_anchor: timeText, timezone: z.string(), start_date: timeText,
   end_date: timeText.optional(), current_period_start: timeText, current_period_end: timeText, cancel_at: timeText.optional(), cancel_at_period_end: z.boolean(), cancelled_at: timeText.optional(),
   cancellation_reason: z.string().optional(), collection_method: z.string(), payment_behavior: z.string(), proration_behavior: z.string(), payment_terms: z.string().optional(), pause_status: z.string(),
@@ -102,13 +109,13 @@ const ids = z.array(text).max(1000).nullish();
 export const SubscriptionSearchRequest = searchBody({
   subscription_ids: ids, customer_id: text.nullish(), customer_ids: ids, external_customer_id: text.nullish(), plan_id: text.nullish(), subscription_status: z.array(z.enum(STATUSES)).max(50).nullish(),
   subscription_type: z.array(z.enum(TYPES)).max(50).nullish(), billing_period: z.array(z.enum(PERIODS)).max(50).nullish(), billing_cadence: z.array(z.enum(['RECURRING'])).max(50).nullish(),
-  active_at: blankable(timeInput), with_line_items: z.boolean().nullish(),
+  parent_subscription_ids: ids, active_at: blankable(timeInput), with_line_items: z.boolean().nullish(),
 });
 export const SubscriptionListQuery = listQuery({
   subscription_ids: queryList, customer_id: text.optional(), customer_ids: queryList, external_customer_id: text.optional(), plan_id: text.optional(),
   subscription_status: queryList.pipe(z.array(z.enum(STATUSES)).optional()), subscription_type: queryList.pipe(z.array(z.enum(TYPES)).optional()),
   billing_period: queryList.pipe(z.array(z.enum(PERIODS)).optional()), billing_cadence: queryList.pipe(z.array(z.enum(['RECURRING'])).optional()),
-  active_at: timeInput.optional(), with_line_items: queryFlag,
+  parent_subscription_ids: queryList, active_at: timeInput.optional(), with_line_items: queryFlag,
 });
 
 export const GetUsageBySubscriptionRequest = z.object({ subscription_id: requiredText, start_time: blankable(timeInput), end_time: blankable(timeInput), lifetime_usage: z.boolean().nullish() });

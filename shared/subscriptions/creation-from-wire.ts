@@ -23,6 +23,7 @@ export function creationOf(body: CreateSubscriptionRequest): CreateSubscription 
     billingCycle: body.billing_cycle ?? 'anniversary', billingAnchor: body.billing_anchor ?? null, subscriptionStatus: body.subscription_status ?? null,
     collectionMethod: body.collection_method ?? 'charge_automatically', paymentBehavior: body.payment_behavior ?? 'default_active', prorationBehavior: body.proration_behavior ?? 'none',
     paymentTerms: body.payment_terms ?? null, overrides: (fromWire(body.override_line_items) ?? []).map(overrideOf), commitments: commitmentsOf(body), metadata: body.metadata ?? {},
+    inheritors: body.inheritance?.external_customer_ids_to_inherit_subscription ?? [], parentSubscriptionId: body.inheritance?.parent_subscription_id ?? null,
   };
 }
 

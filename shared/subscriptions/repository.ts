@@ -7,7 +7,7 @@ import { listRows } from '#platform/postgres/list.ts';
 import type { Table } from '#platform/postgres/tables.ts';
 import { jsonb } from '#platform/postgres/types.ts';
 import type { SubscriptionLineItem } from './domain/line-item.ts';
-import type { Subscription } from './domain/subscription.ts';
+import { BILLED_TYPES, type Subscription } from './domain/subscription.ts';
 
 declare module '#platform/postgres/tables.ts' {
   interface Tables { subscriptions: Table<Subscription>; subscriptionLineItems: Table<SubscriptionLineItem> }
@@ -17,7 +17,7 @@ type Filled = 'tenantId' | 'environmentId' | 'status' | 'createdBy' | 'updatedBy
 export type NewSubscription = Omit<Subscription, Filled>;
 export type NewLineItem = Omit<SubscriptionLineItem, Filled>;
 export type SubscriptionChange = Partial<Pick<Subscription,
-  'subscriptionStatus' | 'currentPeriodStart' | 'currentPeriodEnd' | 'endDate' | 'cancelAt' | 'cancelAtPeriodEnd' | 'cancelledAt' | 'cancellationReason'>> & Pick<Subscription, 'updatedAt'>;
+  'subscriptionStatus' | 'subscriptionType' | 'currentPeriodStart' | 'currentPeriodEnd' | 'endDate' | 'cancelAt' | 'cancelAtPeriodEnd' | 'cancelledAt' | 'cancellationReason'>> & Pick<Subscription, 'updatedAt'>;
 
 type Maybe<T> = T | null | undefined;
 export interface SubscriptionFilter {
@@ -26,6 +26,7 @@ export interface SubscriptionFilter {
   readonly planId?: Maybe<string>;
   readonly subscriptionStatus?: Maybe<readonly string[]>;
   readonly subscriptionType?: Maybe<readonly string[]>;
+  readonly parentSubscriptionIds?: Maybe<readonly string[]>;
   readonly billingPeriod?: Maybe<readonly string[]>;
   readonly billingCadence?: Maybe<readonly string[]>;
   /** Running at this moment: begun and not ended. */
@@ -37,13 +38,17 @@ export interface DueCursor { readonly time: string; readonly id: string }
 export type DueSubscription = Pick<Subscription, 'id' | 'tenantId' | 'environmentId' | 'currentPeriodEnd'>;
 
 const LIST_FIELDS = {
-  customer_id: 'string', plan_id: 'string', lookup_key: 'string', subscription_status: 'string', subscription_type: 'string', currency: 'string', billing_cycle: 'string', billing_period: 'string',
+  customer_id: 'string', plan_id: 'string', lookup_key: 'string', subscription_status: 'string', subscription_type: 'string', parent_subscription_id: 'string', currency: 'string', billing_cycle: 'string', billing_period: 'string',
   start_date: 'date', end_date: 'date', current_period_start: 'date', current_period_end: 'date', cancel_at: 'date', cancelled_at: 'date', billing_anchor: 'date', version: 'number',
 } as const;
 
 export const subscriptionRepository = {
   insert(tx: TenantTransaction, subscription: NewSubscription): Promise<Subscription> {
     return tx.insertInto('subscriptions').values(subscription).returningAll().executeTakeFirstOrThrow();
+  },
+
+  insertMany(tx: TenantTransaction, subscriptions: readonly NewSubscription[]): Promise<Subscription[]> {
+    return subscriptions.length === 0 ? Promise.resolve([]) : tx.insertInto('subscriptions').values(subscriptions).returningAll().execute();
   },
 
   insertItems(tx: TenantTransaction, items: readonly NewLineItem[]): Promise<SubscriptionLineItem[]> {
@@ -96,10 +101,30 @@ export const subscriptionRepository = {
     if (filter.planId) query = query.where('planId', '=', filter.planId);
     if (filter.subscriptionStatus?.length) query = query.where('subscriptionStatus', 'in', filter.subscriptionStatus as Subscription['subscriptionStatus'][]);
     if (filter.subscriptionType?.length) query = query.where('subscriptionType', 'in', filter.subscriptionType as Subscription['subscriptionType'][]);
+    if (filter.parentSubscriptionIds?.length) query = query.where('parentSubscriptionId', 'in', filter.parentSubscriptionIds);
     if (filter.billingPeriod?.length) query = query.where('billingPeriod', 'in', filter.billingPeriod as Subscription['billingPeriod'][]);
     if (filter.billingCadence?.length) query = query.where('billingCadence', 'in', filter.billingCadence as Subscription['billingCadence'][]);
     if (activeAt) query = query.where('startDate', '<=', activeAt).where((eb) => eb.or([eb('endDate', 'is', null), eb('endDate', '>', activeAt)]));
     return listRows<Subscription>(query, { ...options, status: options.status ?? 'published' }, LIST_FIELDS, 'subscriptions');
+  },
+
+  /** Subscriptions that are inherited from these, ended ones included, in the order in which they were made. */
+  inheritedFrom(tx: TenantTransaction, parentIds: readonly string[]): Promise<Subscription[]> {
+    return parentIds.length === 0 ? Promise.resolve([]) : published(tx).where('parentSubscriptionId', 'in', parentIds).orderBy('id').execute();
+  },
+
+  /** Running subscriptions of the customers that are part of a hierarchy. */
+  relatedOf(tx: TenantTransaction, customerIds: readonly string[]): Promise<Subscription[]> {
+    return published(tx).where('customerId', 'in', customerIds).where('subscriptionType', '!=', 'standalone').where('subscriptionStatus', '!=', 'cancelled').execute();
+  },
+
+  /** Gives those that inherit a subscription its state and its periods. The caller holds the parent's lock, which guards them, too. Answers what has changed. */
+  follow(tx: TenantTransaction, parent: Subscription, actorId: string): Promise<Subscription[]> {
+    const { subscriptionStatus, currentPeriodStart, currentPeriodEnd, endDate, cancelAt, cancelAtPeriodEnd, cancelledAt, cancellationReason, updatedAt } = parent;
+    return tx.updateTable('subscriptions').set({
+      subscriptionStatus, currentPeriodStart, currentPeriodEnd, endDate: endDate === null ? null : sql`greatest(start_date, ${endDate}::timestamptz)`,
+      cancelAt, cancelAtPeriodEnd, cancelledAt, cancellationReason, updatedAt, updatedBy: actorId, version: sql`version + 1`,
+    }).where('parentSubscriptionId', '=', parent.id).where('status', '=', 'published').where('subscriptionStatus', '!=', 'cancelled').returningAll().execute();
   },
 
   async isPlanInUse(tx: TenantTransaction, planId: string): Promise<boolean> {
@@ -111,12 +136,12 @@ export const subscriptionRepository = {
   },
 
   /**
-   * Active subscriptions of all tenants whose period has closed at `now`, oldest first. Keyset pages: none is skipped when rows
-   * leave the set while the sweep runs (billing.md section 12, rule 22).
+   * Active subscriptions of all tenants whose period has closed at `now`, oldest first; those that are inherited follow their parents.
+   * Keyset pages: none is skipped when rows leave the set while the sweep runs (billing.md section 12, rule 22).
    */
   due(tx: SystemTransaction, now: DateTime, after: DueCursor | null, limit: number): Promise<DueSubscription[]> {
     let query = tx.selectFrom('subscriptions').select(['id', 'tenantId', 'environmentId', 'currentPeriodEnd'])
-      .where('status', '=', 'published').where('subscriptionStatus', '=', 'active').where('currentPeriodEnd', '<=', now);
+      .where('status', '=', 'published').where('subscriptionStatus', '=', 'active').where('subscriptionType', 'in', BILLED_TYPES).where('currentPeriodEnd', '<=', now);
     if (after !== null) query = query.where(sql<boolean>`(current_period_end, id) > (${after.time}::timestamptz, ${after.id})`);
     return query.orderBy('currentPeriodEnd').orderBy('id').limit(limit).execute();
   },

@@ -33,12 +33,22 @@ test.each(cases<Given, Expected>('analytics.json', 'analytics'))('$id', async ({
   }
 });
 
-test('E28: a child shows its own usage, a parent without its children its own; adding children is refused by name', async () => {
-  const [parent, child] = [await world({ meters: { call: { aggregation: SUM } }, events: [at('2026-01-05T10:00:00Z', 100)] }), await world({ meters: { call: { aggregation: SUM } }, events: [at('2026-01-05T10:00:00Z', 25)] })];
-  for (const [{ customer }, usage] of [[parent, '100'], [child, '25']] as const) {
-    expect((await made(api, ANALYTICS, { external_customer_id: customer, ...JANUARY, include_children: false })).items).toMatchObject([{ total_usage: usage }]);
+interface Hierarchy { readonly child: string; readonly parent: string; readonly with_children: string }
+test.each(cases<Given, Hierarchy>('analytics.json', 'hierarchy'))('$id: a child shows its own usage, a parent its own, and with its children that of all', async ({ given: { request, ...setup }, expected }) => {
+  const { customer, children: [child = ''], meterIds: [meterId] } = await world(setup);
+  for (const path of [ANALYTICS, DETAILED]) {
+    const asked = (external_customer_id: string, more: object = {}) => made(api, path, { external_customer_id, ...JANUARY, ...request, ...more });
+    expect(await asked(customer)).toMatchObject({ items: [{ total_usage: expected.parent, total_cost: expected.parent }], total_cost: expected.parent });
+    expect(await asked(customer, { include_children: true })).toMatchObject({ items: [{ total_usage: expected.with_children, total_cost: expected.with_children, event_count: 2 }] });
+    // The parent pays: a child sees what it used, with its children or without, and no cost.
+    for (const more of [{}, { include_children: true }]) {
+      const own = await asked(child, more);
+      expect(own.items).toMatchObject([{ total_usage: expected.child, meter_id: meterId }]);
+      for (const shown of [own, own.items[0]]) for (const field of ['total_cost', 'currency', 'subscription_id', 'price_id']) expect(shown).not.toHaveProperty(field);
+    }
+    const plain = await made(api, '/v1/meter-usage/query', { external_customer_id: child, meter_id: meterId, ...JANUARY, aggregation_type: 'SUM' });
+    expect(plain.total_value).toBe(expected.child);
   }
-  expect(await api.request('POST', ANALYTICS, { external_customer_id: parent.customer, ...JANUARY, include_children: true })).toMatchObject({ status: 400, body: { details: { field: 'include_children' } } });
 });
 
 test('an item says what it is of, in the unit of its feature, with all that was asked for', async () => {

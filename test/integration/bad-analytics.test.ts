@@ -26,7 +26,7 @@ describe.each<[what: string, change: object, field: string]>([
   ['an unknown group', { group_by: ['customer'] }, 'group_by[0]'], ['a group without a key', { group_by: ['source', 'properties.'] }, 'group_by[1]'], ['a group with NUL', { group_by: ['properties.\u0000'] }, 'group_by[0]'], ['a group that is one text', { group_by: 'source' }, 'group_by'],
   ['eleven groups', { group_by: Array.from({ length: 11 }, (_, index) => `properties.k${index}`) }, 'group_by'],
   ['filters that are a list', { property_filters: ['model'] }, 'property_filters'], ['a filter that is one text', { property_filters: { model: 'gpt' } }, 'property_filters.model'], ['a source that is a number', { sources: [1] }, 'sources[0]'],
-  ['an unknown part', { expand: ['customer'] }, 'expand[0]'], ['features that are one text', { feature_ids: 'feat_1' }, 'feature_ids'], ['children', { include_children: true }, 'include_children'],
+  ['an unknown part', { expand: ['customer'] }, 'expand[0]'], ['features that are one text', { feature_ids: 'feat_1' }, 'feature_ids'], ['children that are one text', { include_children: 'yes' }, 'include_children'],
 ])('%s', (_, change, field) => {
   test.each(BOTH)('%s', async (path) => {
     const { status, body } = await ask(path, change);

@@ -28,6 +28,17 @@ test.each(cases<CostWorld & { readonly request?: object }, Record<string, unknow
   expect(await analyse(request, '/v1/costs/analytics-v2')).toEqual(body);
 });
 
+test('a subscription that others inherit earns what all of them use together, once; asked by name, what its customer used', async () => {
+  const price = { billing_model: 'TIERED', tier_mode: 'SLAB', tiers: [{ up_to: 10, unit_amount: '2' }, { unit_amount: '1' }] };
+  const { analyse } = await world({
+    meters: { call: { aggregation: SUM, price } }, customers: { heir: { subscribed: false }, owner: { heirs: ['heir'] }, other: {} }, events: [{ ...used('owner', 8), name: 'call' }, { ...used('heir', 7), name: 'call' }, { ...used('other', 4), name: 'call' }],
+  });
+  // Ten units at 2 and five at 1, not eight and seven at 2; and four at 2 of a customer on its own.
+  expect(await analyse()).toMatchObject({ total_cost: '19', total_revenue: '33' });
+  expect(await analyse({ external_customer_id: 'owner' })).toMatchObject({ total_cost: '8', total_revenue: '16' });
+  expect(await analyse({ external_customer_id: 'heir' })).toMatchObject({ total_cost: '7', total_revenue: '0' });
+});
+
 // The oracle: every unit on its own, every customer on its own, every event looked at; no SQL and none of the product's pricing.
 
 type Tiers = readonly { readonly up_to?: number; readonly unit_amount: string; readonly flat_amount?: string }[];

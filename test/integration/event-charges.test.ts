@@ -28,9 +28,9 @@ const world = (setup: Omit<AnalyticsWorld, 'events'>) => makeAnalyticsWorld(api,
 let sent = 0;
 
 /** The answer of the look-up once the event is stored. */
-async function followed({ customer }: Pick<MadeWorld, 'customer'>, timestamp: string, properties: object = { n: 2 }) {
+async function followed({ customer }: Pick<MadeWorld, 'customer'>, timestamp: string, properties: object = { n: 2 }, by = customer) {
   const id = `charged-${sent++}`;
-  expect((await api.request('POST', '/v1/events', { event_id: id, event_name: `${customer}.call`, external_customer_id: customer, timestamp, properties })).status).toBe(202);
+  expect((await api.request('POST', '/v1/events', { event_id: id, event_name: `${customer}.call`, external_customer_id: by, timestamp, properties })).status).toBe(202);
   await expect.poll(async () => (await api.request('GET', `/v1/events/lookup?id=${id}`)).body.status, WAIT).toBe('processed');
   return (await api.request('GET', `/v1/events/lookup?id=${id}`)).body;
 }
@@ -56,6 +56,15 @@ test('two subscriptions to one meter both charge', async () => {
   const made = await world({ meters: { call: { aggregation: SUM } }, subscriptions: [{}, {}] });
   const found = await followed(made, '2026-01-10T00:00:00Z');
   expect(found.processed_events.map((each: { subscription_id: string }) => each.subscription_id).sort()).toEqual([...made.subscriptionIds].sort());
+});
+
+test('an event of a customer that inherits is charged by the parent, from when on it inherits', async () => {
+  const made = await world({ meters: { call: { aggregation: SUM } }, children: [{ events: [] }] });
+  const by = made.children[0] ?? '';
+  const found = await followed(made, '2026-01-10T00:00:00Z', { n: 2 }, by);
+  expect(found.processed_events).toEqual([expect.objectContaining({ customer_id: found.debug_tracker.customer_lookup.customer.id, subscription_id: made.subscriptionIds[0], qty_total: '2' })]);
+  expect(found.debug_tracker.customer_lookup.customer.external_id).toBe(by);
+  expect((await followed(made, '2025-12-31T23:59:59.999Z', { n: 2 }, by)).debug_tracker.failure_point.failure_point_type).toBe('subscription_line_item_lookup');
 });
 
 test('without a price, without a subscription, outside of its time, and with a value that is none', async () => {

@@ -112,7 +112,7 @@ test('analytics of another tenant show neither its usage nor its lines', async (
   const { externalCustomerId: customer, featureId, meterId } = world;
   const range = { external_customer_id: customer, start_time: '2026-01-01T00:00:00Z', end_time: '2027-01-01T00:00:00Z' };
   const questions = [
-    ['/v1/events/analytics', range], ['/v1/events/analytics', { ...range, feature_ids: [featureId], group_by: ['source'] }], ['/v1/meter-usage/detailed-analytics', { ...range, meter_ids: [meterId], expand: ['meter', 'price', 'feature'] }],
+    ['/v1/events/analytics', range], ['/v1/events/analytics', { ...range, include_children: true }], ['/v1/events/analytics', { ...range, feature_ids: [featureId], group_by: ['source'] }], ['/v1/meter-usage/detailed-analytics', { ...range, meter_ids: [meterId], expand: ['meter', 'price', 'feature'] }],
   ] as const;
   for (const [path, question] of questions) {
     expect((await api.request('POST', path, question)).text).toContain(world.subscriptionId);
@@ -137,6 +137,12 @@ test('costs over all customers are those of the tenant and environment that asks
       expect(answer.headers['X-Usage-Watermark']).toBeUndefined();
     }
   }
+});
+
+test('a list by a foreign parent finds nothing', async () => {
+  const question = { parent_subscription_ids: [world.subscriptionId] };
+  expect((await api.request('POST', '/v1/subscriptions/search', question)).body.items).toMatchObject([{ id: world.inheritedId }]);
+  for (const key of [strangersKey, neighbourKey]) expect((await api.send('POST', '/v1/subscriptions/search', question, { 'x-api-key': key })).body.items).toEqual([]);
 });
 
 test('usage of another tenant is zero', async () => {

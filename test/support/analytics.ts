@@ -13,10 +13,12 @@ export interface AnalyticsWorld {
   /** On the line of the first meter. */
   readonly commitment?: object;
   readonly timezone?: string;
+  /** Customers that inherit the subscriptions, with events of the same names. */
+  readonly children?: readonly { readonly events: AnalyticsWorld['events'] }[];
   readonly events: readonly (Omit<EventSketch, 'id' | 'customer'>)[];
 }
 
-export interface MadeWorld { readonly customer: string; readonly meterIds: readonly string[]; readonly featureIds: readonly string[]; readonly subscriptionIds: readonly string[] }
+export interface MadeWorld { readonly customer: string; readonly meterIds: readonly string[]; readonly featureIds: readonly string[]; readonly subscriptionIds: readonly string[]; readonly children: readonly string[] }
 
 let worlds = 0;
 
@@ -26,6 +28,8 @@ export async function makeAnalyticsWorld(api: TestApi, clock: ReturnType<typeof 
   const customer = `customer_${worlds}`;
   clock.set(DateTime.utc(2026, 1, 1));
   await made(api, '/v1/customers', { external_id: customer, name: customer, timezone: world.timezone ?? 'UTC' });
+  const children = (world.children ?? []).map((_, index) => `${customer}.child_${index}`);
+  for (const child of children) await made(api, '/v1/customers', { external_id: child, name: child });
   const plan = await made(api, '/v1/plans', { name: customer });
   const [meterIds, featureIds, priceIds]: [string[], string[], string[]] = [[], [], []];
   for (const [name, { aggregation, prices = [{}], feature: more }] of Object.entries(world.meters)) {
@@ -42,6 +46,7 @@ export async function makeAnalyticsWorld(api: TestApi, clock: ReturnType<typeof 
     clock.set(clock.now().plus({ seconds: 1 }));
     const subscription = await made(api, '/v1/subscriptions', {
       external_customer_id: customer, plan_id: plan.id, currency: 'usd', billing_period: 'MONTHLY', billing_cycle: 'anniversary', start_date: '2026-01-01T00:00:00Z',
+      ...(children.length > 0 && { inheritance: { external_customer_ids_to_inherit_subscription: children } }),
       ...(world.commitment && { line_item_commitments: { [priceIds[0] ?? '']: world.commitment } }),
     });
     subscriptionIds.push(subscription.id);
@@ -50,9 +55,10 @@ export async function makeAnalyticsWorld(api: TestApi, clock: ReturnType<typeof 
       await made(api, `/v1/subscriptions/${subscription.id}/cancel`, { cancellation_type: 'immediate', cancel_immediately_inovice_policy: 'skip' });
     }
   }
-  await store(api, world.events.map((event, index) => ({ ...event, id: `${customer}_${index}`, customer, name: `${customer}.${event.name ?? Object.keys(world.meters)[0]}` })));
+  const eventsOf = (id: string, events: AnalyticsWorld['events']) => events.map((event, index) => ({ ...event, id: `${id}_${index}`, customer: id, name: `${customer}.${event.name ?? Object.keys(world.meters)[0]}` }));
+  await store(api, [...eventsOf(customer, world.events), ...(world.children ?? []).flatMap(({ events }, index) => eventsOf(children[index] ?? '', events))]);
   clock.set(DateTime.utc(2026, 2, 1));
-  return { customer, meterIds, featureIds, subscriptionIds };
+  return { customer, meterIds, featureIds, subscriptionIds, children };
 }
 
 export async function made(api: Pick<TestApi, 'request'>, path: string, body: object): Promise<Answer['body']> {

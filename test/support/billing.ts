@@ -15,7 +15,7 @@ const ENTITY = {
 /** A monthly calendar subscription of November 2023, but for what the test says. */
 export function subscriptionOf(change: Partial<Subscription> = {}): Subscription {
   return {
-    ...ENTITY, id: 'subs_1', lookupKey: null, customerId: 'cust_1', planId: 'plan_1', subscriptionStatus: 'active', subscriptionType: 'standalone', currency: 'usd',
+    ...ENTITY, id: 'subs_1', lookupKey: null, customerId: 'cust_1', planId: 'plan_1', subscriptionStatus: 'active', subscriptionType: 'standalone', parentSubscriptionId: null, currency: 'usd',
     billingCadence: 'RECURRING', billingCycle: 'calendar', billingPeriod: 'MONTHLY', billingPeriodCount: 1, billingAnchor: at('2023-12-01'), timezone: 'UTC',
     startDate: at('2023-11-01'), endDate: null, currentPeriodStart: at('2023-11-01'), currentPeriodEnd: at('2023-12-01'), cancelAt: null, cancelAtPeriodEnd: false,
     cancelledAt: null, cancellationReason: null, collectionMethod: 'charge_automatically', paymentBehavior: 'default_active', prorationBehavior: 'none',
@@ -67,7 +67,7 @@ export function entitled(limit: string | null, reset: NonNullable<BilledItem['en
 
 export function basisOf(items: readonly BilledItem[], change: Partial<InvoiceBasis> = {}): InvoiceBasis {
   return {
-    subscription: subscriptionOf(), externalCustomerId: 'acme', items, referencePoint: 'period_end', period: { start: at('2023-11-01'), end: at('2023-12-01') },
+    subscription: subscriptionOf(), externalCustomerId: 'acme', inherited: [], items, referencePoint: 'period_end', period: { start: at('2023-11-01'), end: at('2023-12-01') },
     fullPeriodEnd: null, invoiced: [], asOf: at('2024-01-01'), ...change,
   };
 }

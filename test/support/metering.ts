@@ -42,7 +42,7 @@ export async function storeEvents(clickhouse: ClickHouse, sketches: readonly Eve
 /** A question with everything left open that a test does not name. */
 export function usageQuery(query: Partial<UsageQuery> & Pick<UsageQuery, 'type' | 'range'>): UsageQuery {
   return {
-    eventName: 'call', field: null, expression: null, multiplier: null, bucketSize: null, timezone: 'UTC', groupBy: null, filters: [], externalCustomerIds: ['c1'], customerId: null,
+    eventName: 'call', field: null, expression: null, multiplier: null, bucketSize: null, timezone: 'UTC', groupBy: null, filters: [], externalCustomerIds: ['c1'], inherited: [], customerId: null,
     sources: null, window: null, ...query,
   };
 }

@@ -7,7 +7,7 @@ import { deadLetter, ensureTopics } from './events.ts';
 /** One of everything, and bodies that name it. */
 export interface World {
   readonly customerId: string; readonly externalCustomerId: string; readonly featureId: string; readonly meterId: string; readonly planId: string; readonly priceId: string; readonly priceLookupKey: string;
-  readonly entitlementId: string; readonly subscriptionId: string; readonly invoiceId: string; readonly costsheetId: string; readonly secretId: string; readonly environmentId: string;
+  readonly entitlementId: string; readonly subscriptionId: string; readonly childExternalId: string; readonly inheritedId: string; readonly invoiceId: string; readonly costsheetId: string; readonly secretId: string; readonly environmentId: string;
   readonly eventId: string; readonly eventName: string; readonly deadLetterId: string; readonly reprocessId: string;
   /** A body that would be accepted from the owner. */
   bodyFor(route: Route): unknown;
@@ -36,7 +36,10 @@ export async function seedEverything(api: TestApi): Promise<World> {
   const fee = await make('/v1/prices', { ...price(plan.id), type: 'FIXED', invoice_cadence: 'ADVANCE', amount: '10', lookup_key: 'owner-fee' });
   await make('/v1/prices', { ...price(plan.id), type: 'USAGE', invoice_cadence: 'ARREAR', meter_id: meterId });
   const entitlement = await make('/v1/entitlements', { entity_type: 'PLAN', entity_id: plan.id, feature_id: feature.id, feature_type: 'metered', usage_limit: 10, usage_reset_period: 'MONTHLY', is_enabled: true });
-  const subscribed = await make('/v1/subscriptions', subscription(customer.id, plan.id));
+  const childExternalId = 'owner-child';
+  await make('/v1/customers', { external_id: childExternalId, name: 'Owner child' });
+  const subscribed = await make('/v1/subscriptions', { ...subscription(customer.id, plan.id), inheritance: { external_customer_ids_to_inherit_subscription: [childExternalId] } });
+  const { items: [inherited] } = await make('/v1/subscriptions/search', { parent_subscription_ids: [subscribed.id] });
   const invoices = await make('/v1/invoices/search', { subscription_id: subscribed.id });
   const { costsheet } = await make('/v1/costs', { name: 'Owner costs', lookup_key: 'owner-costs' });
   const costPrice = { ...price(costsheet.id), entity_type: 'COSTSHEET', type: 'USAGE', invoice_cadence: 'ARREAR', meter_id: meterId };
@@ -60,7 +63,7 @@ export async function seedEverything(api: TestApi): Promise<World> {
 
   const ids = {
     customerId: customer.id, externalCustomerId, featureId: feature.id, meterId, planId: plan.id, priceId: fee.id, priceLookupKey: 'owner-fee', entitlementId: entitlement.id,
-    subscriptionId: subscribed.id, invoiceId: invoices.items[0]?.id, costsheetId: costsheet.id, secretId: secret.secret.id, environmentId: environment.id, eventId, eventName, deadLetterId, reprocessId,
+    subscriptionId: subscribed.id, childExternalId, inheritedId: inherited.id, invoiceId: invoices.items[0]?.id, costsheetId: costsheet.id, secretId: secret.secret.id, environmentId: environment.id, eventId, eventName, deadLetterId, reprocessId,
   };
   const bodies: Readonly<Record<string, unknown>> = {
     updateCustomerById: { name: 'Taken' }, updateEnvironment: { name: 'Taken' }, updateFeature: { name: 'Taken' }, updateMeter: { filters: [{ key: 'model', values: ['x'] }] },
@@ -78,6 +81,9 @@ export async function seedEverything(api: TestApi): Promise<World> {
       ['POST', '/v1/prices/bulk', { items: [{ ...price(ids.planId), type: 'FIXED', invoice_cadence: 'ADVANCE' }] }],
       ['POST', '/v1/entitlements', { entity_type: 'PLAN', entity_id: ids.planId, feature_id: ids.featureId, feature_type: 'metered', usage_limit: 1, usage_reset_period: 'MONTHLY' }],
       ['POST', '/v1/subscriptions', subscription(ids.customerId, ids.planId)],
+      ['POST', '/v1/subscriptions', { ...subscription('', ids.planId), external_customer_id: 'theirs', inheritance: { external_customer_ids_to_inherit_subscription: [childExternalId] } }],
+      ['POST', '/v1/subscriptions', { ...subscription('', ids.planId), external_customer_id: 'theirs', inheritance: { parent_subscription_id: ids.subscriptionId } }],
+      ['POST', `/v1/subscriptions/${ids.inheritedId}/cancel`, { cancellation_type: 'immediate' }],
       ['POST', '/v1/subscriptions/usage', { subscription_id: ids.subscriptionId }],
       ['POST', '/v1/invoices/preview', { subscription_id: ids.subscriptionId }],
       ['POST', '/v1/events/usage/meter', { meter_id: meterId, external_customer_id: externalCustomerId }],
@@ -91,7 +97,7 @@ export async function seedEverything(api: TestApi): Promise<World> {
       ['POST', '/v1/events/dead-letters/redrive', { ids: [deadLetterId] }],
     ],
     secretsOfOwner: (exceptTenantLevel) => [
-      ids.customerId, ids.featureId, meterId, ids.planId, ids.priceId, ids.entitlementId, ids.subscriptionId, ids.invoiceId, ids.costsheetId, ids.secretId, eventId, deadLetterId, reprocessId, 'owner-dead-event', ...(exceptTenantLevel ? [] : [ids.environmentId]),
+      ids.customerId, ids.featureId, meterId, ids.planId, ids.priceId, ids.entitlementId, ids.subscriptionId, ids.inheritedId, childExternalId, ids.invoiceId, ids.costsheetId, ids.secretId, eventId, deadLetterId, reprocessId, 'owner-dead-event', ...(exceptTenantLevel ? [] : [ids.environmentId]),
     ],
   };
 }

@@ -20,7 +20,7 @@ const question = {
   external_customer_id: requiredText.max(512), feature_ids: ids, sources: z.array(text.max(512)).max(1000).nullish(),
   start_time: blankable(timeInput), end_time: blankable(timeInput), window_size: blankable(windowSize),
   expand: z.array(z.enum(ANALYTICS_EXPAND)).max(20).nullish(), property_filters: z.record(z.string().max(255), z.array(text).max(1000)).nullish(),
-  /** Customers have no children yet: only false is accepted. */
+  /** Also the usage of the customers that inherit the subscriptions, as one usage with the customer's own. */
   include_children: z.boolean().nullish(),
   /** Adds what each part of the day cost to lines that have a commitment for it. */
   breakdown_bucket: z.boolean().nullish(),

@@ -34,7 +34,7 @@ function lineOf(priced: PricingTerms, own: LineCommitment, isBucketed: boolean) 
   const item = itemOf(price, own);
   const meter = meterOf('meter', { bucketSize: isBucketed ? 'HOUR' : null });
   const subscription = subscriptionOf();
-  const line: AnalyticsLine = { meter: meter as unknown as Meter, feature: null, priced: { subscription, item, price, bucketPrices: [] }, period: PERIOD, timezone: 'UTC' };
+  const line: AnalyticsLine = { meter: meter as unknown as Meter, feature: null, priced: { subscription, item, price, bucketPrices: [] }, inherited: [], period: PERIOD, timezone: 'UTC' };
   return { line, billed: { item, price, bucketPrices: [], meter, entitlement: null }, subscription };
 }
 

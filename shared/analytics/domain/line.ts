@@ -4,7 +4,7 @@ import type { Price } from '#catalog/domain/price.ts';
 import { clampPeriod, earlier, type Period } from '#kernel/calendar/period.ts';
 import { longerWindow, type WindowSize } from '#kernel/calendar/windows.ts';
 import type { Meter } from '#metering/domain/meter.ts';
-import type { UsageWindow } from '#metering/domain/usage.ts';
+import type { CustomerSpan, UsageWindow } from '#metering/domain/usage.ts';
 import type { SubscriptionLineItem } from '#subscriptions/domain/line-item.ts';
 import { knownEnd } from '#subscriptions/domain/periods.ts';
 import type { Subscription } from '#subscriptions/domain/subscription.ts';
@@ -18,11 +18,13 @@ export interface PricedItem {
   readonly bucketPrices: readonly Price[];
 }
 
-/** A meter whose usage is reported: on a line of a subscription, or on its own and then without a cost. */
+/** A meter whose usage is reported: on a line of a subscription, or on its own and then without a cost, as where another customer pays. */
 export interface AnalyticsLine {
   readonly meter: Meter;
   readonly feature: Feature | null;
   readonly priced: PricedItem | null;
+  /** Whose usage is reported as one with the customer's own. */
+  readonly inherited: readonly CustomerSpan[];
   /** The part of the asked range in which the line lives. */
   readonly period: Period;
   /** Days and buckets begin at its midnight (metering.md W4). */

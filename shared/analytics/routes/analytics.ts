@@ -1,4 +1,3 @@
-import { invalid } from '#kernel/errors.ts';
 import { type Reply, type Route, route } from '#platform/http/route.ts';
 import type { RequestContext } from '#kernel/context.ts';
 import type { GroupKey } from '#metering/domain/grouped-usage.ts';
@@ -33,11 +32,10 @@ export function usageAnalyticsReply(analytics: AnalyticsService, ctx: RequestCon
 }
 
 async function answer(analytics: AnalyticsService, ctx: RequestContext, body: GetUsageAnalyticsRequest, own: Pick<AnalyticsRequest, 'defaultRange' | 'meterIds' | 'anchor'>): Promise<Reply> {
-  if (body.include_children) throw invalid('include_children', 'is not supported yet: customers have no children');
   const keys = groupKeys(body.group_by ?? []);
   const found = await analytics.usage(ctx, {
     ...own, externalCustomerId: body.external_customer_id, featureIds: some(body.feature_ids), sources: some(body.sources), startTime: body.start_time ?? null, endTime: body.end_time ?? null,
-    keys, windowSize: body.window_size ?? null, filters: filtersFromWire(body.property_filters),
+    keys, includeChildren: body.include_children ?? false, windowSize: body.window_size ?? null, filters: filtersFromWire(body.property_filters),
   });
   return okUpTo(found.watermark, analyticsToWire(found, { keys, expand: new Set(body.expand ?? []), breakdown: body.breakdown_bucket ?? false }));
 }

@@ -18,6 +18,8 @@ export interface AnalyticsRequest extends AskedRange {
   readonly featureIds: readonly string[] | null;
   readonly meterIds: readonly string[] | null;
   readonly sources: readonly string[] | null;
+  /** Also the usage of customers that inherit the customer's subscriptions, as one with its own. */
+  readonly includeChildren: boolean;
   readonly keys: readonly GroupKey[];
   readonly windowSize: WindowSize | null;
   readonly anchor: DateTime | null;
@@ -55,7 +57,7 @@ export async function usageAnalytics(dependencies: AnalyticsDependencies, ctx: R
   const isFiltered = request.filters.length > 0 || request.sources !== null;
   const view: AnalyticsView = { windowSize: request.windowSize, anchor: request.anchor, commitments: !isFiltered && request.keys.length === 0, asOf: now };
   const { usages, watermark } = await usage.usages(ctx, request.externalCustomerId, lines.map((line) => ({
-    meter: line.meter, externalCustomerIds: [request.externalCustomerId], range: line.period, timezone: line.timezone, window: pointWindowOf(line, view),
+    meter: line.meter, externalCustomerIds: [request.externalCustomerId], inherited: line.inherited, range: line.period, timezone: line.timezone, window: pointWindowOf(line, view),
     filters: request.filters, sources: request.sources, keys: request.keys, buckets: needsBuckets(line, view),
   })));
   const items = lines.flatMap((line, index) => itemsOf(line, usages[index] as GroupedUsage, view));

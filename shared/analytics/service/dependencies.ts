@@ -12,7 +12,7 @@ export interface AnalyticsDependencies {
   readonly database: Database;
   readonly clock: Clock;
   readonly customers: Pick<CustomerService, 'findByExternalIds' | 'getMany'>;
-  readonly subscriptions: Pick<SubscriptionService, 'list'>;
+  readonly subscriptions: Pick<SubscriptionService, 'list' | 'inheritedOf'>;
   readonly prices: Pick<PriceService, 'getMany' | 'list'>;
   readonly plans: Pick<PlanService, 'getMany'>;
   readonly features: Pick<FeatureService, 'ofMeters' | 'getMany'>;

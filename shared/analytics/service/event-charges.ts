@@ -1,10 +1,11 @@
 import type { DateTime } from 'luxon';
 import type { Price } from '#catalog/domain/price.ts';
+import { clampPeriod } from '#kernel/calendar/period.ts';
 import type { RequestContext } from '#kernel/context.ts';
 import type { SubscriptionLineItem } from '#subscriptions/domain/line-item.ts';
 import { livedPeriod } from '../domain/line.ts';
 import type { AnalyticsDependencies } from './dependencies.ts';
-import { subscribedLines } from './subscribed.ts';
+import { parentsOf, subscribedLines } from './subscribed.ts';
 
 /** Prices of one answer: a meter that more plans use than this is no riddle any more. */
 const MAX_PRICES = 100;
@@ -28,7 +29,7 @@ export interface EventCharges {
   readonly featureIds: ReadonlyMap<string, string>;
 }
 
-/** What charges a customer for events that these meters count, at a moment. */
+/** What charges a customer, or the parent of a subscription that it inherits, for events that these meters count, at a moment. */
 export function eventCharges(dependencies: AnalyticsDependencies, ctx: RequestContext, customerId: string, meterIds: readonly string[], at: DateTime): Promise<EventCharges> {
   const { database, prices, features } = dependencies;
   return database.withTenant(ctx, async (tx) => {
@@ -37,10 +38,11 @@ export function eventCharges(dependencies: AnalyticsDependencies, ctx: RequestCo
     const { items } = await prices.list(inside, { meterIds, allowExpiredPrices: true, notOf: 'COSTSHEET' }, options);
     const views = await subscribedLines(inside, dependencies, customerId, EVER_CHARGED);
     const moment = { start: at, end: at.plus({ milliseconds: 1 }) };
-    const lines = views.flatMap(({ subscription, items: own }) => (own ?? [])
+    const inherited = (await parentsOf(inside, dependencies, views)).map(({ view, span }) => ({ view, lives: clampPeriod({ startDate: span.start, endDate: span.end }, moment) !== null }));
+    const lines = [...views.map((view) => ({ view, lives: true })), ...inherited].flatMap(({ view: { subscription, items: lineItems }, lives }) => (lineItems ?? [])
       .filter(({ item }) => item.meterId !== null && meterIds.includes(item.meterId))
       .map(({ item }): ChargingLine => ({
-        item, inRange: item.startDate <= at && (item.endDate === null || at < item.endDate), active: livedPeriod(item, subscription, moment) !== null,
+        item, inRange: item.startDate <= at && (item.endDate === null || at < item.endDate), active: lives && livedPeriod(item, subscription, moment) !== null,
       })));
     const featureIds = new Map((await features.ofMeters(inside, meterIds)).flatMap(({ id, meterId }): [string, string][] => (meterId === null ? [] : [[meterId, id]])));
     return { prices: items, lines, featureIds };

@@ -7,7 +7,7 @@ import type { TimedFigure } from '#metering/domain/grouped-usage.ts';
 import { type AggregationType, type Meter, WITH_EXPRESSION } from '#metering/domain/meter.ts';
 import type { UsageFigure } from '#metering/domain/usage.ts';
 import type { AnalyticsDependencies } from './dependencies.ts';
-import { subscribedLines } from './subscribed.ts';
+import { parentsOf, subscribedLines } from './subscribed.ts';
 
 /** Usage of some meters by one aggregation, whatever their own (metering.md 5.5). */
 export interface MeterUsageQuery {
@@ -26,7 +26,7 @@ export interface MeterUsageAnswers { readonly items: readonly MeterUsageAnswer[]
 const CURRENT = ['active', 'trialing', 'paused'] as const;
 
 /**
- * Usage of meters in one statement, in the order of their ids. Zero for a meter that is on no current line item of the customer.
+ * Usage of meters in one statement, in the order of their ids. Zero for a meter that is on no current line item of the customer, nor of a subscription that it inherits.
  * Throws NotFound for an unknown meter, and a validation error where the aggregation needs what the meter does not have.
  */
 export async function meterUsages(dependencies: AnalyticsDependencies, ctx: RequestContext, query: MeterUsageQuery): Promise<MeterUsageAnswers> {
@@ -54,7 +54,8 @@ async function subscribedMeters(dependencies: AnalyticsDependencies, ctx: Reques
   const [customer] = await customers.findByExternalIds(ctx, [externalCustomerId]);
   if (!customer) return { meters: found, timezone: 'UTC', subscribed: new Set() };
   const now = clock.now();
-  const items = (await subscribedLines(ctx, dependencies, customer.id, CURRENT)).flatMap((view) => (view.items ?? []).map(({ item }) => item));
+  const views = await subscribedLines(ctx, dependencies, customer.id, CURRENT);
+  const items = [...views, ...(await parentsOf(ctx, dependencies, views)).map(({ view }) => view)].flatMap((view) => (view.items ?? []).map(({ item }) => item));
   const current = items.filter((item) => item.startDate <= now && (item.endDate === null || item.endDate > now));
   return { meters: found, timezone: customer.timezone, subscribed: new Set(current.flatMap((item) => item.meterId ?? [])) };
 }

@@ -30,7 +30,8 @@ interface Question { readonly request: GroupedUsageRequest; readonly lines: read
 
 /**
  * What usage is charged at: the sum of `total_cost` that `POST /v1/events/analytics` answers for each customer. Lines that ask the
- * same of the same range are one question, whoever they belong to, so that statements do not grow with customers.
+ * same of the same range are one question, whoever they belong to, so that statements do not grow with customers. A subscription that
+ * others inherit is charged for all of them as one where everybody's usage is asked for, as it is invoiced.
  */
 export async function usageRevenue(dependencies: AnalyticsDependencies, ctx: RequestContext, scope: RevenueScope): Promise<Revenue> {
   const view: AnalyticsView = { windowSize: null, anchor: null, commitments: scope.filters.length === 0, asOf: dependencies.clock.now() };
@@ -39,10 +40,12 @@ export async function usageRevenue(dependencies: AnalyticsDependencies, ctx: Req
   const { usages, watermark } = await dependencies.usage.usages(ctx, scope.externalCustomerId, questions.map(({ request }) => request), OVER_CUSTOMERS);
   const amounts = new Map<string, Decimal>();
   questions.forEach((question, index) => {
-    const used = new Map(usages[index]?.groups.map((group) => [group.values[0] ?? '', group]));
+    const groups = usages[index]?.groups ?? [];
+    const isOne = question.request.keys.length === 0;
+    const used = new Map(groups.map((group) => [group.values[0] ?? '', group]));
     for (const { line, externalCustomerId } of question.lines) {
       const currency = line.priced?.item.currency ?? '';
-      const { cost } = costGroup(line, used.get(externalCustomerId) ?? NO_USAGE, view);
+      const { cost } = costGroup(line, (isOne ? groups[0] : used.get(externalCustomerId)) ?? NO_USAGE, view);
       amounts.set(currency, (amounts.get(currency) ?? ZERO).plus(cost?.amount ?? ZERO));
     }
   });
@@ -53,7 +56,7 @@ async function chargedLines(dependencies: AnalyticsDependencies, ctx: RequestCon
   const { customers } = dependencies;
   const named = externalCustomerId === null ? null : (await customers.findByExternalIds(ctx, [externalCustomerId]))[0];
   if (named === undefined) return [];
-  const lines = await linesOf(dependencies, ctx, { ...scope, meterIds: null }, await subscribedLines(ctx, dependencies, named?.id ?? null, REPORTED));
+  const lines = await linesOf(dependencies, ctx, { ...scope, meterIds: null, includeChildren: named === null }, await subscribedLines(ctx, dependencies, named?.id ?? null, REPORTED));
   const owners = await customers.getMany(ctx, [...new Set(lines.flatMap(({ priced }) => priced?.subscription.customerId ?? []))]);
   const externalIds = new Map(owners.map((customer) => [customer.id, customer.externalId]));
   return lines.map((line) => {
@@ -63,11 +66,18 @@ async function chargedLines(dependencies: AnalyticsDependencies, ctx: RequestCon
   });
 }
 
-/** One question for as many customers as an answer tells apart. */
+/** One question for as many customers as an answer tells apart, and one for each line whose usage is that of several customers as one. */
 function questionsOf(lines: readonly OwnedLine[], { filters }: RevenueScope, view: AnalyticsView): Question[] {
-  const alike = Map.groupBy(lines, ({ line: { meter, period, timezone, ...line } }) =>
+  const together = lines.filter(({ line }) => line.inherited.length > 0).map((own): Question => ({
+    lines: [own],
+    request: {
+      meter: own.line.meter, externalCustomerIds: [own.externalCustomerId], inherited: own.line.inherited, range: own.line.period, timezone: own.line.timezone, filters,
+      keys: [], buckets: needsBuckets(own.line, view),
+    },
+  }));
+  const alike = Map.groupBy(lines.filter(({ line }) => line.inherited.length === 0), ({ line: { meter, period, timezone, ...line } }) =>
     JSON.stringify([meter.id, period.start.toMillis(), period.end.toMillis(), meter.aggregation.bucketSize === null ? '' : timezone, needsBuckets({ meter, period, timezone, ...line }, view)]));
-  return [...alike.values()].flatMap((own) => {
+  return [...together, ...[...alike.values()].flatMap((own) => {
     const { line } = own[0] as OwnedLine;
     return chunks([...Map.groupBy(own, ({ externalCustomerId }) => externalCustomerId)], MAX_GROUPS).map((customers): Question => ({
       lines: customers.flatMap(([, theirs]) => theirs),
@@ -76,7 +86,7 @@ function questionsOf(lines: readonly OwnedLine[], { filters }: RevenueScope, vie
         keys: [{ kind: 'customer' }], buckets: needsBuckets(line, view),
       },
     }));
-  });
+  })];
 }
 
 function chunks<T>(items: readonly T[], size: number): T[][] {

@@ -1,8 +1,9 @@
 import type { RequestContext } from '#kernel/context.ts';
 import { invalid } from '#kernel/errors.ts';
 import type { ListOptions } from '#kernel/pagination.ts';
+import { inheritedSpan } from '#subscriptions/domain/inheritance.ts';
 import type { SubscriptionStatus } from '#subscriptions/domain/subscription.ts';
-import type { SubscriptionView } from '#subscriptions/service/subscription.ts';
+import type { SubscriptionService, SubscriptionView } from '#subscriptions/service/subscription.ts';
 import type { AnalyticsDependencies } from './dependencies.ts';
 
 const MAX_PAGE = 1000;
@@ -14,11 +15,26 @@ const WITH_PRICES = { items: true, prices: true, customer: false, plan: false };
  * All subscriptions of a customer, or of all where it is null, in these states, oldest first, with their line items and prices.
  * Throws a validation error that names `external_customer_id` where there are more than an answer can be computed from.
  */
-export async function subscribedLines(ctx: RequestContext, { subscriptions }: Pick<AnalyticsDependencies, 'subscriptions'>, customerId: string | null, statuses: readonly SubscriptionStatus[]): Promise<SubscriptionView[]> {
+export function subscribedLines(ctx: RequestContext, dependencies: Pick<AnalyticsDependencies, 'subscriptions'>, customerId: string | null, statuses: readonly SubscriptionStatus[]): Promise<SubscriptionView[]> {
+  return everyView(ctx, dependencies, { customerIds: customerId === null ? null : [customerId], subscriptionStatus: statuses });
+}
+
+/** A subscription that a customer inherits: it pays for the customer's usage within the span. */
+export interface Parent { readonly view: SubscriptionView; readonly span: ReturnType<typeof inheritedSpan> }
+
+/** The parents of those of the subscriptions that are inherited, which have no lines of their own. */
+export async function parentsOf(ctx: RequestContext, dependencies: Pick<AnalyticsDependencies, 'subscriptions'>, views: readonly SubscriptionView[]): Promise<Parent[]> {
+  const inherited = views.map(({ subscription }) => subscription).filter(({ subscriptionType }) => subscriptionType === 'inherited');
+  const ids = [...new Set(inherited.flatMap(({ parentSubscriptionId }) => parentSubscriptionId ?? []))];
+  const parents = new Map((ids.length === 0 ? [] : await everyView(ctx, dependencies, { subscriptionIds: ids })).map((view) => [view.subscription.id, view]));
+  return inherited.map((subscription) => ({ view: parents.get(subscription.parentSubscriptionId ?? '') as SubscriptionView, span: inheritedSpan(subscription) }));
+}
+
+async function everyView(ctx: RequestContext, { subscriptions }: Pick<AnalyticsDependencies, 'subscriptions'>, filter: Parameters<SubscriptionService['list']>[1]): Promise<SubscriptionView[]> {
   const found: SubscriptionView[] = [];
   for (let offset = 0, total = 1; offset < total; offset += MAX_PAGE) {
     const options: ListOptions = { limit: MAX_PAGE, offset, status: null, sort: [{ field: 'created_at', direction: 'asc' }], startTime: null, endTime: null, filters: [] };
-    const page = await subscriptions.list(ctx, { customerIds: customerId === null ? null : [customerId], subscriptionStatus: statuses }, options, WITH_PRICES);
+    const page = await subscriptions.list(ctx, filter, options, WITH_PRICES);
     if (page.total > MAX_SUBSCRIPTIONS) throw invalid('external_customer_id', `is required where there are more than ${MAX_SUBSCRIPTIONS} subscriptions`);
     found.push(...page.items);
     total = page.total;

@@ -6,6 +6,7 @@ import type { ResetPeriod } from '#entitlements/domain/entitlement.ts';
 import type { Period } from '#kernel/calendar/period.ts';
 import type { WindowSize } from '#kernel/calendar/windows.ts';
 import type { Decimal } from '#kernel/decimal.ts';
+import type { CustomerSpan } from '#metering/domain/usage.ts';
 import type { TimeOfDay } from '#subscriptions/domain/commitment.ts';
 import type { Commitment, CommitmentSplit } from './commitment.ts';
 import type { CommitmentInfo } from './line-commitment.ts';
@@ -72,6 +73,8 @@ export interface LineCalculation {
   readonly usage: {
     readonly meter: MeterSnapshot;
     readonly externalCustomerId: string;
+    /** Whose events are in the readings besides, each within its time (null: open); absent where nobody inherits the subscription. */
+    readonly inherited?: readonly CustomerSpan[];
     readonly readings: readonly UsageReading[];
     /** Figures of the buckets, where each bucket was priced on its own. */
     readonly buckets: readonly Decimal[] | null;

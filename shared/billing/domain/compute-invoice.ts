@@ -73,7 +73,7 @@ function fixedLine(billed: BilledItem, charge: FixedCharge): ComputedLine {
 }
 
 function usageLines(inputs: InvoiceInputs): ComputedLine[] {
-  const { items, externalCustomerId, usage } = inputs;
+  const { items, externalCustomerId, inherited, usage } = inputs;
   const byId = new Map(items.map((billed) => [billed.item.id, billed]));
   return usageQuestions(inputs).map((question) => {
     const billed = byId.get(question.lineItemId) as BilledItem;
@@ -84,7 +84,7 @@ function usageLines(inputs: InvoiceInputs): ComputedLine[] {
     const amount = roundToCurrency(charge.unroundedAmount, billed.item.currency);
     return line(billed, answer.period, charge.quantity, {
       price: priceSnapshot(billed.price),
-      usage: { meter: billed.meter, externalCustomerId, readings: answer.readings, buckets: answer.buckets },
+      usage: { meter: billed.meter, externalCustomerId, ...summed(inherited, answer.period), readings: answer.readings, buckets: answer.buckets },
       entitlement: allowance === null ? null : {
         sources: allowance.entitlement.sources.map((source) => source.id), limit: allowance.entitlement.usageLimit, reset: allowance.entitlement.usageResetPeriod, rule: allowance.rule,
       },
@@ -93,6 +93,12 @@ function usageLines(inputs: InvoiceInputs): ComputedLine[] {
       unroundedAmount: charge.unroundedAmount, rounding: roundingOf(billed), amount,
     });
   });
+}
+
+/** Those who inherit the subscription by the end of the period: whoever ended before still counts where usage never resets. */
+function summed(inherited: InvoiceBasis['inherited'], { end }: Period): Pick<NonNullable<LineCalculation['usage']>, 'inherited'> {
+  const begun = inherited.filter(({ start }) => start < end);
+  return begun.length === 0 ? {} : { inherited: begun };
 }
 
 function line({ item, price, meter }: BilledItem, period: Period, quantity: Decimal, calculation: LineCalculation): ComputedLine {

@@ -3,6 +3,7 @@ import type { Entitlement } from '#entitlements/domain/entitlement.ts';
 import type { AggregatedEntitlement, EntitlementTerms } from '#entitlements/domain/merge.ts';
 import type { Period } from '#kernel/calendar/period.ts';
 import type { Decimal } from '#kernel/decimal.ts';
+import type { CustomerSpan } from '#metering/domain/usage.ts';
 import type { SubscriptionLineItem } from '#subscriptions/domain/line-item.ts';
 import type { Subscription } from '#subscriptions/domain/subscription.ts';
 import type { MeterSnapshot, UsageReading } from './calculation.ts';
@@ -33,6 +34,8 @@ export interface InvoicedLine {
 export interface InvoiceBasis {
   readonly subscription: Subscription;
   readonly externalCustomerId: string;
+  /** Whose usage is billed besides: customers that inherit the subscription, each within its time. */
+  readonly inherited: readonly CustomerSpan[];
   readonly items: readonly BilledItem[];
   readonly referencePoint: ReferencePoint;
   /** The span that the invoice is about; usage is counted in it. */

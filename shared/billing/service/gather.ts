@@ -36,15 +36,15 @@ export interface GatheredInputs {
 /** Collects all that an invoice depends on, without holding a lock; usage is read last, so that its watermark is the youngest. */
 export async function gatherInputs(dependencies: BillingDependencies, ctx: RequestContext, scope: InvoiceScope): Promise<GatheredInputs> {
   const { basis, meters } = await dependencies.database.withTenant(ctx, (tx) => gatherBasis(dependencies, { ...ctx, transaction: tx }, scope));
-  const { subscription, externalCustomerId, items } = basis;
+  const { subscription, externalCustomerId, inherited, items } = basis;
   const usage = await readUsage(dependencies.readUsage, ctx, usageQuestions(basis), {
-    externalCustomerId, timezone: subscription.timezone, anchor: subscription.billingAnchor, meters, items,
+    externalCustomerId, inherited, timezone: subscription.timezone, anchor: subscription.billingAnchor, meters, items,
   });
   return { basis, usage };
 }
 
 async function gatherBasis(dependencies: BillingDependencies, ctx: RequestContext, { subscriptionId, ...scope }: InvoiceScope): Promise<{ basis: GatheredInputs['basis']; meters: ReadonlyMap<string, Meter> }> {
-  const { subscription, items, customer } = await dependencies.subscriptions.billable(ctx, subscriptionId);
+  const { subscription, items, customer, inherited } = await dependencies.subscriptions.billable(ctx, subscriptionId);
   const priceIds = items.flatMap((item) => [item.priceId, ...item.commitmentTimeBuckets.map((bucket) => bucket.priceId)]);
   const prices = new Map((await dependencies.prices.getMany(ctx, [...new Set(priceIds)])).map((price) => [price.id, price]));
   const meterIds = [...new Set(items.flatMap((item) => item.meterId ?? []))];
@@ -58,7 +58,7 @@ async function gatherBasis(dependencies: BillingDependencies, ctx: RequestContex
     const bucketPrices = item.commitmentTimeBuckets.flatMap(({ priceId }) => prices.get(priceId) ?? []);
     return { item, price, bucketPrices, meter: meter ? snapshotOf(meter) : null, entitlement: entitlements.get(item.meterId ?? '') ?? null };
   });
-  return { basis: { subscription, externalCustomerId: customer.externalId, items: billed, ...scope, asOf: dependencies.clock.now() }, meters };
+  return { basis: { subscription, externalCustomerId: customer.externalId, inherited, items: billed, ...scope, asOf: dependencies.clock.now() }, meters };
 }
 
 /** Merged entitlements of the plan by the meter of their feature. */

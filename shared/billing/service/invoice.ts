@@ -113,9 +113,13 @@ export function createInvoiceService(dependencies: BillingDependencies) {
 
     void: (ctx: RequestContext, id: string): Promise<Invoice> => database.withTenant(ctx, async (tx) => voidWithin(tx, ctx, clock, await invoiceRepository.lock(tx, id))),
 
-    /** The subscription's next invoice as it would be now; its current period unless told. Writes nothing. */
+    /** The subscription's next invoice as it would be now; its current period unless told. Writes nothing. Throws `invalid_operation` for an inherited one. */
     preview: async (ctx: RequestContext, { subscriptionId, start, end }: { subscriptionId: string; start: Period['start'] | null; end: Period['end'] | null }): Promise<InvoicePreview> => {
-      const current = currentPeriod(await subscriptions.get(ctx, subscriptionId));
+      const subscription = await subscriptions.get(ctx, subscriptionId);
+      if (subscription.subscriptionType === 'inherited') {
+        throw invalidOperation('an inherited subscription has no invoices: its parent is billed', { id: subscriptionId, parent_subscription_id: subscription.parentSubscriptionId });
+      }
+      const current = currentPeriod(subscription);
       const period = askedPeriod(start ?? current.start, end ?? current.end, 'period_end');
       const { basis, usage } = await gatherInputs(dependencies, ctx, { subscriptionId, referencePoint: 'preview', period, fullPeriodEnd: null });
       return { subscription: basis.subscription, period, computed: computeInvoice({ ...basis, usage, invoiced: [] }) };

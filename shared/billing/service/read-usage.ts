@@ -3,7 +3,7 @@ import type { Period } from '#kernel/calendar/period.ts';
 import type { RequestContext } from '#kernel/context.ts';
 import { ZERO } from '#kernel/decimal.ts';
 import type { Meter } from '#metering/domain/meter.ts';
-import type { Usage, UsageWindow } from '#metering/domain/usage.ts';
+import type { CustomerSpan, Usage, UsageWindow } from '#metering/domain/usage.ts';
 import type { MeterUsageRequest } from '#metering/service/usage.ts';
 import type { UsageReading } from '../domain/calculation.ts';
 import type { BilledItem, UsageAnswer, UsageQuestion } from '../domain/inputs.ts';
@@ -12,6 +12,7 @@ import type { ReadUsage } from './dependencies.ts';
 
 export interface UsageScope {
   readonly externalCustomerId: string;
+  readonly inherited: readonly CustomerSpan[];
   readonly timezone: string;
   readonly anchor: Period['start'];
   readonly meters: ReadonlyMap<string, Meter>;
@@ -39,7 +40,7 @@ function planOf(question: UsageQuestion, scope: UsageScope): Plan {
 function withWindows(plan: Plan, question: UsageQuestion, scope: UsageScope): Plan {
   const meter = meterOf(question, scope);
   const size = meter.aggregation.bucketSize ?? 'DAY';
-  const query = { meter, externalCustomerIds: [scope.externalCustomerId], range: question.period, window: { size, timezone: scope.timezone, anchor: null }, timezone: scope.timezone };
+  const query = { meter, externalCustomerIds: [scope.externalCustomerId], inherited: scope.inherited, range: question.period, window: { size, timezone: scope.timezone, anchor: null }, timezone: scope.timezone };
   return {
     queries: [...plan.queries, query],
     answer: (usages) => ({ ...plan.answer(usages.slice(0, -1)), windows: windowUsages(usages.at(-1)?.points ?? [], isPricedByRow(question, scope)) }),
@@ -55,7 +56,7 @@ function meterOf(question: UsageQuestion, scope: UsageScope): Meter {
 function plainPlanOf(question: UsageQuestion, scope: UsageScope): Plan {
   const meter = meterOf(question, scope);
   const query = (range: Period, window: UsageWindow | null = null): MeterUsageRequest =>
-    ({ meter, externalCustomerIds: [scope.externalCustomerId], range, window, timezone: scope.timezone });
+    ({ meter, externalCustomerIds: [scope.externalCustomerId], inherited: scope.inherited, range, window, timezone: scope.timezone });
   const { bucketSize } = meter.aggregation;
   if (question.buckets && bucketSize !== null) return bucketed(question, scope, query(question.period, { size: bucketSize, timezone: scope.timezone, anchor: null }));
   // A meter that never resets looks at all history, whatever the range, so a windowed query would not be about the period.

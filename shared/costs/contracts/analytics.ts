@@ -12,7 +12,7 @@ export const GetCostAnalyticsRequest = z.object({
   external_customer_id: blankable(text.max(512)), feature_ids: z.array(requiredText.max(255)).max(100).nullish(),
   start_time: blankable(timeInput), end_time: blankable(timeInput), property_filters: z.record(z.string().max(255), z.array(text).max(1000)).nullish(),
   expand: z.array(z.enum(COST_ANALYTICS_EXPAND)).max(20).nullish(),
-  /** Customers have no children yet: only false is accepted. */
+  /** Only false is accepted yet: usage is that of the customer itself. */
   include_children: z.boolean().nullish(),
   /** Pages of `cost_analytics`; the totals are always about all of it. */
   limit: z.int().min(1).max(1000).nullish(), offset: z.int().min(0).max(1_000_000_000).nullish(),

@@ -26,7 +26,7 @@ export const costAnalyticsRoutes = (costs: CostAnalyticsService): Route[] => [
 ];
 
 async function answer(costs: CostAnalyticsService, ctx: RequestContext, body: GetCostAnalyticsRequest): Promise<Reply> {
-  if (body.include_children) throw invalid('include_children', 'is not supported yet: customers have no children');
+  if (body.include_children) throw invalid('include_children', 'is not supported yet for costs');
   const found = await costs.analyse(ctx, {
     externalCustomerId: body.external_customer_id ?? null, featureIds: body.feature_ids?.length ? body.feature_ids : null, filters: filtersFromWire(body.property_filters),
     startTime: body.start_time ?? null, endTime: body.end_time ?? null, defaultRange: { days: 7 },

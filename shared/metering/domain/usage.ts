@@ -11,6 +11,9 @@ export interface UsageRange { readonly start: DateTime | null; readonly end: Dat
 /** How usage is cut into points (metering.md 4). `anchor` matters to MONTH only. */
 export interface UsageWindow { readonly size: WindowSize; readonly timezone: string; readonly anchor: DateTime | null }
 
+/** A customer of whom only the events within a half-open time count; a null end is open. */
+export interface CustomerSpan { readonly externalCustomerId: string; readonly start: DateTime; readonly end: DateTime | null }
+
 /** One usage question, in the words of the domain. All filters must match. */
 export interface UsageQuery {
   readonly eventName: string;
@@ -27,6 +30,8 @@ export interface UsageQuery {
   readonly filters: readonly PropertyFilter[];
   /** Null: all customers of the environment. */
   readonly externalCustomerIds: readonly string[] | null;
+  /** Whose events count besides: all are one usage, in which each event is counted once. */
+  readonly inherited: readonly CustomerSpan[];
   readonly customerId: string | null;
   readonly sources: readonly string[] | null;
   readonly range: UsageRange;
@@ -48,7 +53,7 @@ export interface UsagePoint extends UsageFigure {
 export interface Usage extends UsageFigure {
   /** Windows, groups, or groups in windows, in this order; empty when neither was asked for. */
   readonly points: readonly UsagePoint[];
-  /** Acceptance time of the newest event stored of these customers: for one customer, the numbers are complete up to here. Null while none is stored. */
+  /** The numbers hold all events that were accepted up to here of those customers of whom any is stored; null while none is. Of all customers: when the newest was accepted. */
   readonly watermark: DateTime | null;
 }
 
@@ -77,11 +82,22 @@ export function floorTotal(figure: UsageFigure): UsageFigure {
   return figure.value.isNegative() ? { ...figure, value: ZERO } : figure;
 }
 
+/** Whether any event of a span can lie in a range. */
+export function meets({ start, end }: Pick<CustomerSpan, 'start' | 'end'>, range: UsageRange): boolean {
+  return start < range.end && (end === null || (end > start && (range.start === null || end > range.start)));
+}
+
+/** All customers that a question is about; null: whoever there is. */
+export function customersOf({ externalCustomerIds, inherited, range }: Pick<UsageQuery, 'externalCustomerIds' | 'inherited' | 'range'>): readonly string[] | null {
+  if (externalCustomerIds === null || inherited.length === 0) return externalCustomerIds;
+  return [...new Set([...externalCustomerIds, ...inherited.filter((span) => meets(span, range)).map(({ externalCustomerId }) => externalCustomerId)])];
+}
+
 function rangeMillis({ start, end }: UsageRange): number {
   return Math.max(1, end.toMillis() - (start?.toMillis() ?? 0));
 }
 
-export type MeterScope = Pick<UsageQuery, 'externalCustomerIds' | 'range'> & Partial<Pick<UsageQuery, 'window' | 'filters' | 'sources' | 'customerId' | 'timezone' | 'bucketSize'>>;
+export type MeterScope = Pick<UsageQuery, 'externalCustomerIds' | 'range'> & Partial<Pick<UsageQuery, 'inherited' | 'window' | 'filters' | 'sources' | 'customerId' | 'timezone' | 'bucketSize'>>;
 
 /**
  * The question that a meter asks of a range: its own filters always apply and the caller's narrow further (N10); events after
@@ -100,6 +116,7 @@ export function meterQuery(meter: MeterDefinition, scope: MeterScope): UsageQuer
     timezone: scope.timezone ?? scope.window?.timezone ?? 'UTC',
     filters: [...meter.filters, ...(scope.filters ?? [])],
     externalCustomerIds: scope.externalCustomerIds,
+    inherited: scope.inherited ?? [],
     customerId: scope.customerId ?? null,
     sources: scope.sources ?? null,
     range: {

@@ -10,12 +10,19 @@ import { QUANTITY_DIGITS } from '../domain/properties.ts';
 export class Bindings {
   readonly values: Record<string, unknown> = {};
   #count = 0;
+  /** Lists that are bound already: all questions of a statement may be about the same customers. */
+  readonly #lists = new Map<string, string>();
 
   /** A placeholder for the value, such as `{p3:String}`. */
   bind(type: 'String' | 'Array(String)' | 'Int64' | 'UInt32' | 'UInt64' | 'Int256', value: unknown): string {
+    const list = Array.isArray(value) ? JSON.stringify(value) : null;
+    const known = list === null ? undefined : this.#lists.get(list);
+    if (known !== undefined) return known;
     const name = `p${this.#count++}`;
     this.values[name] = value;
-    return `{${name}:${type}}`;
+    const placeholder = `{${name}:${type}}`;
+    if (list !== null) this.#lists.set(list, placeholder);
+    return placeholder;
   }
 
   get parameters(): QueryParameters {

@@ -1,6 +1,6 @@
 import { longerWindow } from '#kernel/calendar/windows.ts';
 import type { RequestContext } from '#kernel/context.ts';
-import type { UsageQuery, UsageWindow } from '../domain/usage.ts';
+import { meets, type UsageQuery, type UsageWindow } from '../domain/usage.ts';
 import { expressionColumns } from './expression-sql.ts';
 import { type Bindings, filterConditions, instant, propertyTextSql, quantitySql, tenantCondition } from './sql.ts';
 import { windowSql } from './windows-sql.ts';
@@ -112,7 +112,7 @@ export function aggregates(bindings: Bindings, { type, range }: UsageQuery): { a
 export function conditions(bindings: Bindings, ctx: RequestContext, query: UsageQuery): string[] {
   return [
     tenantCondition(bindings, ctx),
-    ...(query.externalCustomerIds === null ? [] : [`external_customer_id IN ${bindings.bind('Array(String)', query.externalCustomerIds)}`]),
+    ...customerCondition(bindings, query),
     `event_name = ${bindings.bind('String', query.eventName)}`,
     ...(query.range.start === null ? [] : [`timestamp >= ${instant(bindings, query.range.start.toMillis())}`]),
     `timestamp < ${instant(bindings, query.range.end.toMillis())}`,
@@ -120,4 +120,21 @@ export function conditions(bindings: Bindings, ctx: RequestContext, query: Usage
     ...(query.sources === null ? [] : [`source IN ${bindings.bind('Array(String)', query.sources)}`]),
     ...filterConditions(bindings, query.filters),
   ];
+}
+
+/** Whose events: the customers' own, and of those that are inherited what lies within their time. */
+function customerCondition(bindings: Bindings, { externalCustomerIds, inherited, range }: UsageQuery): string[] {
+  if (externalCustomerIds === null) return [];
+  const isOf = (ids: readonly string[]): string => `external_customer_id IN ${bindings.bind('Array(String)', ids)}`;
+  const spans = inherited.filter((span) => meets(span, range)).map(({ externalCustomerId, start, end }) => ({
+    externalCustomerId, from: range.start !== null && start <= range.start ? null : start.toMillis(), until: end === null || end >= range.end ? null : end.toMillis(),
+  }));
+  // Those with the same limits in the range share a condition: most are there all the time.
+  const limited = [...Map.groupBy(spans.filter(({ from, until }) => from !== null || until !== null), ({ from, until }) => `${from} ${until}`).values()].map((together) => {
+    const { from, until } = together[0] as (typeof spans)[number];
+    const limits = [...(from === null ? [] : [`timestamp >= ${instant(bindings, from)}`]), ...(until === null ? [] : [`timestamp < ${instant(bindings, until)}`])];
+    return `${isOf(together.map(({ externalCustomerId }) => externalCustomerId))} AND ${limits.join(' AND ')}`;
+  });
+  const whole = isOf([...externalCustomerIds, ...spans.filter(({ from, until }) => from === null && until === null).map(({ externalCustomerId }) => externalCustomerId)]);
+  return [limited.length === 0 ? whole : `(${[whole, ...limited].join(' OR ')})`];
 }

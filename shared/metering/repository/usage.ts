@@ -2,7 +2,7 @@ import { DateTime } from 'luxon';
 import type { RequestContext } from '#kernel/context.ts';
 import { Decimal, ZERO } from '#kernel/decimal.ts';
 import type { ClickHouse } from '#platform/clickhouse/client.ts';
-import { figureOf, floorTotal, type Usage, type UsagePoint, type UsageQuery, type UsageSums } from '../domain/usage.ts';
+import { customersOf, figureOf, floorTotal, type Usage, type UsagePoint, type UsageQuery, type UsageSums } from '../domain/usage.ts';
 import { Bindings, FINAL_SETTINGS, SAME_ROWS } from './sql.ts';
 import { statementsOf } from './statements.ts';
 import { type UsageRow, usageSql } from './usage-sql.ts';
@@ -17,12 +17,11 @@ export type UsageRepository = ReturnType<typeof createUsageRepository>;
 /** Usage numbers from stored events. Throws `service_unavailable` when ClickHouse does not answer. */
 export function createUsageRepository(clickhouse: ClickHouse) {
   return {
-    /** Up to which time of acceptance the events of some customers are stored; null without events. What is read later holds at least that. */
+    /** Up to which time of acceptance the events of some customers are all stored; null without events. What is read later holds at least that. */
     async watermark(ctx: RequestContext, externalCustomerIds: readonly string[] | null): Promise<DateTime | null> {
       const bindings = new Bindings();
-      const questions = [{ externalCustomerIds }];
-      const rows = await clickhouse.query<UsageRow>(watermarkSql(bindings, ctx, questions, 0).join('\nUNION ALL\n'), bindings.parameters);
-      return watermarkOf({ externalCustomerIds }, questions, byQuestion(rows), 0);
+      const rows = await clickhouse.query<UsageRow>(watermarkSql(bindings, ctx, [externalCustomerIds], 0).join('\nUNION ALL\n'), bindings.parameters);
+      return watermarkOf(externalCustomerIds, byQuestion(rows), 0);
     },
 
     /** Answers in the order of the questions, each with the watermark of its customers. */
@@ -31,9 +30,9 @@ export function createUsageRepository(clickhouse: ClickHouse) {
       const answers: Usage[] = [];
       for (const chunk of statementsOf(queries, (query) => query, PER_STATEMENT)) {
         const bindings = new Bindings();
-        const sql = [...usageSql(bindings, ctx, chunk), ...watermarkSql(bindings, ctx, chunk, chunk.length)].join('\nUNION ALL\n');
+        const sql = [...usageSql(bindings, ctx, chunk), ...watermarkSql(bindings, ctx, chunk.map(customersOf), chunk.length)].join('\nUNION ALL\n');
         const rows = byQuestion(await clickhouse.query<UsageRow>(sql, bindings.parameters, { ...FINAL_SETTINGS, ...SAME_ROWS }));
-        answers.push(...chunk.map((query, at) => usageOf(query, rows.get(at) ?? [], watermarkOf(query, chunk, rows, chunk.length))));
+        answers.push(...chunk.map((query, at) => usageOf(query, rows.get(at) ?? [], watermarkOf(customersOf(query), rows, chunk.length))));
       }
       return answers;
     },

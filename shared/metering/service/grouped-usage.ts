@@ -2,7 +2,7 @@ import type { DateTime } from 'luxon';
 import type { RequestContext } from '#kernel/context.ts';
 import type { ClickHouse } from '#platform/clickhouse/client.ts';
 import type { AnswerBounds, GroupedUsage, GroupKey } from '../domain/grouped-usage.ts';
-import { meterQuery, type UsageRange } from '../domain/usage.ts';
+import { customersOf, meterQuery, type UsageRange } from '../domain/usage.ts';
 import { createGroupedUsageRepository } from '../repository/grouped-usage.ts';
 import { createUsageRepository } from '../repository/usage.ts';
 import type { MeterUsageRequest } from './usage.ts';
@@ -22,12 +22,14 @@ export function createGroupedUsageService({ clickhouse }: { readonly clickhouse:
   return {
     /**
      * Usage of all meters in one statement per hundred, whatever the number of groups; answers in the order of the requests.
-     * The watermark is that of the customer, or of all where it is null. It is read before the numbers, so they hold at least what it
-     * promises; null while nothing is stored.
+     * The watermark is that of the customer and of those that the requests add to it, or of all where it is null. It is read before the
+     * numbers, so they hold at least what it promises; null while nothing is stored.
      */
     async usages(ctx: RequestContext, externalCustomerId: string | null, requests: readonly GroupedUsageRequest[], bounds?: AnswerBounds): Promise<{ usages: GroupedUsage[]; watermark: DateTime | null }> {
-      const watermark = await plain.watermark(ctx, externalCustomerId === null ? null : [externalCustomerId]);
-      return { watermark, usages: await grouped.usages(ctx, requests.map(({ meter, keys, buckets, ...scope }) => ({ query: meterQuery(meter, scope), keys, buckets })), bounds) };
+      const questions = requests.map(({ meter, keys, buckets, ...scope }) => ({ query: meterQuery(meter, scope), keys, buckets }));
+      const asked = externalCustomerId === null ? null : [...new Set([externalCustomerId, ...questions.flatMap(({ query }) => customersOf(query) ?? [])])];
+      const watermark = await plain.watermark(ctx, asked);
+      return { watermark, usages: await grouped.usages(ctx, questions, bounds) };
     },
 
     /** Names of the events that a customer has in a range, at most `limit`. */

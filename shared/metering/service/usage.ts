@@ -102,7 +102,7 @@ export function createUsageService({ clickhouse, meters, customers, clock }: Usa
       const query: UsageQuery = {
         eventName: request.eventName, type, field: type === 'COUNT' ? null : request.property, expression: null, multiplier: request.multiplier,
         bucketSize: bucketOf(type, request.bucketSize), timezone: request.timezone ?? 'UTC', groupBy: request.groupBy, filters: request.filters,
-        ...(await customerOf(ctx, request)), sources: null, range: rangeOf(request, clock.now()), window: windowOf(request),
+        ...(await customerOf(ctx, request)), inherited: [], sources: null, range: rangeOf(request, clock.now()), window: windowOf(request),
       };
       return { type, usage: await asked(ctx, query) };
     },

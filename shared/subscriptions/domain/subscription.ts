@@ -3,6 +3,10 @@ import type { BillingCycle, RecurringPeriod } from '#kernel/calendar/period.ts';
 import type { EntityColumns } from '#kernel/wire.ts';
 
 export type SubscriptionStatus = 'active' | 'paused' | 'cancelled' | 'incomplete' | 'trialing' | 'draft';
+/** `parent`: others inherit it, and it is billed for their usage, too. `inherited`: follows its parent, without lines and invoices (billing.md 4.10). */
+export type SubscriptionType = 'standalone' | 'parent' | 'inherited';
+/** Types that have lines, periods and invoices of their own. */
+export const BILLED_TYPES = ['standalone', 'parent'] as const satisfies readonly SubscriptionType[];
 export type CollectionMethod = 'charge_automatically' | 'send_invoice';
 export type PaymentBehavior = 'allow_incomplete' | 'default_incomplete' | 'error_if_incomplete' | 'default_active';
 export type ProrationBehavior = 'create_prorations' | 'none';
@@ -13,7 +17,9 @@ export interface Subscription extends EntityColumns {
   readonly customerId: string;
   readonly planId: string;
   readonly subscriptionStatus: SubscriptionStatus;
-  readonly subscriptionType: 'standalone';
+  readonly subscriptionType: SubscriptionType;
+  /** Of an inherited subscription: the one that it is inherited from, which is billed for it. */
+  readonly parentSubscriptionId: string | null;
   readonly currency: string;
   readonly billingCadence: 'RECURRING';
   readonly billingCycle: BillingCycle;

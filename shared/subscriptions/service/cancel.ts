@@ -5,9 +5,9 @@ import type { TenantTransaction } from '#platform/postgres/database.ts';
 import { knownEnd } from '../domain/periods.ts';
 import type { Subscription } from '../domain/subscription.ts';
 import { subscriptionRepository } from '../repository.ts';
+import { changeSubscription } from './change.ts';
 import type { SubscriptionDependencies } from './dependencies.ts';
 import { closePeriod } from './periods.ts';
-import { publishSubscription } from './publish.ts';
 
 export type CancellationType = 'immediate' | 'end_of_period' | 'scheduled_date';
 
@@ -28,7 +28,8 @@ export interface Cancelled {
 
 /**
  * Cancels a subscription (billing.md 4.5), in the running transaction. Periods that are over but not yet closed are closed first,
- * so that nothing of them is lost. Throws `invalid_operation` when it is cancelled or has an end scheduled already.
+ * so that nothing of them is lost. What is inherited from it ends with it. Throws `invalid_operation` when it is cancelled, has an end
+ * scheduled already, or is itself inherited.
  */
 export async function cancelWithin(tx: TenantTransaction, ctx: RequestContext, dependencies: SubscriptionDependencies, id: string, request: Cancellation): Promise<Cancelled> {
   const invoiceIds: string[] = [];
@@ -48,6 +49,9 @@ export async function cancelWithin(tx: TenantTransaction, ctx: RequestContext, d
 }
 
 function requireCancellable(subscription: Subscription): void {
+  if (subscription.subscriptionType === 'inherited') {
+    throw invalidOperation('an inherited subscription ends with its parent: cancel that one', { id: subscription.id, parent_subscription_id: subscription.parentSubscriptionId });
+  }
   if (subscription.subscriptionStatus === 'cancelled') throw invalidOperation('the subscription is cancelled already', { id: subscription.id });
   if (subscription.subscriptionStatus !== 'active') throw invalidOperation(`a ${subscription.subscriptionStatus} subscription cannot be cancelled`, { id: subscription.id });
 }
@@ -61,12 +65,11 @@ async function cancelNow(tx: TenantTransaction, ctx: RequestContext, dependencie
   const fullPeriodEnd = read.currentPeriodEnd;
   // Not begun yet: it ends where it begins, and there is nothing to invoice.
   const end = effective > read.startDate ? effective : read.startDate;
-  const subscription = await subscriptionRepository.update(tx, read, {
+  const subscription = await changeSubscription(tx, ctx, clock, read, {
     subscriptionStatus: 'cancelled', endDate: end, cancelAt: null, cancelAtPeriodEnd: false, cancelledAt: effective, cancellationReason: request.reason,
-    currentPeriodEnd: end > read.currentPeriodStart ? end : read.currentPeriodStart, updatedAt: now,
-  }, ctx.actorId);
+    currentPeriodEnd: end > read.currentPeriodStart ? end : read.currentPeriodStart,
+  }, 'cancelled');
   await subscriptionRepository.endItems(tx, subscription.id, end, now, ctx.actorId);
-  await publishSubscription(tx, clock, 'cancelled', subscription);
   if (request.invoicePolicy === 'generate_invoice' && end > read.currentPeriodStart) {
     const period = { start: read.currentPeriodStart, end };
     invoiceIds.push((await invoicing.draft(tx, ctx, subscription, { reason: 'PRORATION', period, fullPeriodEnd })).id);
@@ -88,7 +91,6 @@ async function scheduled(
   change: Partial<Pick<Subscription, 'cancelAt' | 'cancelAtPeriodEnd' | 'cancellationReason' | 'endDate' | 'currentPeriodEnd'>>, effectiveDate: DateTime, invoiceIds: readonly string[],
 ): Promise<Cancelled> {
   if (read.cancelAt !== null) throw invalidOperation('a cancellation is scheduled already', { id: read.id, cancel_at: knownEnd(read)?.toISO() });
-  const subscription = await subscriptionRepository.update(tx, read, { ...change, updatedAt: clock.now() }, ctx.actorId);
-  await publishSubscription(tx, clock, 'updated', subscription);
+  const subscription = await changeSubscription(tx, ctx, clock, read, change, 'updated');
   return { subscription, effectiveDate, invoiceIds };
 }

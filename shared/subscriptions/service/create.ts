@@ -43,6 +43,10 @@ export interface CreateSubscription {
   readonly overrides: readonly LineOverride[];
   readonly commitments: readonly CommitmentRequest[];
   readonly metadata: Readonly<Record<string, string>>;
+  /** Customers that inherit the subscription, which makes it a parent. */
+  readonly inheritors: readonly string[];
+  /** The subscription that the customer inherits instead of having one of its own. */
+  readonly parentSubscriptionId: string | null;
 }
 
 /**
@@ -78,13 +82,14 @@ export async function writeSubscription(tx: TenantTransaction, ctx: RequestConte
 }
 
 /** States that need what this release does not have: trials, drafts, and payments that decide about the status. */
-function refuseStates({ subscriptionStatus, paymentBehavior, startDate, endDate }: CreateSubscription): void {
+export function refuseStates({ subscriptionStatus, paymentBehavior, startDate, endDate }: CreateSubscription): void {
   if (subscriptionStatus !== null && subscriptionStatus !== 'active') throw invalid('subscription_status', 'only active subscriptions can be created yet');
   if (paymentBehavior !== 'default_active') throw invalid('payment_behavior', 'only default_active is supported yet');
   if (startDate !== null && endDate !== null && endDate <= startDate) throw invalid('end_date', 'must be after start_date');
 }
 
-async function customerOf(customers: SubscriptionDependencies['customers'], tx: TenantTransaction, { customerId, externalCustomerId }: CreateSubscription): Promise<Customer> {
+/** The customer of a request, as it stays until the transaction ends. Throws NotFound, and a validation error for two names of two customers. */
+export async function customerOf(customers: SubscriptionDependencies['customers'], tx: TenantTransaction, { customerId, externalCustomerId }: CreateSubscription): Promise<Customer> {
   if (customerId === null && externalCustomerId === null) throw invalid('customer_id', 'customer_id or external_customer_id is required');
   const customer = await customers.getHeld(tx, customerId === null ? { externalId: externalCustomerId ?? '' } : { id: customerId });
   if (externalCustomerId !== null && customer.externalId !== externalCustomerId) throw invalid('external_customer_id', 'names another customer than customer_id');
@@ -105,7 +110,7 @@ function draftOf(request: CreateSubscription, customer: Customer, now: DateTime,
   const first = periodFrom(rhythm, startDate);
   if (first.end.year > LATEST_YEAR) throw invalid('billing_period_count', `the first period must end by the year ${LATEST_YEAR}`);
   return {
-    ...rhythm, id, lookupKey: request.lookupKey, customerId: customer.id, planId: request.planId, subscriptionStatus: 'active', subscriptionType: 'standalone',
+    ...rhythm, id, lookupKey: request.lookupKey, customerId: customer.id, planId: request.planId, subscriptionStatus: 'active', subscriptionType: request.inheritors.length > 0 ? 'parent' : 'standalone', parentSubscriptionId: null,
     currency: request.currency, billingCadence: 'RECURRING', billingCycle: request.billingCycle, startDate, currentPeriodStart: first.start, currentPeriodEnd: first.end,
     cancelAtPeriodEnd: false, cancelledAt: null, cancellationReason: null, collectionMethod: request.collectionMethod, paymentBehavior: request.paymentBehavior,
     prorationBehavior: request.prorationBehavior, paymentTerms: request.paymentTerms, gatewayPaymentMethodId: null, version: 1, metadata: request.metadata, createdAt: now, updatedAt: now,

@@ -6,7 +6,9 @@ import type { Period } from '#kernel/calendar/period.ts';
 import type { RequestContext } from '#kernel/context.ts';
 import { unavailable } from '#kernel/errors.ts';
 import type { ListOptions, Page } from '#kernel/pagination.ts';
+import type { CustomerSpan } from '#metering/domain/usage.ts';
 import type { TenantTransaction } from '#platform/postgres/database.ts';
+import { inheritedSpan } from '../domain/inheritance.ts';
 import type { SubscriptionLineItem } from '../domain/line-item.ts';
 import { currentPeriod } from '../domain/periods.ts';
 import type { Subscription } from '../domain/subscription.ts';
@@ -14,6 +16,7 @@ import { type DueCursor, type DueSubscription, type SubscriptionFilter, subscrip
 import { type Cancellation, type Cancelled, cancelWithin } from './cancel.ts';
 import { type CreateSubscription, writeSubscription } from './create.ts';
 import type { SubscriptionDependencies } from './dependencies.ts';
+import { inheritorsOf, inheritRunning, writeInherited } from './inherit.ts';
 import { closePeriod } from './periods.ts';
 import { publishSubscription } from './publish.ts';
 
@@ -31,8 +34,8 @@ const RUNNING = ['active', 'trialing'] as const;
 const OLDEST_FIRST: ListOptions = { limit: 1000, offset: 0, status: null, sort: [{ field: 'created_at', direction: 'asc' }], startTime: null, endTime: null, filters: [] };
 export const WHOLE: SubscriptionExpansion = { items: true, prices: true, customer: true, plan: true };
 
-/** A subscription with what its invoices are computed from. */
-export interface BillableSubscription { readonly subscription: Subscription; readonly items: readonly SubscriptionLineItem[]; readonly customer: Customer }
+/** A subscription with what its invoices are computed from; `inherited` says whose usage they hold besides its own customer's. */
+export interface BillableSubscription { readonly subscription: Subscription; readonly items: readonly SubscriptionLineItem[]; readonly customer: Customer; readonly inherited: readonly CustomerSpan[] }
 
 /** Use cases of subscriptions. Every change locks the row and writes its system event in the same transaction. */
 export function createSubscriptionService(dependencies: SubscriptionDependencies) {
@@ -55,13 +58,23 @@ export function createSubscriptionService(dependencies: SubscriptionDependencies
     }));
   };
 
+  const inheritedOf = async (tx: TenantTransaction, ctx: RequestContext, subscriptions: readonly Subscription[]): Promise<Map<string, CustomerSpan[]>> => {
+    const inherited = await subscriptionRepository.inheritedFrom(tx, subscriptions.filter(({ subscriptionType }) => subscriptionType === 'parent').map(({ id }) => id));
+    const names = new Map((await customers.getMany({ ...ctx, transaction: tx }, [...new Set(inherited.map(({ customerId }) => customerId))])).map(({ id, externalId }) => [id, externalId]));
+    const spans = Map.groupBy(inherited, ({ parentSubscriptionId }) => parentSubscriptionId ?? '');
+    return new Map([...spans].map(([parentId, own]) => [parentId, own.map((each) => ({ externalCustomerId: names.get(each.customerId) ?? '', ...inheritedSpan(each) }))]));
+  };
+
   return {
-    /** The subscription, its line items and its opening invoice are one transaction. */
+    /** The subscription, its line items, its opening invoice and what others inherit of it are one transaction. */
     create: (ctx: RequestContext, request: CreateSubscription): Promise<SubscriptionView> =>
       database.withTenant(ctx, async (tx) => {
-        const subscription = await writeSubscription(tx, ctx, dependencies, request);
-        await publishSubscription(tx, clock, 'created', subscription);
-        await invoicing.open(tx, ctx, subscription);
+        const inheritors = await inheritorsOf(tx, dependencies, request);
+        const { parentSubscriptionId } = request;
+        const subscription = await (parentSubscriptionId === null ? writeSubscription(tx, ctx, dependencies, request) : inheritRunning(tx, ctx, dependencies, request, parentSubscriptionId));
+        const inherited = await writeInherited(tx, dependencies, subscription, inheritors);
+        for (const made of [subscription, ...inherited]) await publishSubscription(tx, clock, 'created', made);
+        if (subscription.subscriptionType !== 'inherited') await invoicing.open(tx, ctx, subscription);
         return (await views(tx, ctx, [subscription], WHOLE))[0] as SubscriptionView;
       }),
 
@@ -111,7 +124,7 @@ export function createSubscriptionService(dependencies: SubscriptionDependencies
       database.withTenant(ctx, async (tx) => {
         const locked = await subscriptionRepository.lock(tx, id);
         const closed = await closePeriod(tx, ctx, dependencies, locked);
-        if (closed === null && due !== null && locked.subscriptionStatus === 'active' && locked.currentPeriodEnd <= due) {
+        if (closed === null && due !== null && locked.subscriptionStatus === 'active' && locked.subscriptionType !== 'inherited' && locked.currentPeriodEnd <= due) {
           throw unavailable('clock', new Error(`the period of subscription ${id} is not over by the clock of this process`));
         }
         return closed;
@@ -123,8 +136,11 @@ export function createSubscriptionService(dependencies: SubscriptionDependencies
         const subscription = await subscriptionRepository.get(tx, id);
         const [customer] = await customers.getMany({ ...ctx, transaction: tx }, [subscription.customerId]);
         if (!customer) throw new Error(`subscription ${id} has no customer`);
-        return { subscription, items: await subscriptionRepository.itemsOf(tx, [id]), customer };
+        return { subscription, items: await subscriptionRepository.itemsOf(tx, [id]), customer, inherited: (await inheritedOf(tx, ctx, [subscription])).get(id) ?? [] };
       }),
+
+    /** Whose usage the subscriptions are billed for besides their own customers', each within its time; by subscription. */
+    inheritedOf: (ctx: RequestContext, parents: readonly Subscription[]): Promise<ReadonlyMap<string, readonly CustomerSpan[]>> => database.withTenant(ctx, (tx) => inheritedOf(tx, ctx, parents)),
 
     /** One page of due subscriptions of all tenants, for the sweep. */
     due: (after: DueCursor | null, limit: number): Promise<DueSubscription[]> =>

@@ -1,0 +1,19 @@
+import type { Clock } from '#kernel/clock.ts';
+import type { RequestContext } from '#kernel/context.ts';
+import type { TenantTransaction } from '#platform/postgres/database.ts';
+import type { Subscription } from '../domain/subscription.ts';
+import { type SubscriptionChange, subscriptionRepository } from '../repository.ts';
+import { publishSubscription } from './publish.ts';
+
+/**
+ * Changes a subscription whose lock the caller holds, and with it those that inherit it (billing.md 4.10): they never have another
+ * state or another period than their parent. Each change has its system event. Throws `version_conflict`.
+ */
+export async function changeSubscription(
+  tx: TenantTransaction, ctx: RequestContext, clock: Clock, read: Subscription, change: Omit<SubscriptionChange, 'updatedAt'>, event: 'updated' | 'cancelled',
+): Promise<Subscription> {
+  const subscription = await subscriptionRepository.update(tx, read, { ...change, updatedAt: clock.now() }, ctx.actorId);
+  const inherited = subscription.subscriptionType === 'parent' ? await subscriptionRepository.follow(tx, subscription, ctx.actorId) : [];
+  for (const changed of [subscription, ...inherited]) await publishSubscription(tx, clock, event, changed);
+  return subscription;
+}
