@@ -120,7 +120,7 @@ export function createApp(config: Config, { clock = systemClock, logger, metrics
     database: database(), clock, customers: customers(), prices: prices(), features: features(), meters: meters(), usage: groupedUsage(), analytics: analytics(),
   }));
   const invoices: () => InvoiceService = lazy(() => createInvoiceService(billing()));
-  const portal = lazy(() => createPortalService({ customers: customers(), subscriptions: subscriptions(), invoices: invoices() }));
+  const portal = lazy(() => createPortalService({ customers: customers(), subscriptions: subscriptions(), invoices: invoices(), settings: settings() }));
   const billingActivities = lazy(() => createBillingActivities({ database: database(), clock, subscriptions: subscriptions(), invoices: invoices(), pageSize: config.billing.page_size }));
 
   const settings = lazy(() => createSettingService({ database: database(), clock }));

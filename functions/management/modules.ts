@@ -22,7 +22,7 @@ export function managementModules(app: () => App): RouteModule[] {
         ...(await import('#entitlements/usage-summary-routes.ts')).usageSummaryRoutes(app().usageSummaries), ...(await import('#entitlements/check-routes.ts')).entitlementCheckRoutes(app().entitlementChecks),
       ],
     },
-    { prefix: '/v1/customer/portal', load: async () => (await import('#portal/routes/portal.ts')).portalRoutes({ portal: app().portal, usages: app().usageSummaries, analytics: app().analytics }) },
+    { prefix: '/v1/customer/portal', load: async () => (await import('#portal/routes/portal.ts')).portalRoutes({ portal: app().portal, usages: app().usageSummaries, analytics: app().analytics, costs: app().costAnalytics }) },
     { prefix: '/v1/meters', load: async () => [...(await import('#metering/routes/meters.ts')).meterRoutes(app().meters), ...(await import('#metering/routes/meter-preview.ts')).meterPreviewRoutes(() => app().meterPreviews)] },
     { prefix: '/v1/events/analytics', load: async () => (await import('#analytics/routes/analytics.ts')).analyticsRoutes(app().analytics) },
     { prefix: '/v1/meter-usage', load: async () => [...(await import('#analytics/routes/meter-usage.ts')).meterUsageRoutes(app().analytics), ...(await import('#analytics/routes/analytics.ts')).detailedAnalyticsRoutes(app().analytics)] },

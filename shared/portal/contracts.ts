@@ -1,5 +1,6 @@
 import * as z from 'zod';
 import { GetUsageAnalyticsRequest } from '#analytics/contracts/analytics.ts';
+import { CustomerCostAnalyticsRequest } from '#costs/contracts/analytics.ts';
 import { UpdateCustomerRequest } from '#customers/contracts.ts';
 import { pageKeys } from '#kernel/pagination.ts';
 import { timeText } from '#kernel/wire.ts';
@@ -17,6 +18,9 @@ export const PortalPaginatedRequest = z.object({ ...pageKeys, order: z.enum(['as
 
 /** A question about usage whose customer is the session's. */
 export const PortalAnalyticsRequest = GetUsageAnalyticsRequest.omit({ external_customer_id: true, include_children: true });
+
+/** The same about what usage costs the seller. */
+export const PortalCostAnalyticsRequest = CustomerCostAnalyticsRequest;
 
 /** Which parts of the portal there is something to show in. */
 export const PortalConfigResponse = z.object({

@@ -31,5 +31,5 @@ export function portalUrl(address: string | undefined, token: string): string {
 /** What a customer is shown of its subscriptions: a draft is not agreed yet. */
 export const SHOWN_SUBSCRIPTIONS: readonly SubscriptionStatus[] = ['active', 'trialing', 'paused', 'cancelled', 'incomplete'];
 
-/** Which parts of the portal there is something to show in. One answer for all customers, until tenants have settings of their own. */
-export const PORTAL_TABS = { info: true, usage: true, analytics: true, subscriptions: true, invoices: true, wallets: false, costs: false } as const;
+/** Parts of the portal that are the same for all customers of all tenants. */
+export const PORTAL_TABS = { info: true, usage: true, analytics: true, subscriptions: true, invoices: true, wallets: false } as const;

@@ -8,6 +8,9 @@ const MOST_ACTIONS = 20;
 
 export const EventIngestionFilter = z.strictObject({ enabled: z.boolean(), allowed_external_customer_ids: z.array(requiredText).max(10_000).default([]) });
 
+/** What is left out keeps its default, so that whoever sets one part need not know the others. */
+export const CustomerPortalConfig = z.strictObject({ cost_analytics_enabled: z.boolean().default(false) });
+
 const createCustomer = z.strictObject({ action: z.literal('create_customer') });
 const createSubscription = z.strictObject({
   action: z.literal('create_subscription'), plan_id: requiredText.optional(), plan_lookup_key: requiredText.optional(), currency: currencyInput,
@@ -33,6 +36,7 @@ export const CustomerOnboarding = z.preprocess((value) => (Array.isArray(value) 
 /** What the value of each key must be. */
 export const SETTING_VALUES: Readonly<Record<SettingKey, z.ZodType<SettingValues[SettingKey]>>> = {
   event_ingestion_filter: EventIngestionFilter, customer_onboarding: CustomerOnboarding as unknown as z.ZodType<SettingValues['customer_onboarding']>,
+  customer_portal_config: CustomerPortalConfig,
 };
 
 export const SettingParams = z.object({ key: z.enum(SETTING_KEYS) });

@@ -2,7 +2,7 @@ import type { RecurringPeriod, BillingCycle } from '#kernel/calendar/period.ts';
 import type { EntityColumns } from '#kernel/wire.ts';
 
 /** Settings whose behaviour exists. Others of FlexPrice's join them together with theirs. */
-export const SETTING_KEYS = ['customer_onboarding', 'event_ingestion_filter'] as const;
+export const SETTING_KEYS = ['customer_onboarding', 'customer_portal_config', 'event_ingestion_filter'] as const;
 export type SettingKey = (typeof SETTING_KEYS)[number];
 
 /** Values are kept as JSON with the names of the wire, so that what is stored is what was said. */
@@ -27,15 +27,23 @@ export type OnboardingAction =
   };
 export interface CustomerOnboarding { readonly actions: readonly OnboardingAction[] }
 
+/** What customers are shown in the portal. */
+export interface CustomerPortalConfig {
+  /** Their costs and margins are the seller's own, unless it says otherwise. */
+  readonly cost_analytics_enabled: boolean;
+}
+
 export interface SettingValues {
   readonly event_ingestion_filter: EventIngestionFilter;
   readonly customer_onboarding: CustomerOnboarding;
+  readonly customer_portal_config: CustomerPortalConfig;
 }
 
 /** What holds where nothing was set. */
 export const SETTING_DEFAULTS: SettingValues = {
   event_ingestion_filter: { enabled: false, allowed_external_customer_ids: [] },
   customer_onboarding: { actions: [] },
+  customer_portal_config: { cost_analytics_enabled: false },
 };
 
 /** A decision of a tenant about an environment. */

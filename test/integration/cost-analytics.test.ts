@@ -36,7 +36,20 @@ test('a subscription that others inherit earns what all of them use together, on
   // Ten units at 2 and five at 1, not eight and seven at 2; and four at 2 of a customer on its own.
   expect(await analyse()).toMatchObject({ total_cost: '19', total_revenue: '33' });
   expect(await analyse({ external_customer_id: 'owner' })).toMatchObject({ total_cost: '8', total_revenue: '16' });
-  expect(await analyse({ external_customer_id: 'heir' })).toMatchObject({ total_cost: '7', total_revenue: '0' });
+  expect(await analyse({ external_customer_id: 'owner', include_children: true })).toMatchObject({ total_cost: '15', total_revenue: '25' });
+  for (const include_children of [false, true]) expect(await analyse({ external_customer_id: 'heir', include_children })).toMatchObject({ total_cost: '7', total_revenue: '0' });
+});
+
+test('whoever inherits two subscriptions of a customer costs once, and is charged by both', async () => {
+  const { analyse, tenant, meterIds } = await world({ meters: { call: { aggregation: SUM, price: { amount: '2' } } }, customers: { heir: { subscribed: false }, owner: { heirs: ['heir'] } }, events: [used('owner', 8), used('heir', 7)] });
+  clock.set(DateTime.utc(2026, 1, 1));
+  const plan = await made(tenant, '/v1/plans', { name: 'Second' });
+  await made(tenant, '/v1/prices', usagePrice('PLAN', plan.id, meterIds.call ?? '', { amount: '3' }));
+  await made(tenant, '/v1/subscriptions', {
+    external_customer_id: 'owner', plan_id: plan.id, currency: 'usd', billing_period: 'MONTHLY', billing_cycle: 'anniversary', start_date: '2026-01-01T00:00:00Z', inheritance: { external_customer_ids_to_inherit_subscription: ['heir'] },
+  });
+  clock.set(DateTime.utc(2026, 2, 1));
+  expect(await analyse({ external_customer_id: 'owner', include_children: true })).toMatchObject({ total_cost: '15', total_revenue: '75', cost_analytics: [{ total_quantity: '15', total_events: 2 }] });
 });
 
 // The oracle: every unit on its own, every customer on its own, every event looked at; no SQL and none of the product's pricing.
@@ -64,21 +77,26 @@ function costOf(price: PriceSketch, quantity: Decimal): Decimal {
 
 interface RandomWorld extends CostWorld { readonly range: readonly [number, number]; readonly model: string | null }
 
-function oracle({ meters, customers, events, range: [from, to], model }: RandomWorld, customer: string | null) {
+/** Whose usage is priced as one, and whether anybody is charged for it. */
+interface Together { readonly takes: (customer: string, at: number) => boolean; readonly charged: boolean }
+const alone = ({ customers }: RandomWorld, customer: string | null): Together[] => Object.entries(customers).filter(([id]) => customer === null || id === customer)
+  .map(([id, sketch]) => ({ takes: (one) => one === id, charged: sketch !== null && sketch.subscribed !== false }));
+
+function oracle({ meters, events, range: [from, to], model }: RandomWorld, groups: readonly Together[]) {
   const [start, end] = [from, to].map((day) => Date.UTC(2026, 0, day)) as [number, number];
   let [cost, revenue] = [ZERO, ZERO];
   const quantities: Record<string, Decimal> = {};
   for (const [name, meter] of Object.entries(meters)) {
     const { type, bucket_size: bucket } = meter.aggregation as { type: AggregationType; bucket_size?: string };
-    for (const id of Object.keys(customers).filter((one) => customer === null || one === customer)) {
+    for (const { takes, charged } of groups) {
       const own = events.map((event, index) => ({ ...event, event: { id: `e${index}`, at: Date.parse(event.at), ingestedAt: Date.parse(event.at) } }))
-        .filter((event) => event.customer === id && event.name === name && event.event.at >= start && event.event.at < end && (model === null || event.properties?.model === model));
+        .filter((event) => takes(event.customer, event.event.at) && event.name === name && event.event.at >= start && event.event.at < end && (model === null || event.properties?.model === model));
       const parts = bucket === undefined ? [own] : [...Map.groupBy(own, ({ event: { at } }) => Math.floor(at / 86_400_000)).values()];
       const values = parts.map((part) => aggregate(type, part.flatMap(({ event, properties }) => takenBy(type, event, properties?.n) ?? []), [start, end], '1'));
       const priced = (price: PriceSketch | null | undefined) => (price ? sum(values.map((value) => costOf(price, value))) : ZERO);
       if (meter.cost) quantities[name] = (quantities[name] ?? ZERO).plus(sum(values));
       cost = cost.plus(priced(meter.cost));
-      if (customers[id] && customers[id].subscribed !== false) revenue = revenue.plus(priced(meter.price));
+      if (charged) revenue = revenue.plus(priced(meter.price));
     }
   }
   const ratio = (whole: Decimal) => (whole.isZero() ? '0' : divide(revenue.minus(cost), whole).toFixed());
@@ -113,20 +131,40 @@ test('costs, revenue and margin are those of every customer, event and unit on i
     const [start, end] = setup.range.map((day) => DateTime.utc(2026, 1, 1).plus({ days: day - 1 }).toISO());
     const request = { start_time: start, end_time: end, ...(setup.model === null ? {} : { property_filters: { model: [setup.model] } }) };
     const whole = await analyse(request);
-    const expected = oracle(setup, null);
+    const expected = oracle(setup, alone(setup, null));
     expect(whole).toMatchObject(expected.answer);
     expect(Object.fromEntries(whole.cost_analytics.map((item: { meter_name: string; total_quantity: string }) => [item.meter_name, item.total_quantity])))
       .toEqual(Object.fromEntries(Object.entries(expected.quantities).map(([name, value]) => [name, value.toFixed()])));
     let [costs, revenues] = [ZERO, ZERO];
     for (const customer of Object.keys(CUSTOMERS)) {
       const one = await analyse({ ...request, external_customer_id: customer });
-      expect(one).toMatchObject(oracle(setup, customer).answer);
+      expect(one).toMatchObject(oracle(setup, alone(setup, customer)).answer);
       // The revenue is what analytics say of the customer.
       const usage = await made(tenant, '/v1/events/analytics', { ...request, external_customer_id: customer });
       expect(one.total_revenue).toBe(usage.total_cost ?? '0');
       [costs, revenues] = [costs.plus(one.total_cost), revenues.plus(one.total_revenue)];
     }
     expect([whole.total_cost, whole.total_revenue]).toEqual([costs.toFixed(), revenues.toFixed()]);
+  }), { numRuns: 15 });
+}, 180_000);
+
+test('of a customer with those that inherit from it: what a loop over the events of all of them says, each within its time', async () => {
+  await fc.assert(fc.asyncProperty(randomWorld, fc.integer({ min: 0, max: 6 * 1440 }), async (drawn, minute) => {
+    const joined = DateTime.utc(2026, 1, 1).plus({ minutes: minute });
+    const names: Readonly<Record<string, string>> = { a: 'parent', b: 'early', unsubscribed: 'late', stranger: 'stranger' };
+    const setup: RandomWorld = {
+      ...drawn, events: drawn.events.map((event) => ({ ...event, customer: names[event.customer] ?? '' })),
+      customers: { early: { subscribed: false }, parent: { heirs: ['early'] }, late: { inherits: { of: 'parent', from: joined.toISO() ?? '' } }, stranger: null },
+    };
+    const { analyse, tenant } = await world(setup);
+    const [start, end] = setup.range.map((day) => DateTime.utc(2026, 1, 1).plus({ days: day - 1 }).toISO());
+    const request = { start_time: start, end_time: end, external_customer_id: 'parent', include_children: true, ...(setup.model === null ? {} : { property_filters: { model: [setup.model] } }) };
+    const expected = oracle(setup, [{ takes: (customer, at) => ['parent', 'early'].includes(customer) || (customer === 'late' && at >= joined.toMillis()), charged: true }]);
+    const found = await analyse(request);
+    expect(found).toMatchObject(expected.answer);
+    expect(Object.fromEntries(found.cost_analytics.map((item: { meter_name: string; total_quantity: string }) => [item.meter_name, item.total_quantity])))
+      .toEqual(Object.fromEntries(Object.entries(expected.quantities).map(([name, value]) => [name, value.toFixed()])));
+    expect(found.total_revenue).toBe((await made(tenant, '/v1/events/analytics', request)).total_cost ?? '0');
   }), { numRuns: 15 });
 }, 180_000);
 
@@ -189,9 +227,12 @@ test('without a cost sheet nothing is computed; the newest is the one that count
   expect(await tenant.request('POST', COSTS, JANUARY)).toMatchObject({ status: 400, body: { code: 'invalid_operation' } });
 });
 
-test('the watermark is that of the customer, or of all', async () => {
-  const { tenant } = await world({ meters: { call: { aggregation: SUM } }, customers: { a: {}, b: {} }, events: [used('a', 1, 5), used('b', 1, 6)] });
-  const mark = async (more: object) => (await tenant.request('POST', COSTS, { ...JANUARY, ...more })).headers['X-Usage-Watermark'];
+test('the watermark is that of the customer, of whoever of its family is furthest behind, or of all', async () => {
+  const family = { customers: { b: { subscribed: false }, a: { heirs: ['b'] }, c: {} }, events: [used('a', 1, 5), used('b', 1, 4), used('c', 1, 6)] };
+  const { tenant } = await world({ meters: { call: { aggregation: SUM } }, ...family });
+  const mark = async (more: object, seller = tenant) => (await seller.request('POST', COSTS, { ...JANUARY, ...more })).headers['X-Usage-Watermark'];
+  // Also where nothing is on the cost sheet, and only the revenue is about them.
+  for (const seller of [tenant, (await world({ meters: { call: { aggregation: SUM, cost: null } }, ...family })).tenant]) expect(await mark({ external_customer_id: 'a', include_children: true }, seller)).toBe('2026-01-04T10:00:00Z');
   expect([await mark({ external_customer_id: 'a' }), await mark({}), await mark({ external_customer_id: 'nobody' })]).toEqual(['2026-01-05T10:00:00Z', '2026-01-06T10:00:00Z', undefined]);
 });
 

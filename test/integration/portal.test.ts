@@ -146,8 +146,61 @@ describe('the customer', () => {
   });
 });
 
-test('the configuration says which parts there are', async () => {
-  expect((await send('GET', '/config')).body).toEqual({ tabs: { info: true, usage: true, analytics: true, subscriptions: true, invoices: true, wallets: false, costs: false } });
+describe('what usage costs the seller', () => {
+  const SETTING = '/v1/settings/customer_portal_config';
+  const MARCH = { start_time: '2026-03-01T00:00:00Z', end_time: '2026-04-01T00:00:00Z' };
+  const tabs = { info: true, usage: true, analytics: true, subscriptions: true, invoices: true, wallets: false };
+  const shows = async () => (await send('GET', '/config')).body;
+
+  test('is shown where the seller has said so, from the next request on, and no longer', async () => {
+    const refused = async () => expect(await send('POST', '/analytics/cost', MARCH)).toMatchObject({ status: 403, body: { message: 'costs are not shown in the customer portal' } });
+    expect(await shows()).toEqual({ tabs: { ...tabs, costs: false } });
+    await refused();
+    const { costsheet } = await api.made('/v1/costs', { name: 'Costs', metadata: { note: 'note-on-acme' } });
+    const [{ id: meterId }] = (await api.got('/v1/meters')).items.filter(({ event_name: name }: { event_name: string }) => name === customer.eventName);
+    await api.made('/v1/prices', { entity_type: 'COSTSHEET', entity_id: costsheet.id, type: 'USAGE', billing_model: 'FLAT_FEE', billing_period: 'MONTHLY', invoice_cadence: 'ARREAR', currency: 'usd', meter_id: meterId, amount: '0.1', metadata: { note: 'note-on-acme' } });
+    await refused();
+
+    expect((await api.request('PUT', SETTING, { value: { cost_analytics_enabled: true } })).status).toBe(200);
+    expect(await shows()).toEqual({ tabs: { ...tabs, costs: true } });
+    for (const question of [{}, MARCH, { ...MARCH, expand: ['price', 'meter'], feature_ids: [customer.featureId], limit: 1 }]) {
+      const own = await send('POST', '/analytics/cost', question);
+      const tenants = await api.request('POST', '/v1/costs/analytics', { ...question, external_customer_id: 'acme' });
+      expect([own.status, own.headers['X-Usage-Watermark'], own.headers['Cache-Control']]).toEqual([200, tenants.headers['X-Usage-Watermark'], 'no-store']);
+      expect(own.body).toEqual(shown(tenants));
+      expect(own.text).not.toContain('note-on-acme');
+      expect(own.body).toMatchObject('start_time' in question ? { total_cost: '0.2', total_revenue: '0.5', margin: '0.6', cost_analytics: [{ customer_id: customer.id, total_quantity: '2' }] } : { total_cost: '0', total_revenue: '0' });
+    }
+    expect(await send('POST', '/analytics/cost', { start_time: MARCH.start_time })).toMatchObject({ status: 400, body: { details: { field: 'end_time' } } });
+
+    for (const [method, body] of [['PUT', { value: { cost_analytics_enabled: false } }], ['DELETE', undefined]] as const) {
+      expect((await api.request(method, SETTING, body)).status).toBe(200);
+      expect(await shows()).toEqual({ tabs: { ...tabs, costs: false } });
+      await refused();
+    }
+  });
+});
+
+describe('a customer that inherits', () => {
+  test('sees neither which subscription it inherits nor why that has ended; the parent sees why', async () => {
+    const parent = await portalCustomer(api, api, 'parent', 0);
+    const child = await api.made('/v1/customers', { external_id: 'child', name: 'Child' });
+    const inherited = await api.made('/v1/subscriptions', { customer_id: child.id, plan_id: parent.planId, currency: 'usd', billing_period: 'MONTHLY', inheritance: { parent_subscription_id: parent.subscriptionId } });
+    expect((await api.request('POST', `/v1/subscriptions/${parent.subscriptionId}/cancel`, { cancellation_type: 'immediate', reason: 'owes us money' })).status).toBe(200);
+    expect(await api.got(`/v1/subscriptions/${inherited.id}`)).toMatchObject({ parent_subscription_id: parent.subscriptionId, cancellation_reason: 'owes us money' });
+
+    const own = withToken(api, await sessionFor(api, 'child'));
+    const seen = [await own('GET', `/subscriptions/${inherited.id}`), await own('POST', '/subscriptions', {}), await own('POST', '/analytics/revenue', { start_time: '2026-03-01T00:00:00Z', expand: ['price', 'plan', 'subscription_line_item'] }), await own('GET', '/usage')];
+    expect(seen[0]?.body).toMatchObject({ id: inherited.id, subscription_type: 'inherited', subscription_status: 'cancelled', cancelled_at: NOW });
+    expect(seen[1]?.body.items).toEqual([expect.objectContaining({ id: inherited.id })]);
+    for (const answer of seen) {
+      expect(answer.status).toBe(200);
+      for (const mark of [parent.id, parent.subscriptionId, 'parent_subscription_id', 'owes us money']) expect(answer.text).not.toContain(mark);
+    }
+    expect((await own('GET', `/subscriptions/${parent.subscriptionId}`)).status).toBe(404);
+    const parents = await withToken(api, await sessionFor(api, 'parent'))('GET', `/subscriptions/${parent.subscriptionId}`);
+    expect(parents.body).toMatchObject({ subscription_type: 'parent', cancellation_reason: 'owes us money' });
+  });
 });
 
 describe('a session', () => {

@@ -7,6 +7,7 @@ import { outboxOf } from '../support/follow-up.ts';
 const ROOT = { 'x-api-key': 'sk_root_of_settings' };
 const FILTER = '/v1/settings/event_ingestion_filter';
 const ONBOARDING = '/v1/settings/customer_onboarding';
+const PORTAL = '/v1/settings/customer_portal_config';
 const SUBSCRIBE = { action: 'create_subscription', plan_id: 'plan_1', currency: 'USD', billing_period: 'MONTHLY' };
 
 let api: TestApi;
@@ -22,6 +23,8 @@ test('what nobody set is its default; what was set stays until it is deleted', a
   const named = { tenant_id: tenant.ctx.tenantId, environment_id: tenant.ctx.environmentId, status: 'published' };
   expect((await tenant.request('GET', FILTER)).body).toEqual({ key: 'event_ingestion_filter', value: { enabled: false, allowed_external_customer_ids: [] }, ...named });
   expect((await tenant.request('GET', ONBOARDING)).body).toEqual({ key: 'customer_onboarding', value: { actions: [] }, ...named });
+  expect((await tenant.request('GET', PORTAL)).body).toEqual({ key: 'customer_portal_config', value: { cost_analytics_enabled: false }, ...named });
+  for (const value of [{ cost_analytics_enabled: true }, {}]) expect((await put(PORTAL, value)).body.value).toEqual({ cost_analytics_enabled: false, ...value });
   const first = await put(FILTER, { enabled: true, allowed_external_customer_ids: ['a', ' b'] });
   expect(first).toMatchObject({ status: 200, body: { id: expect.stringMatching(/^setting_/), key: 'event_ingestion_filter', value: { enabled: true, allowed_external_customer_ids: ['a', ' b'] }, ...named, created_at: expect.any(String), updated_at: expect.any(String) } });
   expect((await tenant.request('GET', FILTER)).body).toEqual(first.body);
@@ -30,7 +33,7 @@ test('what nobody set is its default; what was set stays until it is deleted', a
   expect(await tenant.request('DELETE', FILTER)).toMatchObject({ status: 200, body: { message: expect.any(String) } });
   expect((await tenant.request('GET', FILTER)).body.value.enabled).toBe(false);
   expect(await tenant.request('DELETE', FILTER)).toMatchObject({ status: 404, body: { code: 'not_found' } });
-  expect([(await outboxOf(api.app, tenant.ctx, 'setting.updated')).length, (await outboxOf(api.app, tenant.ctx, 'setting.deleted')).length]).toEqual([2, 1]);
+  expect([(await outboxOf(api.app, tenant.ctx, 'setting.updated')).length, (await outboxOf(api.app, tenant.ctx, 'setting.deleted')).length]).toEqual([4, 1]);
 });
 
 test('onboarding is a list of actions, alone or in an object; keys of metadata stay as they are', async () => {
@@ -50,6 +53,7 @@ test.each<[what: string, path: string, value: unknown, field: string]>([
   ['an unknown field', FILTER, { enabled: true, allowed: [] }, 'value'], ['a list for a filter', FILTER, [], 'value'],
   ['too many ids', FILTER, { enabled: true, allowed_external_customer_ids: Array.from({ length: 10_001 }, (_, index) => String(index)) }, 'value.allowed_external_customer_ids'],
   ['ids that are too long together', FILTER, { enabled: true, allowed_external_customer_ids: Array.from({ length: 600 }, () => 'x'.repeat(512)) }, 'value'],
+  ['text for a flag of the portal', PORTAL, { cost_analytics_enabled: 'yes' }, 'value.cost_analytics_enabled'], ['a part of the portal that does not exist', PORTAL, { costs: true }, 'value'],
   ['an unknown action', ONBOARDING, [first, { action: 'create_world' }], 'value.actions[1].action'], ['an action without a name', ONBOARDING, [first, {}], 'value.actions[1].action'],
   ['wallets, which do not exist yet', ONBOARDING, [first, { action: 'create_wallet', currency: 'usd' }], 'value.actions[1].action'],
   ['another first action', ONBOARDING, [SUBSCRIBE], 'value.actions[0].action'], ['two customers', ONBOARDING, [first, first], 'value.actions[1].action'],
@@ -57,7 +61,7 @@ test.each<[what: string, path: string, value: unknown, field: string]>([
   ['no currency', ONBOARDING, [first, { ...SUBSCRIBE, currency: undefined }], 'value.actions[1].currency'], ['an unknown period', ONBOARDING, [first, { ...SUBSCRIBE, billing_period: 'FORTNIGHTLY' }], 'value.actions[1].billing_period'],
   ['a field that is not supported', ONBOARDING, [first, { ...SUBSCRIBE, trial_period_days: 3 }], 'value.actions[1]'], ['too many actions', ONBOARDING, [first, ...Array.from({ length: 20 }, () => SUBSCRIBE)], 'value.actions'],
 ])('%s is refused, and changes nothing', async (_, path, value, field) => {
-  await put(path, path === FILTER ? { enabled: true, allowed_external_customer_ids: ['kept'] } : [first]);
+  await put(path, { [FILTER]: { enabled: true, allowed_external_customer_ids: ['kept'] }, [PORTAL]: { cost_analytics_enabled: true }, [ONBOARDING]: [first] }[path]);
   const before = await tenant.request('GET', path);
   expect(await put(path, value)).toMatchObject({ status: 400, body: { code: 'validation_error', details: { field } } });
   expect((await tenant.request('GET', path)).body).toEqual(before.body);
@@ -66,7 +70,7 @@ test.each<[what: string, path: string, value: unknown, field: string]>([
 test.each(['invoice_config', 'tenant_config', 'wallet_balance_alert_config', 'nonsense', 'EVENT_INGESTION_FILTER'])('%s is no key yet', async (key) => {
   for (const [method, body] of [['GET'], ['PUT', { value: {} }], ['DELETE']] as const) {
     const answer = await tenant.request(method, `/v1/settings/${key}`, body);
-    expect(answer).toMatchObject({ status: 400, body: { details: { field: 'key', reason: 'must be one of customer_onboarding, event_ingestion_filter' } } });
+    expect(answer).toMatchObject({ status: 400, body: { details: { field: 'key', reason: 'must be one of customer_onboarding, customer_portal_config, event_ingestion_filter' } } });
   }
 });
 

@@ -35,6 +35,14 @@ beforeAll(async () => {
   mine = await portalCustomer(api, api, 'mine', 2);
   neighbours = await portalCustomer(api, api, 'theirs', 3);
   strangers = await portalCustomer(api, stranger, 'mine', 5);
+  // What usage costs is of sellers that show it.
+  for (const [tenant, { eventName }] of [[api, mine], [stranger, strangers]] as const) {
+    await tenant.request('PUT', '/v1/settings/customer_portal_config', { value: { cost_analytics_enabled: true } });
+    const { items: meters } = (await tenant.request('GET', '/v1/meters')).body;
+    const { costsheet } = (await tenant.request('POST', '/v1/costs', { name: 'Costs' })).body;
+    const meterId = meters.find(({ event_name: name }: { event_name: string }) => name === eventName).id;
+    expect((await tenant.request('POST', '/v1/prices', { entity_type: 'COSTSHEET', entity_id: costsheet.id, type: 'USAGE', billing_model: 'FLAT_FEE', billing_period: 'MONTHLY', invoice_cadence: 'ARREAR', currency: 'usd', meter_id: meterId, amount: '0.1' })).status).toBe(201);
+  }
   myToken = await sessionFor(api, 'mine');
   inspector = new pg.Client(superuser(api.config.postgres.database));
   await inspector.connect();
@@ -61,12 +69,12 @@ const naming = (other: PortalCustomer) => ({
 const queryOf = (other: PortalCustomer): string => `?${new URLSearchParams(Object.entries(naming(other)).map(([name, value]): [string, string] => [name, String(value)])).toString()}`;
 const marksOf = ({ id, planId, featureId, subscriptionId, invoiceId }: PortalCustomer): string[] => [id, planId, featureId, subscriptionId, invoiceId];
 /** A body that is accepted: for a change, one that changes nothing. */
-const bodyOf = (route: Route): object | undefined => (route.body === undefined ? undefined : route.method === 'PUT' ? { name: `Name mine` } : { start_time: '2026-03-01T00:00:00Z' });
+const bodyOf = (route: Route): object | undefined => (route.body === undefined ? undefined : route.method === 'PUT' ? { name: `Name mine` } : { start_time: '2026-03-01T00:00:00Z', end_time: '2026-04-01T00:00:00Z' });
 
 describe('through every route of the portal', () => {
   test('there are routes, and each answers its own customer', async () => {
     expect(portalRoutes.map(({ method, path }) => `${method} ${path.slice(PREFIX.length)}`).sort()).toEqual([
-      'GET /config', 'GET /info', 'GET /invoices/{id}', 'GET /subscriptions/{id}', 'GET /usage', 'POST /analytics/revenue', 'POST /invoices', 'POST /subscriptions', 'PUT /info',
+      'GET /config', 'GET /info', 'GET /invoices/{id}', 'GET /subscriptions/{id}', 'GET /usage', 'POST /analytics/cost', 'POST /analytics/revenue', 'POST /invoices', 'POST /subscriptions', 'PUT /info',
     ]);
     const seen = await Promise.all(portalRoutes.map((route) => withToken(api, myToken)(route.method, pathOf(route, mine), bodyOf(route))));
     expect(seen.map(({ status }) => status)).toEqual(portalRoutes.map(() => 200));

@@ -101,7 +101,7 @@ describe('lists and searches of a stranger', () => {
   test.each(lists.map((route) => [`${route.method} ${route.path}`, route] as const))('%s shows nothing of others', async (_, route) => {
     for (const key of [strangersKey, neighbourKey]) {
       const answer: Answer = await api.send(route.method, route.path, route.body ? {} : undefined, credentials(key));
-      if (route.credential === 'portal_session') expect(answer.status).toBe(200);
+      if (route.credential === 'portal_session') expect(answer.status).toBe(route.path.endsWith('/analytics/cost') ? 403 : 200);
       expect(answer.status).toBeLessThan(500);
       for (const id of world.secretsOfOwner(TENANT_LEVEL.test(route.path) && key === neighbourKey)) expect(answer.text).not.toContain(id);
     }
@@ -126,16 +126,23 @@ test('analytics of another tenant show neither its usage nor its lines', async (
 
 test('costs over all customers are those of the tenant and environment that asks', async () => {
   const range = { start_time: '2026-01-01T00:00:00Z', end_time: '2027-01-01T00:00:00Z', expand: ['meter', 'price'] };
+  const show = (key: string) => api.send('PUT', '/v1/settings/customer_portal_config', { value: { cost_analytics_enabled: true } }, { 'x-api-key': key });
+  const seenByCustomer = (key: string) => api.send('POST', '/v1/customer/portal/analytics/cost', range, credentials(key));
+  expect((await show(api.key)).status).toBe(200);
   expect((await api.request('POST', '/v1/costs/analytics', range)).body).toMatchObject({ total_cost: '1', total_revenue: '1', cost_analytics: [{ costsheet_id: world.costsheetId, total_events: 1 }] });
   for (const key of [strangersKey, neighbourKey]) {
+    // Each decides for its own customers whether they see costs.
+    expect((await seenByCustomer(key)).status).toBe(403);
+    expect((await show(key)).status).toBe(200);
     // Without a cost sheet nothing is computed; with one of their own, of nothing that is not theirs.
     expect((await api.send('POST', '/v1/costs/analytics', range, { 'x-api-key': key })).body.code).toBe('invalid_operation');
     expect((await api.send('POST', '/v1/costs', { name: 'Theirs', lookup_key: 'owner-costs' }, { 'x-api-key': key })).status).toBe(201);
-    for (const question of [range, { ...range, external_customer_id: world.externalCustomerId, feature_ids: [world.featureId] }, { ...range, external_customer_id: world.externalCustomerId }]) {
+    for (const question of [range, { ...range, external_customer_id: world.externalCustomerId, feature_ids: [world.featureId] }, { ...range, external_customer_id: world.externalCustomerId, include_children: true }]) {
       const answer = await api.send('POST', '/v1/costs/analytics', question, { 'x-api-key': key });
       expect([answer.status, answer.body.total_cost, answer.body.total_revenue, answer.body.cost_analytics]).toEqual([200, '0', '0', []]);
       expect(answer.headers['X-Usage-Watermark']).toBeUndefined();
     }
+    expect(await seenByCustomer(key)).toMatchObject({ status: 200, body: { total_cost: '0', total_revenue: '0', cost_analytics: [] } });
   }
 });
 

@@ -8,8 +8,8 @@ export type PriceSketch = Readonly<Record<string, unknown>>;
 export interface CostWorld {
   /** By the name of their event. `price` is what customers pay, `cost` what it costs; null: no price there. */
   readonly meters: Readonly<Record<string, { readonly aggregation: object; readonly price?: PriceSketch | null; readonly cost?: PriceSketch | null }>>;
-  /** By external id; null: events without a customer. Subscribed from January 1 unless told. `heirs` are customers before it that inherit its subscription. */
-  readonly customers: Readonly<Record<string, { readonly subscribed?: boolean; readonly currency?: string; readonly timezone?: string; readonly heirs?: readonly string[] } | null>>;
+  /** By external id; null: events without a customer. Subscribed from January 1 unless told. `heirs` are customers before it that inherit its subscription, one that `inherits` comes after its parent. */
+  readonly customers: Readonly<Record<string, { readonly subscribed?: boolean; readonly currency?: string; readonly timezone?: string; readonly heirs?: readonly string[]; readonly inherits?: { readonly of: string; readonly from: string } } | null>>;
   readonly events: readonly { readonly customer: string; readonly at: string; readonly name?: string; readonly properties?: Readonly<Record<string, unknown>> }[];
   /** A price for time on the cost sheet. */
   readonly fixedCost?: string;
@@ -51,14 +51,17 @@ export async function makeCostWorld(api: TestApi, clock: ReturnType<typeof fixed
   if (world.fixedCost) {
     await made(tenant, '/v1/prices', { ...fee, entity_type: 'COSTSHEET', entity_id: costsheet.id, currency: 'usd', amount: world.fixedCost });
   }
+  const subscriptionIds: Record<string, string> = {};
   for (const [id, customer] of Object.entries(world.customers)) {
     if (customer === null) continue;
     await made(tenant, '/v1/customers', { external_id: id, name: id, timezone: customer.timezone ?? 'UTC' });
     if (customer.subscribed === false) continue;
-    await made(tenant, '/v1/subscriptions', {
-      external_customer_id: id, plan_id: plan.id, currency: customer.currency ?? 'usd', billing_period: 'MONTHLY', billing_cycle: 'anniversary', start_date: '2026-01-01T00:00:00Z',
-      ...(customer.heirs && { inheritance: { external_customer_ids_to_inherit_subscription: customer.heirs } }),
+    const { inherits } = customer;
+    const inheritance = inherits ? { parent_subscription_id: subscriptionIds[inherits.of] } : customer.heirs && { external_customer_ids_to_inherit_subscription: customer.heirs };
+    const subscription = await made(tenant, '/v1/subscriptions', {
+      external_customer_id: id, plan_id: plan.id, currency: customer.currency ?? 'usd', billing_period: 'MONTHLY', billing_cycle: 'anniversary', start_date: inherits?.from ?? '2026-01-01T00:00:00Z', ...(inheritance && { inheritance }),
     });
+    subscriptionIds[id] = subscription.id;
   }
   const first = Object.keys(world.meters)[0] ?? '';
   await store({ app: api.app, ctx: tenant.ctx }, world.events.map((event, index) => ({ ...event, id: `cost_${worlds}_${index}`, name: event.name ?? first })));

@@ -14,6 +14,8 @@ import { subscribedLines } from './subscribed.ts';
 /** Whose usage is charged, and what of it; null: everybody's, and all. */
 export interface RevenueScope {
   readonly externalCustomerId: string | null;
+  /** With the usage of those who inherit the customer's subscriptions. Where everybody's is asked for, they are in anyway. */
+  readonly includeChildren: boolean;
   readonly featureIds: readonly string[] | null;
   readonly range: Period;
   readonly filters: readonly PropertyFilter[];
@@ -31,7 +33,7 @@ interface Question { readonly request: GroupedUsageRequest; readonly lines: read
 /**
  * What usage is charged at: the sum of `total_cost` that `POST /v1/events/analytics` answers for each customer. Lines that ask the
  * same of the same range are one question, whoever they belong to, so that statements do not grow with customers. A subscription that
- * others inherit is charged for all of them as one where everybody's usage is asked for, as it is invoiced.
+ * others inherit is charged for all of them as one, as it is invoiced, where they are asked for with its customer or everybody is.
  */
 export async function usageRevenue(dependencies: AnalyticsDependencies, ctx: RequestContext, scope: RevenueScope): Promise<Revenue> {
   const view: AnalyticsView = { windowSize: null, anchor: null, commitments: scope.filters.length === 0, asOf: dependencies.clock.now() };
@@ -52,11 +54,11 @@ export async function usageRevenue(dependencies: AnalyticsDependencies, ctx: Req
   return { amounts, watermark };
 }
 
-async function chargedLines(dependencies: AnalyticsDependencies, ctx: RequestContext, { externalCustomerId, ...scope }: RevenueScope): Promise<OwnedLine[]> {
+async function chargedLines(dependencies: AnalyticsDependencies, ctx: RequestContext, { externalCustomerId, includeChildren, ...scope }: RevenueScope): Promise<OwnedLine[]> {
   const { customers } = dependencies;
   const named = externalCustomerId === null ? null : (await customers.findByExternalIds(ctx, [externalCustomerId]))[0];
   if (named === undefined) return [];
-  const lines = await linesOf(dependencies, ctx, { ...scope, meterIds: null, includeChildren: named === null }, await subscribedLines(ctx, dependencies, named?.id ?? null, REPORTED));
+  const lines = await linesOf(dependencies, ctx, { ...scope, meterIds: null, includeChildren: includeChildren || named === null }, await subscribedLines(ctx, dependencies, named?.id ?? null, REPORTED));
   const owners = await customers.getMany(ctx, [...new Set(lines.flatMap(({ priced }) => priced?.subscription.customerId ?? []))]);
   const externalIds = new Map(owners.map((customer) => [customer.id, customer.externalId]));
   return lines.map((line) => {

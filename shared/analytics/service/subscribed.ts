@@ -1,22 +1,33 @@
 import type { RequestContext } from '#kernel/context.ts';
 import { invalid } from '#kernel/errors.ts';
 import type { ListOptions } from '#kernel/pagination.ts';
+import type { CustomerSpan } from '#metering/domain/usage.ts';
 import { inheritedSpan } from '#subscriptions/domain/inheritance.ts';
 import type { SubscriptionStatus } from '#subscriptions/domain/subscription.ts';
-import type { SubscriptionService, SubscriptionView } from '#subscriptions/service/subscription.ts';
+import type { SubscriptionExpansion, SubscriptionService, SubscriptionView } from '#subscriptions/service/subscription.ts';
 import type { AnalyticsDependencies } from './dependencies.ts';
 
 const MAX_PAGE = 1000;
 /** Subscriptions that one answer is computed from. */
 const MAX_SUBSCRIPTIONS = 10_000;
 const WITH_PRICES = { items: true, prices: true, customer: false, plan: false };
+const BARE = { items: false, prices: false, customer: false, plan: false };
 
 /**
  * All subscriptions of a customer, or of all where it is null, in these states, oldest first, with their line items and prices.
  * Throws a validation error that names `external_customer_id` where there are more than an answer can be computed from.
  */
 export function subscribedLines(ctx: RequestContext, dependencies: Pick<AnalyticsDependencies, 'subscriptions'>, customerId: string | null, statuses: readonly SubscriptionStatus[]): Promise<SubscriptionView[]> {
-  return everyView(ctx, dependencies, { customerIds: customerId === null ? null : [customerId], subscriptionStatus: statuses });
+  return everyView(ctx, dependencies, { customerIds: customerId === null ? null : [customerId], subscriptionStatus: statuses }, WITH_PRICES);
+}
+
+/**
+ * Who inherits subscriptions of the customer in these states, each within its time; whoever inherits several is there several times.
+ * Throws a validation error that names `external_customer_id` where there are more than an answer can be computed from.
+ */
+export async function childrenOf(ctx: RequestContext, dependencies: Pick<AnalyticsDependencies, 'subscriptions'>, customerId: string, statuses: readonly SubscriptionStatus[]): Promise<CustomerSpan[]> {
+  const parents = await everyView(ctx, dependencies, { customerIds: [customerId], subscriptionStatus: statuses, subscriptionType: ['parent'] }, BARE);
+  return [...(await dependencies.subscriptions.inheritedOf(ctx, parents.map(({ subscription }) => subscription))).values()].flat();
 }
 
 /** A subscription that a customer inherits: it pays for the customer's usage within the span. */
@@ -26,15 +37,15 @@ export interface Parent { readonly view: SubscriptionView; readonly span: Return
 export async function parentsOf(ctx: RequestContext, dependencies: Pick<AnalyticsDependencies, 'subscriptions'>, views: readonly SubscriptionView[]): Promise<Parent[]> {
   const inherited = views.map(({ subscription }) => subscription).filter(({ subscriptionType }) => subscriptionType === 'inherited');
   const ids = [...new Set(inherited.flatMap(({ parentSubscriptionId }) => parentSubscriptionId ?? []))];
-  const parents = new Map((ids.length === 0 ? [] : await everyView(ctx, dependencies, { subscriptionIds: ids })).map((view) => [view.subscription.id, view]));
+  const parents = new Map((ids.length === 0 ? [] : await everyView(ctx, dependencies, { subscriptionIds: ids }, WITH_PRICES)).map((view) => [view.subscription.id, view]));
   return inherited.map((subscription) => ({ view: parents.get(subscription.parentSubscriptionId ?? '') as SubscriptionView, span: inheritedSpan(subscription) }));
 }
 
-async function everyView(ctx: RequestContext, { subscriptions }: Pick<AnalyticsDependencies, 'subscriptions'>, filter: Parameters<SubscriptionService['list']>[1]): Promise<SubscriptionView[]> {
+async function everyView(ctx: RequestContext, { subscriptions }: Pick<AnalyticsDependencies, 'subscriptions'>, filter: Parameters<SubscriptionService['list']>[1], expand: SubscriptionExpansion): Promise<SubscriptionView[]> {
   const found: SubscriptionView[] = [];
   for (let offset = 0, total = 1; offset < total; offset += MAX_PAGE) {
     const options: ListOptions = { limit: MAX_PAGE, offset, status: null, sort: [{ field: 'created_at', direction: 'asc' }], startTime: null, endTime: null, filters: [] };
-    const page = await subscriptions.list(ctx, filter, options, WITH_PRICES);
+    const page = await subscriptions.list(ctx, filter, options, expand);
     if (page.total > MAX_SUBSCRIPTIONS) throw invalid('external_customer_id', `is required where there are more than ${MAX_SUBSCRIPTIONS} subscriptions`);
     found.push(...page.items);
     total = page.total;

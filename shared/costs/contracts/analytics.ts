@@ -7,17 +7,24 @@ export const COST_ANALYTICS_EXPAND = ['meter', 'price'] as const;
 
 const together = { error: 'must be given together with the other end of the range' };
 
-/** Without a customer: over all of them. Without times: the last 7 days. */
-export const GetCostAnalyticsRequest = z.object({
-  external_customer_id: blankable(text.max(512)), feature_ids: z.array(requiredText.max(255)).max(100).nullish(),
+/** What is asked about a customer that is known otherwise. Without times: the last 7 days. */
+export const CustomerCostAnalyticsRequest = z.object({
+  feature_ids: z.array(requiredText.max(255)).max(100).nullish(),
   start_time: blankable(timeInput), end_time: blankable(timeInput), property_filters: z.record(z.string().max(255), z.array(text).max(1000)).nullish(),
   expand: z.array(z.enum(COST_ANALYTICS_EXPAND)).max(20).nullish(),
-  /** Only false is accepted yet: usage is that of the customer itself. */
-  include_children: z.boolean().nullish(),
   /** Pages of `cost_analytics`; the totals are always about all of it. */
   limit: z.int().min(1).max(1000).nullish(), offset: z.int().min(0).max(1_000_000_000).nullish(),
 }).refine(({ start_time, end_time }) => !start_time || Boolean(end_time), { path: ['end_time'], ...together })
   .refine(({ start_time, end_time }) => !end_time || Boolean(start_time), { path: ['start_time'], ...together });
+export type CustomerCostAnalyticsRequest = z.output<typeof CustomerCostAnalyticsRequest>;
+
+/** Without a customer: over all of them. */
+export const GetCostAnalyticsRequest = CustomerCostAnalyticsRequest.safeExtend({
+  external_customer_id: blankable(text.max(512)),
+  include_children: z.boolean().nullish().meta({
+    description: 'Also the usage of the customers that inherit subscriptions of `external_customer_id`, while they do, as one usage with its own. Without a customer it changes nothing: all are in, and each is priced alone',
+  }),
+});
 export type GetCostAnalyticsRequest = z.output<typeof GetCostAnalyticsRequest>;
 
 /** What usage of a meter costs at one price of the cost sheet, in the part of the range in which the price was in force. */
@@ -27,7 +34,7 @@ export const CostAnalyticItem = z.object({
 });
 export const GetDetailedCostAnalyticsResponse = z.object({
   start_time: timeText, end_time: timeText, currency: z.string().optional(),
-  total_cost: z.string().meta({ description: 'Usage at the usage prices of the active cost sheet, each customer priced alone; fixed prices are no cost of usage. Exact, in `currency`' }),
+  total_cost: z.string().meta({ description: 'Usage at the usage prices of the active cost sheet, each customer priced alone, or as one with those that inherit from it; fixed prices are no cost of usage. Exact, in `currency`' }),
   total_revenue: z.string().meta({ description: 'What the same usage is charged at, as analytics say it: with commitments, without fees, allowances of entitlements and discounts. Exact, in `currency`' }),
   margin: z.string().meta({ description: '(revenue - cost) / revenue, with 16 fraction digits; 0 without revenue' }), margin_percent: decimalText,
   roi: z.string().meta({ description: '(revenue - cost) / cost, with 16 fraction digits; 0 without cost' }), roi_percent: decimalText,

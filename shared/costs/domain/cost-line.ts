@@ -28,8 +28,9 @@ export function costNeedsBuckets({ price, meter }: Pick<CostLine, 'price' | 'met
 }
 
 /**
- * What the usage of customers costs, given each of them as a group of its own. A customer's usage is priced alone, as what the
- * customer pays is: so the cost of all is the sum of what each costs, for every aggregation, and margins can be compared.
+ * What the usage of customers costs, given each of them as a group of its own, or one with its children as one group. A customer's
+ * usage is priced alone, as what the customer pays is: so the cost of all is the sum of what each costs, for every aggregation, and
+ * margins can be compared.
  * Throws `invalid_operation` for a price that cannot be computed.
  */
 export function costItem(line: CostLine, customers: readonly UsageGroup[]): CostItem {

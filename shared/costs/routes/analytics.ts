@@ -1,6 +1,5 @@
 import { barePriceToWire } from '#catalog/routes/to-wire.ts';
 import type { RequestContext } from '#kernel/context.ts';
-import { invalid } from '#kernel/errors.ts';
 import { toWire } from '#kernel/wire.ts';
 import { filtersFromWire } from '#metering/routes/filters.ts';
 import { okUpTo } from '#metering/routes/watermark.ts';
@@ -16,19 +15,19 @@ export const costAnalyticsRoutes = (costs: CostAnalyticsService): Route[] => [
   route({
     method: 'POST', path: '/v1/costs/analytics', operationId: 'getDetailedCostAnalytics', tag, summary: 'What usage costs by the active cost sheet, against what it is charged at', permission: 'authenticated',
     body: GetCostAnalyticsRequest, responses: { 200: GetDetailedCostAnalyticsResponse },
-    handler: ({ ctx, body }) => answer(costs, ctx, body),
+    handler: ({ ctx, body }) => costAnalyticsReply(costs, ctx, body),
   }),
   route({
     method: 'POST', path: '/v1/costs/analytics-v2', operationId: 'getDetailedCostAnalyticsV2', tag, summary: 'The same under the path that older clients know', permission: 'authenticated',
     body: GetCostAnalyticsRequest, responses: { 200: GetDetailedCostAnalyticsResponse },
-    handler: ({ ctx, body }) => answer(costs, ctx, body),
+    handler: ({ ctx, body }) => costAnalyticsReply(costs, ctx, body),
   }),
 ];
 
-async function answer(costs: CostAnalyticsService, ctx: RequestContext, body: GetCostAnalyticsRequest): Promise<Reply> {
-  if (body.include_children) throw invalid('include_children', 'is not supported yet for costs');
+/** The answer to `POST /v1/costs/analytics`, for whoever else asks it. */
+export async function costAnalyticsReply(costs: CostAnalyticsService, ctx: RequestContext, body: GetCostAnalyticsRequest): Promise<Reply> {
   const found = await costs.analyse(ctx, {
-    externalCustomerId: body.external_customer_id ?? null, featureIds: body.feature_ids?.length ? body.feature_ids : null, filters: filtersFromWire(body.property_filters),
+    externalCustomerId: body.external_customer_id ?? null, includeChildren: body.include_children ?? false, featureIds: body.feature_ids?.length ? body.feature_ids : null, filters: filtersFromWire(body.property_filters),
     startTime: body.start_time ?? null, endTime: body.end_time ?? null, defaultRange: { days: 7 },
   });
   const offset = body.offset ?? 0;

@@ -5,13 +5,14 @@ import type { FeatureService } from '#catalog/service/feature.ts';
 import type { PriceService } from '#catalog/service/price.ts';
 import type { Customer } from '#customers/domain.ts';
 import type { CustomerService } from '#customers/service.ts';
-import type { Period } from '#kernel/calendar/period.ts';
+import { earlier, type Period } from '#kernel/calendar/period.ts';
 import type { Clock } from '#kernel/clock.ts';
 import type { RequestContext } from '#kernel/context.ts';
 import type { Decimal } from '#kernel/decimal.ts';
 import { invalidOperation } from '#kernel/errors.ts';
 import { OVER_CUSTOMERS } from '#metering/domain/grouped-usage.ts';
 import type { PropertyFilter } from '#metering/domain/meter.ts';
+import type { CustomerSpan } from '#metering/domain/usage.ts';
 import type { GroupedUsageService } from '#metering/service/grouped-usage.ts';
 import type { MeterService } from '#metering/service/meters.ts';
 import type { Database } from '#platform/postgres/database.ts';
@@ -28,13 +29,15 @@ export interface CostAnalyticsDependencies {
   readonly features: Pick<FeatureService, 'ofMeters'>;
   readonly meters: Pick<MeterService, 'getMany'>;
   readonly usage: Pick<GroupedUsageService, 'usages'>;
-  readonly analytics: Pick<AnalyticsService, 'revenue'>;
+  readonly analytics: Pick<AnalyticsService, 'children' | 'revenue'>;
 }
 export type CostAnalyticsService = ReturnType<typeof createCostAnalyticsService>;
 
 /** What costs are asked for. Null: of all customers, and of all features. */
 export interface CostAnalyticsRequest extends AskedRange {
   readonly externalCustomerId: string | null;
+  /** Also the usage of customers that inherit the customer's subscriptions, as one with its own. Without a customer all are in anyway. */
+  readonly includeChildren: boolean;
   readonly featureIds: readonly string[] | null;
   readonly filters: readonly PropertyFilter[];
 }
@@ -60,18 +63,21 @@ export function createCostAnalyticsService(dependencies: CostAnalyticsDependenci
     /**
      * Usage at the prices of the active cost sheet, in as many statements as there are hundreds of prices; fixed prices are no cost of
      * usage and do not count. Revenue is what usage is charged at, over the same customers, features and properties. Buckets begin in
-     * UTC, whoever's usage it is: the cost is the tenant's. Throws `invalid_operation` without a cost sheet, and for several currencies.
+     * UTC, whoever's usage it is: the cost is the tenant's. A customer with its children is one usage, of every meter: what is not
+     * charged costs, too. Throws `invalid_operation` without a cost sheet, and for several currencies.
      */
     async analyse(ctx: RequestContext, request: CostAnalyticsRequest): Promise<CostAnalytics> {
       const range = askedRange(request, clock.now());
-      const { externalCustomerId, filters, featureIds } = request;
-      const { costsheet, lines, customer } = await database.withTenant(ctx, (tx) => gather(dependencies, { ...ctx, transaction: tx }, request, range));
-      const { usages, watermark } = await usage.usages(ctx, externalCustomerId, lines.map((line) => ({
-        meter: line.meter, externalCustomerIds: externalCustomerId === null ? null : [externalCustomerId], range: line.period, timezone: 'UTC', filters,
-        keys: [{ kind: 'customer' }], buckets: costNeedsBuckets(line),
+      const { externalCustomerId, includeChildren, filters, featureIds } = request;
+      const { costsheet, lines, customer, inherited } = await database.withTenant(ctx, (tx) => gather(dependencies, { ...ctx, transaction: tx }, request, range));
+      const { usages, watermark: costWatermark } = await usage.usages(ctx, externalCustomerId, lines.map((line) => ({
+        meter: line.meter, externalCustomerIds: externalCustomerId === null ? null : [externalCustomerId], inherited, range: line.period, timezone: 'UTC', filters,
+        keys: externalCustomerId === null ? [{ kind: 'customer' }] : [], buckets: costNeedsBuckets(line),
       })), OVER_CUSTOMERS);
       const items = lines.map((line, index) => costItem(line, usages[index]?.groups ?? []));
-      const revenue = await analytics.revenue(ctx, { externalCustomerId, featureIds, range, filters });
+      const revenue = await analytics.revenue(ctx, { externalCustomerId, includeChildren, featureIds, range, filters });
+      // Of both the same customers, but where a price of the cost sheet is in force while some of them are not there.
+      const watermark = costWatermark && revenue.watermark ? earlier(costWatermark, revenue.watermark) : costWatermark;
       const costs = items.map(({ line, amount }) => ({ currency: line.price.currency, amount }));
       const charges = [...revenue.amounts].map(([currency, amount]) => ({ currency, amount }));
       const currency = commonCurrency([...costs, ...charges]);
@@ -81,11 +87,19 @@ export function createCostAnalyticsService(dependencies: CostAnalyticsDependenci
   };
 }
 
-async function gather(dependencies: CostAnalyticsDependencies, ctx: RequestContext & { readonly transaction: Parameters<typeof costsheetRepository.active>[0] }, { externalCustomerId, featureIds }: CostAnalyticsRequest, range: Period): Promise<{ costsheet: Costsheet; lines: CostLine[]; customer: Customer | null }> {
-  const { customers, prices, features, meters } = dependencies;
+interface Gathered {
+  readonly costsheet: Costsheet;
+  readonly lines: readonly CostLine[];
+  readonly customer: Customer | null;
+  readonly inherited: readonly CustomerSpan[];
+}
+
+async function gather(dependencies: CostAnalyticsDependencies, ctx: RequestContext & { readonly transaction: Parameters<typeof costsheetRepository.active>[0] }, { externalCustomerId, includeChildren, featureIds }: CostAnalyticsRequest, range: Period): Promise<Gathered> {
+  const { customers, prices, features, meters, analytics } = dependencies;
   const costsheet = await costsheetRepository.active(ctx.transaction);
   if (costsheet === null) throw invalidOperation('there is no cost sheet: create one, and prices with its id');
   const customer = externalCustomerId === null ? null : ((await customers.findByExternalIds(ctx, [externalCustomerId]))[0] ?? null);
+  const inherited = includeChildren && customer !== null ? await analytics.children(ctx, customer.id) : [];
   const priced = (await prices.ofCostsheets(ctx, [costsheet.id])).flatMap((price) => {
     const period = price.type === 'USAGE' ? pricedPeriod(price, range) : null;
     return period === null ? [] : [{ price, period }];
@@ -99,5 +113,5 @@ async function gather(dependencies: CostAnalyticsDependencies, ctx: RequestConte
     if (!meter) throw invalidOperation('the meter of a price of the cost sheet is deleted', { price_id: price.id, meter_id: price.meterId });
     return { price, meter, period };
   });
-  return { costsheet, lines, customer };
+  return { costsheet, lines, customer, inherited };
 }

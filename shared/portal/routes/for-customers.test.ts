@@ -11,6 +11,12 @@ test('notes of the tenant and who of it wrote something are left out, at any dep
   });
 });
 
+test('what an inherited subscription says of its parent is left out, and nothing of any other', () => {
+  const said = { parent_subscription_id: 'subs_1', cancellation_reason: 'moved', subscription_status: 'cancelled' };
+  expect(shownToCustomers({ items: [{ ...said, subscription_type: 'inherited' }] })).toEqual({ items: [{ subscription_status: 'cancelled', subscription_type: 'inherited' }] });
+  for (const subscription_type of ['standalone', 'parent']) expect(shownToCustomers({ ...said, subscription_type })).toEqual({ ...said, subscription_type });
+});
+
 test('names inside of maps that are anybody\'s mean nothing', () => {
   const maps = { properties: { metadata: 'a', created_by: 'b' }, config_value: { metadata: 1 }, config_values: [{ updated_by: 1 }] };
   expect(shownToCustomers(maps)).toEqual(maps);

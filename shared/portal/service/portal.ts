@@ -2,23 +2,41 @@ import type { InvoiceService, InvoiceView } from '#billing/service/invoice.ts';
 import type { Customer } from '#customers/domain.ts';
 import type { CustomerService } from '#customers/service.ts';
 import type { RequestContext } from '#kernel/context.ts';
-import { notFound } from '#kernel/errors.ts';
+import { ForbiddenError, notFound } from '#kernel/errors.ts';
 import type { ListOptions, Page } from '#kernel/pagination.ts';
 import type { Camelized } from '#kernel/wire.ts';
+import type { SettingService } from '#settings/service.ts';
 import type { SubscriptionService, SubscriptionView } from '#subscriptions/service/subscription.ts';
 import type { UpdatePortalCustomerRequest } from '../contracts.ts';
-import { SHOWN_SUBSCRIPTIONS } from '../domain.ts';
+import { PORTAL_TABS, SHOWN_SUBSCRIPTIONS } from '../domain.ts';
 
-export interface PortalDependencies { readonly customers: CustomerService; readonly subscriptions: SubscriptionService; readonly invoices: InvoiceService }
+export interface PortalDependencies {
+  readonly customers: CustomerService;
+  readonly subscriptions: SubscriptionService;
+  readonly invoices: InvoiceService;
+  readonly settings: Pick<SettingService, 'valueOf'>;
+}
 export type PortalService = ReturnType<typeof createPortalService>;
 
 /**
  * What a customer sees of itself through a portal session. Which customer that is comes from the session alone; what belongs to
  * another one is not found.
  */
-export function createPortalService({ customers, subscriptions, invoices }: PortalDependencies) {
+export function createPortalService({ customers, subscriptions, invoices, settings }: PortalDependencies) {
+  /** Read with each request: whoever withdraws its costs from customers wants it to hold. */
+  const showsCosts = async (ctx: RequestContext): Promise<boolean> => (await settings.valueOf(ctx, 'customer_portal_config')).cost_analytics_enabled;
+
   return {
+    /** Which parts of the portal there is something to show in. */
+    tabs: async (ctx: RequestContext): Promise<typeof PORTAL_TABS & { readonly costs: boolean }> => ({ ...PORTAL_TABS, costs: await showsCosts(ctx) }),
+
     customer: (ctx: RequestContext): Promise<Customer> => customers.get(ctx, customerIdOf(ctx)),
+
+    /** The customer, where it may see what its usage costs the seller. Throws ForbiddenError where the seller has not said so. */
+    async customerShownCosts(ctx: RequestContext): Promise<Customer> {
+      if (!(await showsCosts(ctx))) throw new ForbiddenError({ message: 'costs are not shown in the customer portal' });
+      return customers.get(ctx, customerIdOf(ctx));
+    },
 
     updateCustomer: (ctx: RequestContext, request: Camelized<UpdatePortalCustomerRequest>): Promise<Customer> => customers.update(ctx, customerIdOf(ctx), request),
 
