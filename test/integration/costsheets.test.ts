@@ -161,7 +161,7 @@ describe.each<[what: string, method: string, path: () => string, body: object, f
   ['a range that is turned round', 'POST', () => '/search', { timeRangeFilter: { start_time: '2026-02-01T00:00:00Z', end_time: '2026-01-01T00:00:00Z' } }, 'timeRangeFilter.end_time'],
   ['a start without an end', 'POST', () => '/analytics', { start_time: '2026-01-01T00:00:00Z' }, 'end_time'], ['an end without a start', 'POST', () => '/analytics', { end_time: '2026-01-01T00:00:00Z' }, 'start_time'],
   ['a start after the end', 'POST', () => '/analytics', { start_time: '2026-02-01T00:00:00Z', end_time: '2026-01-01T00:00:00Z' }, 'end_time'], ['a range of many lives', 'POST', () => '/analytics', { start_time: '1900-01-01T00:00:00Z', end_time: '2026-01-01T00:00:00Z' }, 'end_time'],
-  ['a time without a zone', 'POST', () => '/analytics', { start_time: '2026-01-01T00:00:00', end_time: '2026-02-01T00:00:00Z' }, 'start_time'], ['children', 'POST', () => '/analytics', { include_children: true }, 'include_children'],
+  ['a time without a zone', 'POST', () => '/analytics', { start_time: '2026-01-01T00:00:00', end_time: '2026-02-01T00:00:00Z' }, 'start_time'], ['children that are a text', 'POST', () => '/analytics', { include_children: 'yes' }, 'include_children'],
   ['an unknown part of an item', 'POST', () => '/analytics', { expand: ['customer'] }, 'expand[0]'], ['features that are one text', 'POST', () => '/analytics', { feature_ids: 'feat_1' }, 'feature_ids'], ['filters that are a list', 'POST', () => '/analytics', { property_filters: ['a'] }, 'property_filters'],
   ['an offset below 0', 'POST', () => '/analytics', { offset: -1 }, 'offset'], ['a limit of 0 items', 'POST', () => '/analytics', { limit: 0 }, 'limit'],
 ])('%s', (_, method, path, body, field) => {
