@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
-import { constants } from 'node:os';
+import { constants, setPriority } from 'node:os';
 import { setTimeout as wait } from 'node:timers/promises';
 
 /** Settles with the exit code of a child, or with 128 + the signal's number when it was killed. */
@@ -10,6 +10,19 @@ export function exitOf(child: ChildProcess): Promise<number> {
     child.once('error', () => settle(1));
     child.once('exit', (code, signal) => settle(code ?? 128 + (signal ? constants.signals[signal] : 0)));
   });
+}
+
+/**
+ * Lets a process that has just been started give way to those that somebody waits for: on a machine with few cores, requests would else stand
+ * behind inserts and merges. Threads that it starts later give way too.
+ */
+export function giveWay({ pid }: ChildProcess): void {
+  if (pid === undefined) return;
+  try {
+    setPriority(pid, constants.priority.PRIORITY_BELOW_NORMAL);
+  } catch {
+    // It has ended already, which its keeper learns in its own way.
+  }
 }
 
 /** True while a process of that id exists, whoever owns it. */

@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { exitOf } from '../engines/process.ts';
+import { exitOf, giveWay } from '../engines/process.ts';
 import type { Running } from './keeper.ts';
 
 export interface ChildOptions {
@@ -20,6 +20,8 @@ export async function startChild({ name, script, env, logFile, signal }: ChildOp
   const log = openSync(logFile, 'a');
   const child = fork(fileURLToPath(new URL(`../../${script}`, import.meta.url)), [], { env, stdio: ['ignore', log, log, 'ipc'], execArgv: [] });
   closeSync(log);
+  // Nobody waits for what a worker does.
+  if (script.startsWith('workers/')) giveWay(child);
   const exited = exitOf(child);
   const abort = (): void => { child.kill('SIGKILL'); };
   signal.addEventListener('abort', abort);

@@ -1,6 +1,6 @@
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
+import { constants, getPriority, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { alive, until } from '#local/engines/process.ts';
@@ -69,6 +69,12 @@ describe.sequential('Local Mode', { timeout: 120_000 }, () => {
     expect(await local.isServing()).toBe(true);
     for (const text of [`:${port}/v1`, `:${port}/docs`, API_KEY]) expect(local.output).toContain(text);
     expect([...local.processes().keys()].sort()).toEqual(['api', 'clickhouse', 'consumer', 'postgres', 'relay', 'supervisor', 'worker']);
+  });
+
+  test('lets requests go before what nobody waits for', () => {
+    const priorities = Object.fromEntries([...local.processes()].map(([name, pid]) => [name, getPriority(pid)]));
+    const [normal, below] = [getPriority(), constants.priority.PRIORITY_BELOW_NORMAL];
+    expect(priorities).toEqual({ supervisor: normal, api: normal, postgres: normal, clickhouse: below, consumer: below, relay: below, worker: below });
   });
 
   test('refuses a second one on the same folder', async () => {

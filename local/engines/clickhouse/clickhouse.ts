@@ -2,7 +2,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { exitOf } from '../process.ts';
+import { exitOf, giveWay } from '../process.ts';
 
 export interface ClickHouseOptions {
   readonly dataDir: string;
@@ -36,6 +36,7 @@ export async function startClickHouse({ dataDir, port = 0, logFile }: ClickHouse
     // Queries occupy a thread each; gzip and files need some besides.
     env: { ...process.env, UV_THREADPOOL_SIZE: '8' },
   });
+  giveWay(child);
   if (log !== undefined) closeSync(log);
   const exited = exitOf(child);
   const ready = await readyPort(child, exited, logFile);
