@@ -27,6 +27,8 @@ describe.each<[what: string, change: object, field: string]>([
   ['eleven groups', { group_by: Array.from({ length: 11 }, (_, index) => `properties.k${index}`) }, 'group_by'],
   ['filters that are a list', { property_filters: ['model'] }, 'property_filters'], ['a filter that is one text', { property_filters: { model: 'gpt' } }, 'property_filters.model'], ['a source that is a number', { sources: [1] }, 'sources[0]'],
   ['an unknown part', { expand: ['customer'] }, 'expand[0]'], ['features that are one text', { feature_ids: 'feat_1' }, 'feature_ids'], ['children that are one text', { include_children: 'yes' }, 'include_children'],
+  ['no groups at all', { group_by: ['source'], limit: 0 }, 'limit'], ['more groups than an answer holds', { group_by: ['source'], limit: 1001 }, 'limit'], ['groups before the first', { group_by: ['source'], offset: -1 }, 'offset'],
+  ['half a group', { group_by: ['source'], offset: 0.5 }, 'offset'], ['a page of what is not grouped', { offset: 1 }, 'offset'], ['a page of features', { group_by: ['feature_id'], offset: 1 }, 'offset'],
 ])('%s', (_, change, field) => {
   test.each(BOTH)('%s', async (path) => {
     const { status, body } = await ask(path, change);

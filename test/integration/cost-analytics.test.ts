@@ -249,7 +249,7 @@ describe('over many customers', () => {
     expect(await analyse()).toMatchObject({ total_cost: '1204', total_revenue: '1', cost_analytics: [{ total_quantity: '1204', total_events: 1204 }] });
     const statements = query.mock.calls.length;
     await analyse({ external_customer_id: 'a' });
-    expect([statements, query.mock.calls.length]).toEqual([4, 8]);
+    expect([statements, query.mock.calls.length]).toEqual([2, 4]);
     query.mockRestore();
   });
 
@@ -259,7 +259,7 @@ describe('over many customers', () => {
     const list = vi.spyOn(api.app.subscriptions, 'list').mockResolvedValueOnce({ items: [], total: 10_001, limit: 1000, offset: 0 });
     expect(await tenant.request('POST', COSTS, JANUARY)).toMatchObject(refused);
     list.mockRestore();
-    const query = vi.spyOn(api.app.clickhouse, 'query').mockResolvedValue(Array.from({ length: 200_001 }, () => ({ events: '0' })));
+    const query = vi.spyOn(api.app.clickhouse, 'query').mockResolvedValue(Array.from({ length: 200_001 }, () => ({ question: 0, events: '0' })));
     expect(await tenant.request('POST', COSTS, JANUARY)).toMatchObject(refused);
     query.mockRestore();
   });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { decimal, sum } from '#kernel/decimal.ts';
-import type { GroupKey } from '#metering/domain/grouped-usage.ts';
+import { type AnswerBounds, FOR_PEOPLE, type GroupKey } from '#metering/domain/grouped-usage.ts';
 import type { UsageQuery } from '#metering/domain/usage.ts';
 import { createGroupedUsageRepository } from '#metering/repository/grouped-usage.ts';
 import { createUsageRepository } from '#metering/repository/usage.ts';
@@ -16,8 +16,8 @@ afterAll(() => close());
 
 const property = (key: string): GroupKey => ({ kind: 'property', key });
 const SOURCE: GroupKey = { kind: 'source' };
-const ask = (queries: readonly { query: UsageQuery; keys?: readonly GroupKey[]; buckets?: boolean }[]) =>
-  createGroupedUsageRepository(clickhouse).usages(meteringCtx, queries.map(({ query, keys = [], buckets = false }) => ({ query, keys, buckets })));
+const ask = async (queries: readonly { query: UsageQuery; keys?: readonly GroupKey[]; buckets?: boolean }[], bounds?: AnswerBounds) =>
+  (await createGroupedUsageRepository(clickhouse).usages(meteringCtx, null, queries.map(({ query, keys = [], buckets = false }) => ({ query, keys, buckets })), bounds)).usages;
 
 let customers = 0;
 async function customerWith(events: readonly Omit<EventSketch, 'id'>[]): Promise<string> {
@@ -56,12 +56,31 @@ test('of too many groups those with most events are shown, and the rest is count
   expect(answer?.groups.at(-1)?.values).toEqual(['u0999']);
 });
 
+test('pages of groups hold each group once, those with most events first', async () => {
+  const customer = await customerWith(Array.from({ length: 60 }, (_, index) => ({ at: '2026-01-02T10:00:00Z', properties: { user: `u${String(Math.floor(Math.sqrt(index))).padStart(2, '0')}`, n: 1 } })));
+  const query = usageQuery({ type: 'SUM', field: 'n', range: JANUARY, externalCustomerIds: [customer], window: { size: 'DAY', timezone: 'UTC', anchor: null } });
+  const page = async (groupsBefore: number) => (await ask([{ query, keys: [property('user')] }, { query }], { ...FOR_PEOPLE, groups: 3, groupsBefore }))[0];
+  const pages = await Promise.all([0, 3, 6, 9].map(page));
+  // u07 has 11 events (49 to 59), u06 13, u05 11, u04 9, ...
+  expect(pages.map((one) => one?.groups.map(({ values }) => values[0]))).toEqual([['u05', 'u06', 'u07'], ['u02', 'u03', 'u04'], ['u00', 'u01'], []]);
+  expect(pages.map((one) => one?.groups.every(({ points, eventCount }) => points[0]?.eventCount === eventCount))).toEqual([true, true, true, true]);
+  expect(pages.map((one) => one?.groupCount)).toEqual([8, 8, 8, 0]);
+});
+
+test('the watermark is that of the rows that were counted', async () => {
+  const customer = await customerWith([{ at: '2026-01-02T10:00:00Z', ingestedAt: '2026-01-03T00:00:00Z' }, { at: '2026-01-02T10:00:00Z', name: 'another', ingestedAt: '2026-01-04T00:00:00Z' }]);
+  const grouped = createGroupedUsageRepository(clickhouse);
+  const question = { query: usageQuery({ type: 'COUNT', range: JANUARY, externalCustomerIds: [customer] }), keys: [], buckets: false };
+  expect(await grouped.usages(meteringCtx, [customer], [question])).toMatchObject({ usages: [{ groups: [{ eventCount: 1 }] }], watermark: utc('2026-01-04T00:00:00Z') });
+  expect((await grouped.usages(meteringCtx, ['nobody'], [question])).watermark).toBeNull();
+});
+
 test('many questions are one statement', async () => {
   const customer = await customerWith([{ at: '2026-01-02T10:00:00Z', properties: { n: 1, model: 'a' } }]);
   let statements = 0;
   const counting: ClickHouse = { ...clickhouse, query: (...query) => { statements += 1; return clickhouse.query(...query); } };
   const query = usageQuery({ type: 'SUM', field: 'n', bucketSize: 'HOUR', range: JANUARY, externalCustomerIds: [customer], window: { size: 'DAY', timezone: 'Asia/Kolkata', anchor: null } });
-  const answers = await createGroupedUsageRepository(counting).usages(meteringCtx, Array.from({ length: 60 }, () => ({ query, keys: [property('model'), SOURCE], buckets: true })));
+  const { usages: answers } = await createGroupedUsageRepository(counting).usages(meteringCtx, [customer], Array.from({ length: 60 }, () => ({ query, keys: [property('model'), SOURCE], buckets: true })));
   expect(answers.map((answer) => answer.groups.length)).toEqual(Array.from({ length: 60 }, () => 1));
   expect(statements).toBe(1);
 });

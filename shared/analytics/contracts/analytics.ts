@@ -5,6 +5,7 @@ import { PlanBase } from '#catalog/contracts/plan-base.ts';
 import { PriceResponse } from '#catalog/contracts/price.ts';
 import { decimalText, requiredText, text, timeInput, timeText } from '#kernel/wire.ts';
 import { blankable, MeterResponse, windowSize } from '#metering/contracts/meter.ts';
+import { MAX_GROUPS } from '#metering/domain/grouped-usage.ts';
 import { AGGREGATION_TYPES } from '#metering/domain/meter.ts';
 import { SubscriptionLineItemResponse } from '#subscriptions/contracts.ts';
 
@@ -22,6 +23,8 @@ const question = {
   expand: z.array(z.enum(ANALYTICS_EXPAND)).max(20).nullish(), property_filters: z.record(z.string().max(255), z.array(text).max(1000)).nullish(),
   /** Also the usage of the customers that inherit the subscriptions, as one usage with the customer's own. */
   include_children: z.boolean().nullish(),
+  /** Groups per line, those with most events first, after so many others. Beyond the original wire (metering.md Q1). */
+  limit: z.int().min(1).max(MAX_GROUPS).nullish(), offset: z.int().min(0).max(1_000_000).nullish(),
   /** Adds what each part of the day cost to lines that have a commitment for it. */
   breakdown_bucket: z.boolean().nullish(),
 };
@@ -61,6 +64,6 @@ export const GetUsageAnalyticsResponse = z.object({
   /** Left out without a cost, and where subscriptions in several currencies have no common sum. */
   subtotal: decimalText.optional(), total_discount: decimalText.optional(), total_cost: decimalText.optional(), currency: z.string().optional(),
   items: z.array(UsageAnalyticItem), custom_analytics: z.array(z.unknown()),
-  /** Lines with more groups than an answer holds: those with most events are shown. Beyond the original wire (metering.md Q1). */
-  truncated: z.array(z.object({ meter_id: z.string(), sub_line_item_id: z.string().optional(), group_count: z.int(), shown: z.int() })).optional(),
+  /** Lines with more groups than are shown: so many after `offset` others. Sums above are of what is shown. Beyond the original wire (metering.md Q1). */
+  truncated: z.array(z.object({ meter_id: z.string(), sub_line_item_id: z.string().optional(), group_count: z.int(), shown: z.int(), offset: z.int() })).optional(),
 });

@@ -1,6 +1,6 @@
 import { type Reply, type Route, route } from '#platform/http/route.ts';
 import type { RequestContext } from '#kernel/context.ts';
-import type { GroupKey } from '#metering/domain/grouped-usage.ts';
+import { type GroupKey, MAX_GROUPS } from '#metering/domain/grouped-usage.ts';
 import { filtersFromWire } from '#metering/routes/filters.ts';
 import { okUpTo } from '#metering/routes/watermark.ts';
 import { GetUsageAnalyticsRequest, GetUsageAnalyticsResponse, MeterUsageDetailedAnalyticsRequest } from '../contracts/analytics.ts';
@@ -35,7 +35,7 @@ async function answer(analytics: AnalyticsService, ctx: RequestContext, body: Ge
   const keys = groupKeys(body.group_by ?? []);
   const found = await analytics.usage(ctx, {
     ...own, externalCustomerId: body.external_customer_id, featureIds: some(body.feature_ids), sources: some(body.sources), startTime: body.start_time ?? null, endTime: body.end_time ?? null,
-    keys, includeChildren: body.include_children ?? false, windowSize: body.window_size ?? null, filters: filtersFromWire(body.property_filters),
+    keys, includeChildren: body.include_children ?? false, windowSize: body.window_size ?? null, filters: filtersFromWire(body.property_filters), page: { limit: body.limit ?? MAX_GROUPS, offset: body.offset ?? 0 },
   });
   return okUpTo(found.watermark, analyticsToWire(found, { keys, expand: new Set(body.expand ?? []), breakdown: body.breakdown_bucket ?? false }));
 }

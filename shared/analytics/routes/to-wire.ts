@@ -23,7 +23,7 @@ export function analyticsToWire(analytics: Analytics, shown: Shown): unknown {
   return {
     ...totalsToWire(items), items: items.map((item) => itemToWire(item, analytics, shown)), custom_analytics: [],
     ...(truncated.length > 0 && {
-      truncated: truncated.map(({ line, groupCount, shown: count }) => toWire({ meterId: line.meter.id, subLineItemId: line.priced?.item.id, groupCount, shown: count })),
+      truncated: truncated.map(({ line, groupCount, shown: count, offset }) => toWire({ meterId: line.meter.id, subLineItemId: line.priced?.item.id, groupCount, shown: count, offset })),
     }),
   };
 }

@@ -3,7 +3,8 @@ import { commitmentInfo, type CommitmentInfo } from '#billing/domain/line-commit
 import type { Plan } from '#catalog/domain/plan.ts';
 import type { WindowSize } from '#kernel/calendar/windows.ts';
 import type { RequestContext } from '#kernel/context.ts';
-import type { GroupedUsage, GroupKey } from '#metering/domain/grouped-usage.ts';
+import { invalid } from '#kernel/errors.ts';
+import { FOR_PEOPLE, type GroupedUsage, type GroupKey } from '#metering/domain/grouped-usage.ts';
 import type { PropertyFilter } from '#metering/domain/meter.ts';
 import { type BucketSummary, bucketSummaries } from '../domain/bucket-summary.ts';
 import { type CostedGroup, costGroup, NO_USAGE } from '../domain/cost.ts';
@@ -24,6 +25,8 @@ export interface AnalyticsRequest extends AskedRange {
   readonly windowSize: WindowSize | null;
   readonly anchor: DateTime | null;
   readonly filters: readonly PropertyFilter[];
+  /** Which of a line's groups, those with most events first. */
+  readonly page: { readonly limit: number; readonly offset: number };
 }
 
 /** Usage of a line, or of one group of it. */
@@ -42,7 +45,7 @@ export interface Analytics {
   readonly items: readonly AnalyticsItem[];
   readonly plans: ReadonlyMap<string, Plan>;
   /** Lines of which not all groups are shown. */
-  readonly truncated: readonly { readonly line: AnalyticsLine; readonly groupCount: number; readonly shown: number }[];
+  readonly truncated: readonly { readonly line: AnalyticsLine; readonly groupCount: number; readonly shown: number; readonly offset: number }[];
   readonly watermark: DateTime | null;
 }
 
@@ -53,25 +56,27 @@ export interface Analytics {
 export async function usageAnalytics(dependencies: AnalyticsDependencies, ctx: RequestContext, request: AnalyticsRequest): Promise<Analytics> {
   const { clock, usage } = dependencies;
   const now = clock.now();
+  const { limit, offset } = request.page;
+  if (offset > 0 && request.keys.length === 0) throw invalid('offset', 'is of groups: say in group_by what to tell apart');
   const { lines, plans } = await gatherLines(dependencies, ctx, { ...request, range: askedRange(request, now) });
   const isFiltered = request.filters.length > 0 || request.sources !== null;
   const view: AnalyticsView = { windowSize: request.windowSize, anchor: request.anchor, commitments: !isFiltered && request.keys.length === 0, asOf: now };
   const { usages, watermark } = await usage.usages(ctx, request.externalCustomerId, lines.map((line) => ({
     meter: line.meter, externalCustomerIds: [request.externalCustomerId], inherited: line.inherited, range: line.period, timezone: line.timezone, window: pointWindowOf(line, view),
     filters: request.filters, sources: request.sources, keys: request.keys, buckets: needsBuckets(line, view),
-  })));
-  const items = lines.flatMap((line, index) => itemsOf(line, usages[index] as GroupedUsage, view));
+  })), { ...FOR_PEOPLE, groups: limit, groupsBefore: offset });
+  const items = lines.flatMap((line, index) => itemsOf(line, usages[index] as GroupedUsage, view, offset));
   const truncated = lines.flatMap((line, index) => {
     const { groups, groupCount } = usages[index] as GroupedUsage;
-    return groupCount > groups.length ? [{ line, groupCount, shown: groups.length }] : [];
+    return groupCount > groups.length ? [{ line, groupCount, shown: groups.length, offset }] : [];
   });
   return { items: isFiltered ? items.filter(({ costed }) => !costed.value.isZero()) : items, plans, truncated, watermark };
 }
 
 /** One item per group; a line without usage is an item of its own, so that one sees that it was looked at. */
-function itemsOf(line: AnalyticsLine, { groups }: GroupedUsage, view: AnalyticsView): AnalyticsItem[] {
+function itemsOf(line: AnalyticsLine, { groups }: GroupedUsage, view: AnalyticsView, offset: number): AnalyticsItem[] {
   const windowSize = pointWindowOf(line, view)?.size ?? null;
-  const shown = groups.length > 0 ? groups : [NO_USAGE];
+  const shown = groups.length > 0 || offset > 0 ? groups : [NO_USAGE];
   return shown.map((group): AnalyticsItem => {
     const costed = costGroup(line, group, view);
     const split = costed.cost?.split ?? null;

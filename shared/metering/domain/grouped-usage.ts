@@ -26,7 +26,7 @@ export interface UsageGroup extends UsageFigure {
 }
 
 export interface GroupedUsage {
-  /** Sorted by their values; those with most events, where there are more than MAX_GROUPS. */
+  /** Sorted by their values; the asked part of them, those with most events first, where there are more. */
   readonly groups: readonly UsageGroup[];
   /** How many there are. */
   readonly groupCount: number;
@@ -40,10 +40,12 @@ export const MAX_FIGURES = 200_000;
 
 /** How much an answer may be, and what a caller is told for whom it is more. */
 export interface AnswerBounds {
+  /** Groups per question, from the one with most events on, after so many others. */
   readonly groups: number;
+  readonly groupsBefore: number;
   readonly field: string;
   readonly advice: string;
 }
-export const FOR_PEOPLE: AnswerBounds = { groups: MAX_GROUPS, field: 'window_size', advice: 'choose longer windows, a shorter range, or fewer groups' };
+export const FOR_PEOPLE: AnswerBounds = { groups: MAX_GROUPS, groupsBefore: 0, field: 'window_size', advice: 'choose longer windows, a shorter range, or fewer groups' };
 /** Every customer counts, or none: sums over customers must be whole. */
-export const OVER_CUSTOMERS: AnswerBounds = { groups: MAX_FIGURES, field: 'external_customer_id', advice: 'name a customer, or choose a shorter range' };
+export const OVER_CUSTOMERS: AnswerBounds = { groups: MAX_FIGURES, groupsBefore: 0, field: 'external_customer_id', advice: 'name a customer, or choose a shorter range' };

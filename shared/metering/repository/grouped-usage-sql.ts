@@ -1,7 +1,7 @@
 import type { RequestContext } from '#kernel/context.ts';
-import { type GroupedQuery, type GroupKey, MAX_SOURCES } from '../domain/grouped-usage.ts';
+import { type AnswerBounds, type GroupedQuery, type GroupKey, MAX_FIGURES, MAX_SOURCES } from '../domain/grouped-usage.ts';
 import type { UsageQuery } from '../domain/usage.ts';
-import { Bindings, propertyTextSql } from './sql.ts';
+import { type Bindings, propertyTextSql } from './sql.ts';
 import { aggregates, conditions, pointWindow, valueColumns } from './usage-sql.ts';
 import { windowSql } from './windows-sql.ts';
 
@@ -24,16 +24,16 @@ export interface GroupedRow {
 /**
  * Grouped usage questions as one statement, read once each: totals, windows and buckets of all groups come from the same scan, so
  * that the cost does not grow with the groups (metering.md Q1). Groups stand in an array by the position of their key, so two keys
- * never collide (Q2). Of too many groups those with most events stay; ties go by their values, so that an answer can be repeated.
+ * never collide (Q2). Groups with more events come first, ties go by their values, so that an answer can be repeated and paged.
  */
-export function groupedUsageSql(ctx: RequestContext, questions: readonly GroupedQuery[], most: { readonly groups: number; readonly rows: number }): { sql: string; bindings: Bindings } {
-  const bindings = new Bindings();
+export function groupedUsageSql(bindings: Bindings, ctx: RequestContext, questions: readonly GroupedQuery[], { groups, groupsBefore }: AnswerBounds): string {
   const parts = questions.map((question, index) => (question.query.type === 'MAX' && question.query.bucketSize !== null
     ? bucketedMaximum(bindings, ctx, question, index)
     : plain(bindings, ctx, question, index))).join('\nUNION ALL\n');
   const ranked = `SELECT *, dense_rank() OVER (PARTITION BY question ORDER BY weight DESC, groups) AS place, sum(kind = ${ROW.total}) OVER (PARTITION BY question) AS group_count
 FROM (SELECT *, sum(if(kind = ${ROW.total}, events, 0)) OVER (PARTITION BY question, groups) AS weight FROM (${parts}) WHERE events > 0)`;
-  return { bindings, sql: `SELECT question, kind, groups, start, amount, events, sources, group_count FROM (${ranked}) WHERE place <= ${most.groups} LIMIT ${most.rows + 1}` };
+  return `SELECT question, kind, groups, start, amount, events, sources, group_count FROM (${ranked})
+WHERE place > ${bindings.bind('UInt32', groupsBefore)} AND place <= ${bindings.bind('UInt32', groupsBefore + groups)} LIMIT ${MAX_FIGURES + 1}`;
 }
 
 /** Aggregates events as they are: the same aggregates and conditions as every usage question (usage-sql.ts). */

@@ -6,9 +6,10 @@ import type { ClickHouse } from '#platform/clickhouse/client.ts';
 import { type AnswerBounds, FOR_PEOPLE, type GroupedQuery, type GroupedUsage, MAX_FIGURES, type TimedFigure, type UsageGroup } from '../domain/grouped-usage.ts';
 import { figureOf, floorTotal, type UsageFigure, type UsageRange } from '../domain/usage.ts';
 import { type GroupedRow, groupedUsageSql, ROW } from './grouped-usage-sql.ts';
-import { Bindings, FINAL_SETTINGS, instant, tenantCondition } from './sql.ts';
+import { Bindings, FINAL_SETTINGS, instant, SAME_ROWS, tenantCondition } from './sql.ts';
 import { statementsOf } from './statements.ts';
 import { pointWindow } from './usage-sql.ts';
+import { watermarkOf, watermarkSql } from './watermark-sql.ts';
 import { checkBucketCount, checkWindowCount } from './windows-sql.ts';
 
 /** Questions that travel in one statement: more items than a subscription has. */
@@ -19,22 +20,33 @@ export type GroupedUsageRepository = ReturnType<typeof createGroupedUsageReposit
 /** Grouped usage from stored events. Throws `service_unavailable` when ClickHouse does not answer. */
 export function createGroupedUsageRepository(clickhouse: ClickHouse) {
   return {
-    /** Answers in the order of the questions. Throws a validation error when groups and windows together are more than an answer holds. */
-    async usages(ctx: RequestContext, questions: readonly GroupedQuery[], bounds: AnswerBounds = FOR_PEOPLE): Promise<GroupedUsage[]> {
+    /**
+     * Answers in the order of the questions, with the watermark of `customers` (null: of everybody), up to which they hold everything.
+     * Throws a validation error when groups and windows together are more than an answer holds.
+     */
+    async usages(ctx: RequestContext, customers: readonly string[] | null, questions: readonly GroupedQuery[], bounds: AnswerBounds = FOR_PEOPLE): Promise<{ usages: GroupedUsage[]; watermark: DateTime | null }> {
       for (const { query, buckets } of questions) {
         const window = pointWindow(query);
         if (window !== null) checkWindowCount(query.range, window);
         if (buckets && query.bucketSize !== null) checkBucketCount(query.range, query.bucketSize);
       }
-      const answers: GroupedUsage[] = [];
+      const usages: GroupedUsage[] = [];
+      const watermarks: (DateTime | null)[] = [];
       for (const chunk of statementsOf(questions, ({ query }) => query, PER_STATEMENT)) {
-        const { sql, bindings } = groupedUsageSql(ctx, chunk, { groups: bounds.groups, rows: MAX_FIGURES });
-        const rows = await clickhouse.query<GroupedRow>(sql, bindings.parameters, FINAL_SETTINGS);
-        if (rows.length > MAX_FIGURES) throw invalid(bounds.field, `the answer holds more than ${MAX_FIGURES} figures: ${bounds.advice}`);
-        const byQuestion = Map.groupBy(rows, (row) => Number(row.question));
-        answers.push(...chunk.map((question, at) => usageOf(question, byQuestion.get(at) ?? [])));
+        const bindings = new Bindings();
+        const first = chunk.length;
+        const marks = watermarkSql(bindings, ctx, [customers], first).join('\nUNION ALL\n');
+        const sql = `(${groupedUsageSql(bindings, ctx, chunk, bounds)})
+UNION ALL SELECT question, toUInt8(0) AS kind, [group_text] AS groups, toInt64(0) AS start, amount, events, []::Array(String) AS sources, toUInt64(0) AS group_count FROM (${marks})`;
+        const byQuestion = Map.groupBy(await clickhouse.query<GroupedRow>(sql, bindings.parameters, { ...FINAL_SETTINGS, ...SAME_ROWS }), (row) => Number(row.question));
+        const figures = chunk.reduce((count, _, at) => count + (byQuestion.get(at)?.length ?? 0), 0);
+        if (figures > MAX_FIGURES) throw invalid(bounds.field, `the answer holds more than ${MAX_FIGURES} figures: ${bounds.advice}`);
+        usages.push(...chunk.map((question, at) => usageOf(question, byQuestion.get(at) ?? [], bounds)));
+        const ofMarks = [first, first + 1].map((question) => [question, (byQuestion.get(question) ?? []).map(({ groups, amount, events }) => ({ group_text: groups[0] ?? null, amount, events }))] as const);
+        watermarks.push(watermarkOf(customers, new Map(ofMarks), first));
       }
-      return answers;
+      // Later statements may know more: what all of them hold is what the first one promises.
+      return { usages, watermark: watermarks[0] ?? null };
     },
 
     /** Names of the events that a customer has in a range, at most `limit`. */
@@ -49,7 +61,7 @@ export function createGroupedUsageRepository(clickhouse: ClickHouse) {
   };
 }
 
-function usageOf({ query, keys }: GroupedQuery, rows: readonly GroupedRow[]): GroupedUsage {
+function usageOf({ query, keys }: GroupedQuery, rows: readonly GroupedRow[], { groupsBefore }: AnswerBounds): GroupedUsage {
   const figure = (row: GroupedRow): UsageFigure => figureOf(query, { amount: row.amount === null ? null : new Decimal(row.amount), eventCount: Number(row.events) });
   const timed = (row: GroupedRow): TimedFigure => ({ ...figure(row), windowStart: DateTime.fromMillis(Number(row.start), { zone: 'utc' }) });
   const groups = [...Map.groupBy(rows, (row) => JSON.stringify(row.groups)).values()].map((own): UsageGroup => {
@@ -62,7 +74,7 @@ function usageOf({ query, keys }: GroupedQuery, rows: readonly GroupedRow[]): Gr
     };
   }).sort((a, b) => compareValues(a.values, b.values));
   // Nothing grouped is one group, also when it is empty.
-  if (keys.length === 0 && groups.length === 0) return { groups: [{ ...NOTHING, values: [], sources: [], points: [], buckets: [] }], groupCount: 1 };
+  if (keys.length === 0 && groups.length === 0 && groupsBefore === 0) return { groups: [{ ...NOTHING, values: [], sources: [], points: [], buckets: [] }], groupCount: 1 };
   return { groups, groupCount: Number(rows[0]?.group_count ?? 0) };
 }
 

@@ -4,6 +4,9 @@ import type { RequestContext } from '#kernel/context.ts';
 import { type Bindings, tenantCondition } from './sql.ts';
 import type { UsageRow } from './usage-sql.ts';
 
+/** What of a row says a watermark. */
+type Mark = Pick<UsageRow, 'group_text' | 'amount' | 'events'>;
+
 /** Whom a question is about; null: whoever there is. */
 type Customers = readonly string[] | null;
 
@@ -26,7 +29,7 @@ FROM events WHERE ${tenantCondition(bindings, ctx)}${customers ? ` AND external_
  * The watermark of a question, from the rows of its statement; null when its customers have no events. Several customers' numbers are
  * complete up to the earliest of theirs: another may still have later events on the way. Those without events are left out.
  */
-export function watermarkOf(customers: Customers, rows: ReadonlyMap<number, readonly UsageRow[]>, first: number): DateTime | null {
+export function watermarkOf(customers: Customers, rows: ReadonlyMap<number, readonly Mark[]>, first: number): DateTime | null {
   const own = customers === null ? rows.get(first + 1) : rows.get(first)?.filter(({ group_text }) => group_text !== null && customers.includes(group_text));
   const marks = (own ?? []).filter(({ events }) => events !== '0').map(({ amount }): DateTime => DateTime.fromMillis(Number(amount), { zone: 'utc' }));
   return marks.length === 0 ? null : marks.reduce(earlier);

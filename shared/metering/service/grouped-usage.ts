@@ -22,14 +22,13 @@ export function createGroupedUsageService({ clickhouse }: { readonly clickhouse:
   return {
     /**
      * Usage of all meters in one statement per hundred, whatever the number of groups; answers in the order of the requests.
-     * The watermark is that of the customer and of those that the requests add to it, or of all where it is null. It is read before the
-     * numbers, so they hold at least what it promises; null while nothing is stored.
+     * The watermark is that of the customer and of those that the requests add to it, or of all where it is null; it is of the same rows
+     * as the numbers, and null while nothing is stored.
      */
     async usages(ctx: RequestContext, externalCustomerId: string | null, requests: readonly GroupedUsageRequest[], bounds?: AnswerBounds): Promise<{ usages: GroupedUsage[]; watermark: DateTime | null }> {
       const questions = requests.map(({ meter, keys, buckets, ...scope }) => ({ query: meterQuery(meter, scope), keys, buckets }));
       const asked = externalCustomerId === null ? null : [...new Set([externalCustomerId, ...questions.flatMap(({ query }) => customersOf(query) ?? [])])];
-      const watermark = await plain.watermark(ctx, asked);
-      return { watermark, usages: await grouped.usages(ctx, questions, bounds) };
+      return questions.length === 0 ? { usages: [], watermark: await plain.watermark(ctx, asked) } : grouped.usages(ctx, asked, questions, bounds);
     },
 
     /** Names of the events that a customer has in a range, at most `limit`. */
