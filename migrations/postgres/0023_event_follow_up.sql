@@ -9,6 +9,8 @@ create table customer_onboardings (
   steps_done integer not null default 0,
   run_status text not null check (run_status in ('pending', 'completed', 'failed')),
   failure_reason text,
+  -- When a subscription of theirs starts: with the first events.
+  starts_at timestamptz(3) not null,
   -- When the external id was first seen; and when the run was last started or ended.
   created_at timestamptz(3) not null,
   updated_at timestamptz(3) not null

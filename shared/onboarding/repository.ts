@@ -9,7 +9,7 @@ declare module '#platform/postgres/tables.ts' {
   interface Tables { customerOnboardings: Table<Onboarding> }
 }
 
-export type NewOnboarding = Pick<Onboarding, 'id' | 'externalCustomerId' | 'actions' | 'createdAt'>;
+export type NewOnboarding = Pick<Onboarding, 'id' | 'externalCustomerId' | 'actions' | 'startsAt' | 'createdAt'>;
 
 export const onboardingRepository = {
   /** Those of the external ids that nobody has and for which nothing was started, or something that has not been completed since `before`. */

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import type { DateTime } from 'luxon';
 import type { CustomerService } from '#customers/service.ts';
 import type { Clock } from '#kernel/clock.ts';
 import type { RequestContext } from '#kernel/context.ts';
@@ -11,7 +12,7 @@ import { remembering } from '#platform/remembering.ts';
 import { enqueueJob } from '#platform/workflows/enqueue.ts';
 import type { OnboardingAction } from '#settings/domain.ts';
 import type { SettingService } from '#settings/service.ts';
-import { isOnboarding, type Onboarding, START_AGAIN_AFTER } from './domain.ts';
+import { isOnboarding, type Onboarding, START_AGAIN_AFTER, startOf } from './domain.ts';
 import { CUSTOMER_ONBOARDING } from './jobs/customer-onboarding.ts';
 import { onboardingRepository } from './repository.ts';
 
@@ -25,6 +26,8 @@ export interface OnboardingDependencies {
   /** Creates a subscription as a request with this body would. */
   readonly subscribe: (ctx: RequestContext, body: Readonly<Record<string, unknown>>) => Promise<unknown>;
 }
+/** The earliest timestamps of events, by external id. */
+export type FirstEvents = ReadonlyMap<string, DateTime>;
 export type OnboardingService = ReturnType<typeof createOnboardingService>;
 
 /** A setting that was changed is followed so much later, at most. */
@@ -42,29 +45,30 @@ export function createOnboardingService({ database, clock, settings, customers, 
   const keyOf = ({ tenantId, environmentId }: RequestContext, externalId: string): string => JSON.stringify([tenantId, environmentId, externalId]);
 
   /** The rows and the starts of their jobs are one transaction: after a crash there are both, or the batch comes again and makes both. */
-  const start = async (tx: TenantTransaction, { tenantId, environmentId }: RequestContext, externalIds: readonly string[], actions: readonly OnboardingAction[]): Promise<Onboarding[]> => {
+  const start = async (tx: TenantTransaction, { tenantId, environmentId }: RequestContext, externalIds: readonly string[], firstEvents: FirstEvents, actions: readonly OnboardingAction[]): Promise<Onboarding[]> => {
     const now = clock.now();
-    const claimed = await onboardingRepository.claim(tx, externalIds.map((externalCustomerId) => ({ id: newId('onboarding', clock), externalCustomerId, actions, createdAt: now })), now.minus(START_AGAIN_AFTER));
+    const claimed = await onboardingRepository.claim(tx, externalIds.map((externalCustomerId) =>
+      ({ id: newId('onboarding', clock), externalCustomerId, actions, startsAt: startOf(firstEvents.get(externalCustomerId) ?? null, now), createdAt: now })), now.minus(START_AGAIN_AFTER));
     for (const { id } of claimed) {
       await enqueueJob(tx, clock, { job: CUSTOMER_ONBOARDING.name, workflowId: `${CUSTOMER_ONBOARDING.name}-${id}`, input: { tenantId, environmentId, onboardingId: id } });
     }
     return claimed;
   };
 
-  const perform = async (ctx: RequestContext, { externalCustomerId, createdAt }: Onboarding, action: OnboardingAction): Promise<void> => {
+  const perform = async (ctx: RequestContext, { externalCustomerId, startsAt }: Onboarding, action: OnboardingAction): Promise<void> => {
     if (action.action === 'create_customer') return customers.ensure(ctx, { externalId: externalCustomerId, name: externalCustomerId });
     const { action: _, plan_lookup_key: lookupKey, ...terms } = action;
     const planId = terms.plan_id ?? await findPlanId(ctx, lookupKey ?? '');
     if (planId === null) throw notFound('plan', lookupKey ?? '');
-    await subscribe(ctx, { ...terms, plan_id: planId, external_customer_id: externalCustomerId, start_date: wireTime(createdAt) });
+    await subscribe(ctx, { ...terms, plan_id: planId, external_customer_id: externalCustomerId, start_date: wireTime(startsAt) });
   };
 
   return {
     /**
      * Events of these external ids were stored: starts what the tenant wants for those that are no customers yet, each once, however often
-     * it is called. Answers how many were started. Where nothing is wanted, it costs a look-up of the setting every few seconds.
+     * it is called. `firstEvents` says when their events begin, where that is known. Answers how many were started. Where nothing is wanted, it costs a look-up of the setting every few seconds.
      */
-    async notice(ctx: RequestContext, externalIds: readonly string[]): Promise<number> {
+    async notice(ctx: RequestContext, externalIds: readonly string[], firstEvents: FirstEvents = new Map()): Promise<number> {
       const actions = await actionsOf([ctx.tenantId, ctx.environmentId], async () => (await settings.valueOf(ctx, 'customer_onboarding')).actions);
       if (!isOnboarding(actions)) return 0;
       const unsettled = [...new Set(externalIds)].filter((externalId) => !settled.has(keyOf(ctx, externalId)));
@@ -73,7 +77,7 @@ export function createOnboardingService({ database, clock, settings, customers, 
         const asked = unsettled.slice(from, from + PER_LOOKUP);
         started += await database.withTenant(ctx, async (tx) => {
           const open = await onboardingRepository.open(tx, asked, clock.now().minus(START_AGAIN_AFTER));
-          return open.length === 0 ? 0 : (await start(tx, ctx, open, actions)).length;
+          return open.length === 0 ? 0 : (await start(tx, ctx, open, firstEvents, actions)).length;
         });
         for (const externalId of asked) settled.set(keyOf(ctx, externalId), true);
       }

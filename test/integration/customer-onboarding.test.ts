@@ -226,9 +226,11 @@ describe('an action that fails', () => {
 });
 
 test('over the real log: events start it, whichever route brings them, and wait for nothing', async () => {
-  await set([CUSTOMER]);
+  await plan('from-the-first-event');
+  await set([CUSTOMER, subscribeTo({ plan_lookup_key: 'from-the-first-event' })]);
   await made('/v1/customers', { external_id: 'known', name: 'Known' });
   const second = createApp(api.config, { clock: api.clock });
+  api.clock.set(NOW);
   const following = [await startFollowUp({ app: api.app, logger: silentLogger }), await startFollowUp({ app: second, logger: silentLogger })];
   try {
     const at = '2026-03-15T11:00:00Z';
@@ -243,6 +245,8 @@ test('over the real log: events start it, whichever route brings them, and wait 
     await runAll();
     expect((await customers()).map(({ external_id }) => external_id).sort()).toEqual(['known', 'new', 'raw', 'single']);
     expect(await starts()).toHaveLength(3);
+    // They are charged for the events that they came with.
+    expect((await subscriptions()).map(({ start_date }) => start_date)).toEqual([at, at, at]);
   } finally {
     await Promise.all(following.map((each) => each.stop()));
     await second.close();

@@ -1,4 +1,5 @@
 import type { App } from '#app';
+import { firstEventsOf } from '#metering/domain/summary.ts';
 import { startFollowUpConsumer } from '#metering/service/follow-up-consumer.ts';
 import type { Subscription } from '#platform/event-log/event-log.ts';
 import type { EventLogLogger } from '#platform/event-log/log.ts';
@@ -9,7 +10,7 @@ export async function startFollowUp({ app, logger }: { readonly app: App; readon
   return startFollowUpConsumer({
     eventLog: await app.eventLog, logger,
     followers: {
-      onboarding: (ctx, summaries) => onboarding.notice(ctx, summaries.flatMap(({ customers }) => customers.map(({ externalCustomerId }) => externalCustomerId))),
+      onboarding: (ctx, summaries) => onboarding.notice(ctx, summaries.flatMap(({ customers }) => customers.map(({ externalCustomerId }) => externalCustomerId)), firstEventsOf(summaries)),
       ...(config.webhooks.event_rejected_enabled ? { rejections: (ctx, summaries) => rejections.notice(ctx, summaries) } : {}),
     },
   });

@@ -42,9 +42,10 @@ function summariesOf({ topic, partition, first, last }: Stretch, events: readonl
 }
 
 /** Which customers did something, and under which event names. */
-function customersOf(events: readonly LoggedEvent[]): { external_customer_id: string; event_names: string[] }[] {
+function customersOf(events: readonly LoggedEvent[]): { external_customer_id: string; event_names: string[]; events_from: number }[] {
   return [...Map.groupBy(events, (event) => event.externalCustomerId)].map(([externalCustomerId, own]) => ({
     external_customer_id: externalCustomerId,
     event_names: [...new Set(own.map((event) => event.eventName))],
+    events_from: own.reduce((least, { timestamp }) => Math.min(least, timestamp), Number.POSITIVE_INFINITY),
   }));
 }

@@ -8,7 +8,7 @@ const offset = z.string().regex(/^\d{1,20}$/).optional();
 const Stored = z.object({
   topic: z.string().optional(), partition: z.int().optional(), first_offset: offset, last_offset: offset,
   events_from: z.int().optional(), events_until: z.int().optional(),
-  customers: z.array(z.object({ external_customer_id: z.string(), event_names: z.array(z.string()) })),
+  customers: z.array(z.object({ external_customer_id: z.string(), event_names: z.array(z.string()), events_from: z.int().optional() })),
 });
 
 /** What a batch of `events_post_processing` says, in the order of the log, and the records that nobody can read. */
@@ -32,7 +32,7 @@ function summaryOf({ headers, value }: LogMessage): StoredSummary {
   const { topic, partition, first_offset: first, last_offset: last, events_from: from, events_until: until, customers } = Stored.parse(JSON.parse(value.toString()));
   return {
     tenantId, environmentId,
-    customers: customers.map((customer) => ({ externalCustomerId: customer.external_customer_id, eventNames: customer.event_names })),
+    customers: customers.map((customer) => ({ externalCustomerId: customer.external_customer_id, eventNames: customer.event_names, from: customer.events_from ?? null })),
     stretch: topic === undefined || partition === undefined || first === undefined || last === undefined ? null : { topic, partition, first: BigInt(first), last: BigInt(last) },
     times: from === undefined || until === undefined ? null : { from, until },
   };
