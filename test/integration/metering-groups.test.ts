@@ -67,6 +67,14 @@ test('pages of groups hold each group once, those with most events first', async
   expect(pages.map((one) => one?.groupCount)).toEqual([8, 8, 8, 0]);
 });
 
+test('more questions than a statement holds are answered in their order, with one watermark', async () => {
+  const customer = await customerWith([{ at: '2026-01-02T10:00:00Z', properties: { n: 1 } }, { at: '2026-01-02T10:00:00Z', properties: { n: 2 } }]);
+  const question = (type: 'SUM' | 'COUNT') => ({ query: usageQuery({ type, field: type === 'SUM' ? 'n' : null, range: JANUARY, externalCustomerIds: [customer] }), keys: [], buckets: false });
+  const { usages, watermark } = await createGroupedUsageRepository(clickhouse).usages(meteringCtx, [customer], Array.from({ length: 130 }, (_, index) => question(index % 2 === 0 ? 'SUM' : 'COUNT')));
+  expect(usages.map(({ groups }) => groups[0]?.value.toFixed())).toEqual(Array.from({ length: 130 }, (_, index) => (index % 2 === 0 ? '3' : '2')));
+  expect(watermark?.toISO()).toBe(utc('2026-01-02T10:00:00Z').toISO());
+});
+
 test('the watermark is that of the rows that were counted', async () => {
   const customer = await customerWith([{ at: '2026-01-02T10:00:00Z', ingestedAt: '2026-01-03T00:00:00Z' }, { at: '2026-01-02T10:00:00Z', name: 'another', ingestedAt: '2026-01-04T00:00:00Z' }]);
   const grouped = createGroupedUsageRepository(clickhouse);

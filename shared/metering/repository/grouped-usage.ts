@@ -9,7 +9,7 @@ import { type GroupedRow, groupedUsageSql, ROW } from './grouped-usage-sql.ts';
 import { Bindings, FINAL_SETTINGS, instant, SAME_ROWS, tenantCondition } from './sql.ts';
 import { statementsOf } from './statements.ts';
 import { pointWindow } from './usage-sql.ts';
-import { watermarkOf, watermarkSql } from './watermark-sql.ts';
+import { type Mark, watermarkOf, watermarkSql } from './watermark-sql.ts';
 import { checkBucketCount, checkWindowCount } from './windows-sql.ts';
 
 /** Questions that travel in one statement: more items than a subscription has. */
@@ -31,22 +31,21 @@ export function createGroupedUsageRepository(clickhouse: ClickHouse) {
         if (buckets && query.bucketSize !== null) checkBucketCount(query.range, query.bucketSize);
       }
       const usages: GroupedUsage[] = [];
-      const watermarks: (DateTime | null)[] = [];
-      for (const chunk of statementsOf(questions, ({ query }) => query, PER_STATEMENT)) {
+      let watermark: DateTime | null = null;
+      for (const [number, chunk] of statementsOf(questions, ({ query }) => query, PER_STATEMENT).entries()) {
         const bindings = new Bindings();
-        const first = chunk.length;
-        const marks = watermarkSql(bindings, ctx, [customers], first).join('\nUNION ALL\n');
-        const sql = `(${groupedUsageSql(bindings, ctx, chunk, bounds)})
-UNION ALL SELECT question, toUInt8(0) AS kind, [group_text] AS groups, toInt64(0) AS start, amount, events, []::Array(String) AS sources, toUInt64(0) AS group_count FROM (${marks})`;
+        const figuresSql = groupedUsageSql(bindings, ctx, chunk, bounds);
+        // Later statements see at least the rows of the first one: all of them hold what its watermark promises.
+        const sql = number > 0 ? figuresSql : `(${figuresSql})
+UNION ALL SELECT question, toUInt8(0) AS kind, [group_text] AS groups, toInt64(0) AS start, amount, events, []::Array(String) AS sources, toUInt64(0) AS group_count
+FROM (${watermarkSql(bindings, ctx, [customers], chunk.length).join('\nUNION ALL\n')})`;
         const byQuestion = Map.groupBy(await clickhouse.query<GroupedRow>(sql, bindings.parameters, { ...FINAL_SETTINGS, ...SAME_ROWS }), (row) => Number(row.question));
         const figures = chunk.reduce((count, _, at) => count + (byQuestion.get(at)?.length ?? 0), 0);
         if (figures > MAX_FIGURES) throw invalid(bounds.field, `the answer holds more than ${MAX_FIGURES} figures: ${bounds.advice}`);
-        usages.push(...chunk.map((question, at) => usageOf(question, byQuestion.get(at) ?? [], bounds)));
-        const ofMarks = [first, first + 1].map((question) => [question, (byQuestion.get(question) ?? []).map(({ groups, amount, events }) => ({ group_text: groups[0] ?? null, amount, events }))] as const);
-        watermarks.push(watermarkOf(customers, new Map(ofMarks), first));
+        usages.push(...chunk.map((question, at) => usageOf(question, byQuestion.get(at) ?? [])));
+        if (number === 0) watermark = watermarkOf(customers, marksOf(byQuestion, chunk.length), chunk.length);
       }
-      // Later statements may know more: what all of them hold is what the first one promises.
-      return { usages, watermark: watermarks[0] ?? null };
+      return { usages, watermark };
     },
 
     /** Names of the events that a customer has in a range, at most `limit`. */
@@ -61,7 +60,12 @@ UNION ALL SELECT question, toUInt8(0) AS kind, [group_text] AS groups, toInt64(0
   };
 }
 
-function usageOf({ query, keys }: GroupedQuery, rows: readonly GroupedRow[], { groupsBefore }: AnswerBounds): GroupedUsage {
+/** Rows of watermarks stand in the columns of groups: whose it is, is the only value. */
+function marksOf(rows: ReadonlyMap<number, readonly GroupedRow[]>, first: number): Map<number, Mark[]> {
+  return new Map([...rows].filter(([question]) => question >= first).map(([question, own]) => [question, own.map(({ groups, amount, events }) => ({ group_text: groups[0] ?? null, amount, events }))]));
+}
+
+function usageOf({ query, keys }: GroupedQuery, rows: readonly GroupedRow[]): GroupedUsage {
   const figure = (row: GroupedRow): UsageFigure => figureOf(query, { amount: row.amount === null ? null : new Decimal(row.amount), eventCount: Number(row.events) });
   const timed = (row: GroupedRow): TimedFigure => ({ ...figure(row), windowStart: DateTime.fromMillis(Number(row.start), { zone: 'utc' }) });
   const groups = [...Map.groupBy(rows, (row) => JSON.stringify(row.groups)).values()].map((own): UsageGroup => {
@@ -74,7 +78,7 @@ function usageOf({ query, keys }: GroupedQuery, rows: readonly GroupedRow[], { g
     };
   }).sort((a, b) => compareValues(a.values, b.values));
   // Nothing grouped is one group, also when it is empty.
-  if (keys.length === 0 && groups.length === 0 && groupsBefore === 0) return { groups: [{ ...NOTHING, values: [], sources: [], points: [], buckets: [] }], groupCount: 1 };
+  if (keys.length === 0 && groups.length === 0) return { groups: [{ ...NOTHING, values: [], sources: [], points: [], buckets: [] }], groupCount: 1 };
   return { groups, groupCount: Number(rows[0]?.group_count ?? 0) };
 }
 

@@ -5,7 +5,7 @@ import { type Bindings, tenantCondition } from './sql.ts';
 import type { UsageRow } from './usage-sql.ts';
 
 /** What of a row says a watermark. */
-type Mark = Pick<UsageRow, 'group_text' | 'amount' | 'events'>;
+export type Mark = Pick<UsageRow, 'group_text' | 'amount' | 'events'>;
 
 /** Whom a question is about; null: whoever there is. */
 type Customers = readonly string[] | null;
