@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { DateTime } from 'luxon';
 import type { CustomerService } from '#customers/service.ts';
+import { chunksOf } from '#kernel/chunks.ts';
 import type { Clock } from '#kernel/clock.ts';
 import type { RequestContext } from '#kernel/context.ts';
 import { notFound } from '#kernel/errors.ts';
@@ -73,8 +74,7 @@ export function createOnboardingService({ database, clock, settings, customers, 
       if (!isOnboarding(actions)) return 0;
       const unsettled = [...new Set(externalIds)].filter((externalId) => !settled.has(keyOf(ctx, externalId)));
       let started = 0;
-      for (let from = 0; from < unsettled.length; from += PER_LOOKUP) {
-        const asked = unsettled.slice(from, from + PER_LOOKUP);
+      for (const asked of chunksOf(unsettled, PER_LOOKUP)) {
         started += await database.withTenant(ctx, async (tx) => {
           const open = await onboardingRepository.open(tx, asked, clock.now().minus(START_AGAIN_AFTER));
           return open.length === 0 ? 0 : (await start(tx, ctx, open, firstEvents, actions)).length;

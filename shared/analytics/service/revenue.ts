@@ -1,5 +1,6 @@
 import type { DateTime } from 'luxon';
 import type { Period } from '#kernel/calendar/period.ts';
+import { chunksOf } from '#kernel/chunks.ts';
 import type { RequestContext } from '#kernel/context.ts';
 import { type Decimal, ZERO } from '#kernel/decimal.ts';
 import { MAX_GROUPS, OVER_CUSTOMERS } from '#metering/domain/grouped-usage.ts';
@@ -81,7 +82,7 @@ function questionsOf(lines: readonly OwnedLine[], { filters }: RevenueScope, vie
     JSON.stringify([meter.id, period.start.toMillis(), period.end.toMillis(), meter.aggregation.bucketSize === null ? '' : timezone, needsBuckets({ meter, period, timezone, ...line }, view)]));
   return [...together, ...[...alike.values()].flatMap((own) => {
     const { line } = own[0] as OwnedLine;
-    return chunks([...Map.groupBy(own, ({ externalCustomerId }) => externalCustomerId)], MAX_GROUPS).map((customers): Question => ({
+    return chunksOf([...Map.groupBy(own, ({ externalCustomerId }) => externalCustomerId)], MAX_GROUPS).map((customers): Question => ({
       lines: customers.flatMap(([, theirs]) => theirs),
       request: {
         meter: line.meter, externalCustomerIds: customers.map(([id]) => id), range: line.period, timezone: line.timezone, filters,
@@ -89,8 +90,4 @@ function questionsOf(lines: readonly OwnedLine[], { filters }: RevenueScope, vie
       },
     }));
   })];
-}
-
-function chunks<T>(items: readonly T[], size: number): T[][] {
-  return Array.from({ length: Math.ceil(items.length / size) }, (_, index) => items.slice(index * size, (index + 1) * size));
 }

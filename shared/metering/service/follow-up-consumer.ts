@@ -1,9 +1,9 @@
-import { type RequestContext, systemContext } from '#kernel/context.ts';
-import { DomainError } from '#kernel/errors.ts';
+import type { RequestContext } from '#kernel/context.ts';
 import type { EventLog, Subscription } from '#platform/event-log/event-log.ts';
 import type { EventLogLogger } from '#platform/event-log/log.ts';
 import { TOPICS } from '#platform/event-log/topics.ts';
 import type { StoredSummary } from '../domain/summary.ts';
+import { apart, byEnvironment } from './per-environment.ts';
 import { readSummaries } from './summaries.ts';
 
 export const FOLLOW_UP_GROUP = 'event-follow-up';
@@ -20,24 +20,15 @@ export interface FollowUpDependencies {
  * no other. Offsets are committed afterwards, so that a crash repeats and loses nothing.
  */
 export function startFollowUpConsumer({ eventLog, followers, logger }: FollowUpDependencies): Promise<Subscription> {
-  const follow = async (name: string, summaries: readonly StoredSummary[]): Promise<void> => {
-    const [{ tenantId, environmentId }] = summaries as readonly [StoredSummary];
-    try {
-      await followers[name]?.(systemContext(tenantId, environmentId, `follow-up ${name}`), summaries);
-    } catch (error) {
-      // An engine that is away comes back, and so does a row that somebody else held: the batch comes again. Anything else is this environment's own.
-      if (error instanceof DomainError && (error.code === 'service_unavailable' || error.code === 'version_conflict')) throw error;
-      logger.error('what follows from stored events failed', { what: name, tenant_id: tenantId, environment_id: environmentId, reason: error instanceof Error ? error.message : String(error) });
-    }
-  };
-
   return eventLog.subscribe({
     group: FOLLOW_UP_GROUP,
     topics: [TOPICS.eventsPostProcessing],
     handler: async (batch) => {
       // What cannot be read goes to the dead letters by the counters' group, once.
-      for (const summaries of Map.groupBy(readSummaries(batch).summaries, ({ tenantId, environmentId }) => JSON.stringify([tenantId, environmentId])).values()) {
-        for (const name of Object.keys(followers)) await follow(name, summaries);
+      for (const { summaries, ...environment } of byEnvironment(readSummaries(batch).summaries)) {
+        for (const [what, follow] of Object.entries(followers)) {
+          await apart({ ...environment, name: `follow-up ${what}`, failure: 'what follows from stored events failed', fields: { what } }, logger, (ctx) => follow(ctx, summaries));
+        }
         await batch.heartbeat();
       }
     },

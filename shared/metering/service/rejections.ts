@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import { chunksOf } from '#kernel/chunks.ts';
 import type { Clock } from '#kernel/clock.ts';
 import type { RequestContext } from '#kernel/context.ts';
 import { DomainError } from '#kernel/errors.ts';
@@ -78,13 +79,13 @@ export function createRejectionService({ database, clickhouse, meters, clock, lo
     const store = createRejectedEvents(clickhouse());
     const found: StoredEvent[] = [];
     const unmetered = suspects.filter((suspect) => suspect.meters.length === 0);
-    for (const part of parts(unmetered)) {
+    for (const part of chunksOf(unmetered, PER_READING)) {
       // Every event of these is rejected: one sender of each name will do.
       const selection = { eventNames: part.map(({ name }) => name), externalCustomerIds: [...new Set(part.flatMap(({ customers }) => customers.slice(0, 1)))], meters: [] };
       found.push(...(await store.examples(ctx, summary, selection)).map(({ event }) => event));
     }
     for (const { name, customers, meters: named } of suspects.filter((suspect) => suspect.meters.length > 0)) {
-      for (const externalCustomerIds of parts(customers)) {
+      for (const externalCustomerIds of chunksOf(customers, PER_READING)) {
         const [example] = await store.examples(ctx, summary, { eventNames: [name], externalCustomerIds, meters: named });
         if (example === undefined) continue;
         found.push(example.event);
@@ -135,7 +136,7 @@ export function createRejectionService({ database, clickhouse, meters, clock, lo
     const store = createRejectedEvents(clickhouse());
     let count = 0;
     for (const { name, meters: named, customers } of suspects) {
-      for (const externalCustomerIds of parts(customers)) {
+      for (const externalCustomerIds of chunksOf(customers, PER_READING)) {
         const selection: RejectedSelection = { eventNames: [name], externalCustomerIds, meters: named };
         for (let after: EventPosition | null = null; ;) {
           const page = await store.page(ctx, summary, selection, after, PAGE);
@@ -187,8 +188,4 @@ class NoWindows extends Error {
 /** As the webhook's receiver gets it (metering.md 1.6). */
 function eventToWire({ id, eventName, customerId, externalCustomerId, source, properties, timestamp }: StoredEvent): Record<string, unknown> {
   return { id, event_name: eventName, customer_id: customerId, external_customer_id: externalCustomerId, source, properties, timestamp: wireTime(timestamp) };
-}
-
-function parts<T>(items: readonly T[]): T[][] {
-  return Array.from({ length: Math.ceil(items.length / PER_READING) }, (_, index) => items.slice(index * PER_READING, (index + 1) * PER_READING));
 }
