@@ -29,7 +29,7 @@ export function managementModules(app: () => App): RouteModule[] {
     {
       prefix: '/v1/events',
       load: async () => [
-        ...(await import('#metering/routes/events.ts')).eventRoutes(app().events, (await import('#analytics/routes/event-charges.ts')).chargesOnWire(app().analytics)), ...(await import('#metering/routes/usage.ts')).usageRoutes(app().usage),
+        ...(await import('#metering/routes/events.ts')).eventRoutes(app().events, async (...lookup) => (await import('#analytics/routes/event-charges.ts')).chargesOnWire(app().analytics)(...lookup)), ...(await import('#metering/routes/usage.ts')).usageRoutes(app().usage),
         ...(await import('#metering/routes/dead-letters.ts')).deadLetterRoutes(app().deadLetters), ...(await import('#metering/routes/reprocess.ts')).reprocessRoutes(app().reprocess),
         ...(await import('#metering/routes/monitoring.ts')).monitoringRoutes(() => app().monitoring),
       ],

@@ -1,6 +1,5 @@
-import { sql } from 'kysely';
+import { type ColumnType, sql } from 'kysely';
 import type { DateTime } from 'luxon';
-import type { ColumnType } from 'kysely';
 import type { TenantTransaction } from '#platform/postgres/database.ts';
 
 interface RejectedEventWindowsTable {
