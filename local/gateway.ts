@@ -21,14 +21,20 @@ export function isIngest(method: string, path: string): boolean {
   return INGEST.has(`${method} ${path.replace(/(.)\/$/, '$1')}`);
 }
 
-export interface Gateway { readonly server: Server; readonly port: number; close(): Promise<void> }
+export interface Gateway {
+  readonly server: Server;
+  readonly port: number;
+  close(): Promise<void>;
+}
 
 /** Stands in for API Gateway: turns HTTP requests into payload 2.0 events for the same handlers that Lambda runs. */
 export async function startGateway(targets: GatewayTargets, { host, port }: { host: string; port: number }): Promise<Gateway> {
   let closing = false;
   const server = createServer({ keepAliveTimeout: 65_000 }, (request, response) => {
     // A connection that is kept for further requests would keep a closing server open.
-    response.on('finish', () => { if (closing) setImmediate(() => server.closeIdleConnections()); });
+    response.on('finish', () => {
+      if (closing) setImmediate(() => server.closeIdleConnections());
+    });
     answer(targets, request, response).catch((error: unknown) => {
       // Only a broken connection or a handler that broke its own promise of never throwing gets here.
       if (!response.headersSent) response.writeHead(500, { 'Content-Type': 'application/json' });
@@ -40,11 +46,12 @@ export async function startGateway(targets: GatewayTargets, { host, port }: { ho
   return {
     server,
     port: (server.address() as AddressInfo).port,
-    close: () => new Promise((resolve) => {
-      closing = true;
-      server.close(() => resolve());
-      server.closeIdleConnections();
-    }),
+    close: () =>
+      new Promise((resolve) => {
+        closing = true;
+        server.close(() => resolve());
+        server.closeIdleConnections();
+      }),
   };
 }
 
@@ -77,10 +84,30 @@ function toEvent(request: IncomingMessage, body: string): APIGatewayProxyEventV2
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(request.headers)) headers[name] = Array.isArray(value) ? value.join(',') : (value ?? '');
   return {
-    version: '2.0', routeKey: '$default', rawPath: path, rawQueryString: mark < 0 ? '' : url.slice(mark + 1), headers, body, isBase64Encoded: false,
+    version: '2.0',
+    routeKey: '$default',
+    rawPath: path,
+    rawQueryString: mark < 0 ? '' : url.slice(mark + 1),
+    headers,
+    body,
+    isBase64Encoded: false,
     requestContext: {
-      accountId: 'local', apiId: 'local', domainName: headers.host ?? 'localhost', domainPrefix: 'local', requestId: '', routeKey: '$default', stage: '$default', time: '', timeEpoch: 0,
-      http: { method, path, protocol: `HTTP/${request.httpVersion}`, sourceIp: request.socket.remoteAddress ?? '', userAgent: headers['user-agent'] ?? '' },
+      accountId: 'local',
+      apiId: 'local',
+      domainName: headers.host ?? 'localhost',
+      domainPrefix: 'local',
+      requestId: '',
+      routeKey: '$default',
+      stage: '$default',
+      time: '',
+      timeEpoch: 0,
+      http: {
+        method,
+        path,
+        protocol: `HTTP/${request.httpVersion}`,
+        sourceIp: request.socket.remoteAddress ?? '',
+        userAgent: headers['user-agent'] ?? '',
+      },
     },
   };
 }

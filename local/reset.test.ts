@@ -17,7 +17,11 @@ afterEach(() => rmSync(parent, { recursive: true, force: true }));
 
 function reset(...args: string[]) {
   const env = { PATH: process.env.PATH, FLEXPRICE_LOCAL_DATA_DIR: folder, FLEXPRICE_CONFIG_FILE: join(parent, 'none.yaml') };
-  const { status, stdout, stderr } = spawnSync(process.execPath, [fileURLToPath(new URL('./reset.ts', import.meta.url)), ...args], { env, stdio: ['ignore', 'pipe', 'pipe'], encoding: 'utf8' });
+  const { status, stdout, stderr } = spawnSync(process.execPath, [fileURLToPath(new URL('./reset.ts', import.meta.url)), ...args], {
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    encoding: 'utf8',
+  });
   return { status, said: stdout + stderr };
 }
 

@@ -20,7 +20,8 @@ export function runningLocalMode(config: Config): Config | null {
     found.postgres = { ...config.postgres, host: '127.0.0.1', port: Number(port), password: loadCredentials(folder).app };
   }
   const listener = /^advertised\.listeners=PLAINTEXT:\/\/(\S+)$/m.exec(read(join(root, 'kafka/kraft.properties')) ?? '')?.[1];
-  if (!config.kafka.brokers?.length && listener !== undefined && read(join(root, 'kafka/kafka.pid')) !== undefined) found.kafka = { ...config.kafka, brokers: [listener] };
+  if (!config.kafka.brokers?.length && listener !== undefined && read(join(root, 'kafka/kafka.pid')) !== undefined)
+    found.kafka = { ...config.kafka, brokers: [listener] };
   return found;
 }
 

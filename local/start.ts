@@ -69,16 +69,18 @@ function stopOnSignals(supervisor: Supervisor): void {
 function announce(config: Config): void {
   const url = baseUrl(config.server);
   const folder = relative(process.cwd(), config.local.data_dir) || '.';
-  terminal.plain([
-    '',
-    `  ${bold('API')}      ${url}/v1`,
-    `  ${bold('Docs')}     ${url}/docs`,
-    `  ${bold('API key')}  ${config.local.api_key}`,
-    `  ${bold('Data')}     ${folder.startsWith('..') ? config.local.data_dir : folder} ${dim(`(logs in ${folder.startsWith('..') ? config.local.data_dir : folder}/logs)`)}`,
-    '',
-    dim('  Ctrl-C stops it, npm run reset deletes the data.'),
-    '',
-  ].join('\n'));
+  terminal.plain(
+    [
+      '',
+      `  ${bold('API')}      ${url}/v1`,
+      `  ${bold('Docs')}     ${url}/docs`,
+      `  ${bold('API key')}  ${config.local.api_key}`,
+      `  ${bold('Data')}     ${folder.startsWith('..') ? config.local.data_dir : folder} ${dim(`(logs in ${folder.startsWith('..') ? config.local.data_dir : folder}/logs)`)}`,
+      '',
+      dim('  Ctrl-C stops it, npm run reset deletes the data.'),
+      '',
+    ].join('\n'),
+  );
 }
 
 function explain(error: unknown, what = 'Local Mode did not start.'): void {
@@ -90,11 +92,21 @@ function explain(error: unknown, what = 'Local Mode did not start.'): void {
 try {
   const config = effectiveConfig(await resolveSecretReferences(process.env));
   switch (config.deployment.mode) {
-    case 'local': await runLocalMode(config); break;
-    case 'api': await import('./api.ts'); break;
-    case 'consumer': await import('../workers/consumer/main.ts'); break;
-    case 'relay': await import('../workers/relay/main.ts'); break;
-    case 'worker': await import('../workers/worker/main.ts'); break;
+    case 'local':
+      await runLocalMode(config);
+      break;
+    case 'api':
+      await import('./api.ts');
+      break;
+    case 'consumer':
+      await import('../workers/consumer/main.ts');
+      break;
+    case 'relay':
+      await import('../workers/relay/main.ts');
+      break;
+    case 'worker':
+      await import('../workers/worker/main.ts');
+      break;
   }
 } catch (error) {
   explain(error);

@@ -3,8 +3,13 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
-interface Resource { readonly Type: string; readonly Properties?: Readonly<Record<string, unknown>> }
-interface Template { readonly Resources: Readonly<Record<string, Resource>> }
+interface Resource {
+  readonly Type: string;
+  readonly Properties?: Readonly<Record<string, unknown>>;
+}
+interface Template {
+  readonly Resources: Readonly<Record<string, Resource>>;
+}
 /** Templates by the last part of the stack's name. */
 export type Templates = ReadonlyMap<string, Template>;
 
@@ -15,7 +20,8 @@ const DRAWN: Readonly<Record<string, (id: string, properties: Readonly<Record<st
   'AWS::ApiGatewayV2::Api': () => 'HTTP API',
   'AWS::Lambda::Function': (id, { Handler }) => (Handler === 'index.handler' ? `Lambda ${nameOf(id)}` : undefined),
   'AWS::ECS::Service': (id) => `ECS ${nameOf(id.replace(/Service[0-9A-F]*$/, ''))}`,
-  'AWS::MSK::Cluster': (_, { BrokerNodeGroupInfo: nodes, NumberOfBrokerNodes: count }) => `MSK ${String(count)} x ${(nodes as { InstanceType: string }).InstanceType}`,
+  'AWS::MSK::Cluster': (_, { BrokerNodeGroupInfo: nodes, NumberOfBrokerNodes: count }) =>
+    `MSK ${String(count)} x ${(nodes as { InstanceType: string }).InstanceType}`,
   'AWS::RDS::DBCluster': (_, { ServerlessV2ScalingConfiguration: scaling }) => `Aurora PostgreSQL ${range(scaling)} ACU`,
   'AWS::RDS::DBProxy': () => 'RDS Proxy',
   'AWS::SQS::Queue': (id) => `SQS ${nameOf(id)}`,
@@ -28,7 +34,10 @@ const DRAWN: Readonly<Record<string, (id: string, properties: Readonly<Record<st
 
 /** CloudFormation's ids end in eight digits of a hash. */
 function nameOf(id: string): string {
-  return id.replace(/[0-9A-F]{8}$/, '').replace(/([a-z])([A-Z])/g, '$1 $2').toLowerCase();
+  return id
+    .replace(/[0-9A-F]{8}$/, '')
+    .replace(/([a-z])([A-Z])/g, '$1 $2')
+    .toLowerCase();
 }
 
 function range(scaling: unknown): string {
@@ -37,23 +46,48 @@ function range(scaling: unknown): string {
 }
 
 /** A box of the diagram: something drawn, in its stack. */
-interface Box { readonly id: string; readonly stack: string; readonly label: string; readonly count: number }
+interface Box {
+  readonly id: string;
+  readonly stack: string;
+  readonly label: string;
+  readonly count: number;
+}
 
 /** Mermaid text of an environment's templates. The same templates always give the same text. */
 export function architectureDiagram(templates: Templates): string {
   const boxes = [...templates].flatMap(([stack, { Resources }]) => {
-    const labels = Object.entries(Resources).map(([id, { Type, Properties = {} }]) => DRAWN[Type]?.(id, Properties)).filter((label) => label !== undefined);
-    return [...Map.groupBy(labels.sort(), (label) => label)].map(([label, same]): Box => ({ id: `${stack}_${label.replace(/\W+/g, '_')}`, stack, label, count: same.length }));
+    const labels = Object.entries(Resources)
+      .map(([id, { Type, Properties = {} }]) => DRAWN[Type]?.(id, Properties))
+      .filter((label) => label !== undefined);
+    return [...Map.groupBy(labels.sort(), (label) => label)].map(
+      ([label, same]): Box => ({ id: `${stack}_${label.replace(/\W+/g, '_')}`, stack, label, count: same.length }),
+    );
   });
-  const subgraphs = [...Map.groupBy(boxes, ({ stack }) => stack)].flatMap(([stack, inside]) =>
-    [`  subgraph ${stack}`, ...inside.map(({ id, label, count }) => `    ${id}["${label}${count > 1 ? ` x ${count}` : ''}"]`), '  end']);
+  const subgraphs = [...Map.groupBy(boxes, ({ stack }) => stack)].flatMap(([stack, inside]) => [
+    `  subgraph ${stack}`,
+    ...inside.map(({ id, label, count }) => `    ${id}["${label}${count > 1 ? ` x ${count}` : ''}"]`),
+    '  end',
+  ]);
   return ['flowchart LR', ...subgraphs, ...inwards(boxes), ...ways(templates, boxes)].join('\n');
 }
 
 /** From the edge to the functions, and to the queue beside them. */
 function inwards(boxes: readonly Box[]): string[] {
-  const [front, api, ingest, management, queue, relay] = ['CloudFront', 'HTTP API', 'Lambda ingest', 'Lambda management', 'SQS overflow', 'ECS relay'].map((label) => boxes.find((box) => box.label === label)?.id);
-  const arrows: readonly (readonly [string | undefined, string | undefined, string])[] = [[front, api, 'https'], [api, ingest, 'POST events'], [api, management, 'everything else'], [ingest, queue, 'when Kafka is away'], [queue, relay, 'replay']];
+  const [front, api, ingest, management, queue, relay] = [
+    'CloudFront',
+    'HTTP API',
+    'Lambda ingest',
+    'Lambda management',
+    'SQS overflow',
+    'ECS relay',
+  ].map((label) => boxes.find((box) => box.label === label)?.id);
+  const arrows: readonly (readonly [string | undefined, string | undefined, string])[] = [
+    [front, api, 'https'],
+    [api, ingest, 'POST events'],
+    [api, management, 'everything else'],
+    [ingest, queue, 'when Kafka is away'],
+    [queue, relay, 'replay'],
+  ];
   return arrows.filter(([from, to]) => from !== undefined && to !== undefined).map(([from, to, text]) => `  ${from} -- ${text} --> ${to}`);
 }
 
@@ -66,15 +100,26 @@ function boxOf(role: string, boxes: readonly Box[]): string | undefined {
 /** Who may talk to whom, by the rules of security groups. Each group is that of one role. */
 function ways(templates: Templates, boxes: readonly Box[]): string[] {
   const network = templates.get('network')?.Resources ?? {};
-  const roles = new Map(Object.entries(network).filter(([, { Type }]) => Type === 'AWS::EC2::SecurityGroup').map(([id, { Properties }]) => [id, String(Properties?.GroupDescription).replace('FlexPrice ', '')]));
+  const roles = new Map(
+    Object.entries(network)
+      .filter(([, { Type }]) => Type === 'AWS::EC2::SecurityGroup')
+      .map(([id, { Properties }]) => [id, String(Properties?.GroupDescription).replace('FlexPrice ', '')]),
+  );
   const roleOf = (reference: unknown): string => roles.get((reference as { 'Fn::GetAtt': string[] })['Fn::GetAtt'][0] ?? '') ?? '';
-  return Object.values(network).filter(({ Type }) => Type === 'AWS::EC2::SecurityGroupIngress').flatMap(({ Properties: rule = {} }) => {
-    const [from, to] = [rule.SourceSecurityGroupId, rule.GroupId].map((group) => boxOf(roleOf(group), boxes));
-    return from === undefined || to === undefined ? [] : [`  ${from} -- ${String(rule.FromPort)} --> ${to}`];
-  }).sort();
+  return Object.values(network)
+    .filter(({ Type }) => Type === 'AWS::EC2::SecurityGroupIngress')
+    .flatMap(({ Properties: rule = {} }) => {
+      const [from, to] = [rule.SourceSecurityGroupId, rule.GroupId].map((group) => boxOf(roleOf(group), boxes));
+      return from === undefined || to === undefined ? [] : [`  ${from} -- ${String(rule.FromPort)} --> ${to}`];
+    })
+    .sort();
 }
 
-interface Manifest { readonly artifacts?: Readonly<Record<string, { readonly type: string; readonly properties?: { readonly stackName?: string; readonly templateFile?: string } }>> }
+interface Manifest {
+  readonly artifacts?: Readonly<
+    Record<string, { readonly type: string; readonly properties?: { readonly stackName?: string; readonly templateFile?: string } }>
+  >;
+}
 
 /** The templates of the environment that `npm run synth` left in a folder, in the order of the stacks' names. */
 export function readTemplates(outdir: string): Templates {
@@ -83,7 +128,10 @@ export function readTemplates(outdir: string): Templates {
     const { artifacts = {} } = JSON.parse(readFileSync(join(outdir, assembly, 'manifest.json'), 'utf8')) as Manifest;
     for (const { type, properties } of Object.values(artifacts)) {
       if (type !== 'aws:cloudformation:stack' || properties?.templateFile === undefined) continue;
-      found.push([properties.stackName?.split('-').slice(2).join('-') ?? '', JSON.parse(readFileSync(join(outdir, assembly, properties.templateFile), 'utf8')) as Template]);
+      found.push([
+        properties.stackName?.split('-').slice(2).join('-') ?? '',
+        JSON.parse(readFileSync(join(outdir, assembly, properties.templateFile), 'utf8')) as Template,
+      ]);
     }
   }
   return new Map(found.sort(([a], [b]) => (a < b ? -1 : 1)));

@@ -7,7 +7,10 @@ function render(): string {
   const values = maskConfig(effectiveConfig(process.env)) as Record<string, Record<string, unknown>>;
   const lines: string[] = [];
   let current: string | undefined;
-  for (const { path: [section = '', key = ''], variable } of configLeaves()) {
+  for (const {
+    path: [section = '', key = ''],
+    variable,
+  } of configLeaves()) {
     if (section !== current) lines.push(`${current === undefined ? '' : '\n'}${section}:`);
     current = section;
     const value = values[section]?.[key];

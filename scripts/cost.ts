@@ -13,11 +13,17 @@ export const TABLE_BATCHES = [1, 10, 100];
 export function costTable(env: string): string {
   const inputs = costInputs(environmentConfig(env).region);
   const templates = templatesOf(env);
-  const rows = TABLE_EVENTS.flatMap((eventsPerMonth) => TABLE_BATCHES.map((batch) => {
-    const { fixedTotal, perMillion, perMillionAll, total } = costReport(env, templates, { eventsPerMonth, batch }, inputs);
-    return `| ${(eventsPerMonth / 1e6).toLocaleString('en-US')} M | ${batch} | ${dollars(fixedTotal)} | ${dollars(perMillion)} | ${dollars(total)} | ${dollars(perMillionAll)} |`;
-  }));
-  return ['| events a month | per request | fixed | per million events, on top | together | per million, all in |', '| ---: | ---: | ---: | ---: | ---: | ---: |', ...rows].join('\n');
+  const rows = TABLE_EVENTS.flatMap((eventsPerMonth) =>
+    TABLE_BATCHES.map((batch) => {
+      const { fixedTotal, perMillion, perMillionAll, total } = costReport(env, templates, { eventsPerMonth, batch }, inputs);
+      return `| ${(eventsPerMonth / 1e6).toLocaleString('en-US')} M | ${batch} | ${dollars(fixedTotal)} | ${dollars(perMillion)} | ${dollars(total)} | ${dollars(perMillionAll)} |`;
+    }),
+  );
+  return [
+    '| events a month | per request | fixed | per million events, on top | together | per million, all in |',
+    '| ---: | ---: | ---: | ---: | ---: | ---: |',
+    ...rows,
+  ].join('\n');
 }
 
 function positive(name: string, text: string): number {
@@ -27,7 +33,14 @@ function positive(name: string, text: string): number {
 }
 
 function main(): void {
-  const { values } = parseArgs({ options: { env: { type: 'string', default: 'prod' }, 'events-per-month': { type: 'string', default: '100000000' }, batch: { type: 'string', default: '100' }, table: { type: 'boolean', default: false } } });
+  const { values } = parseArgs({
+    options: {
+      env: { type: 'string', default: 'prod' },
+      'events-per-month': { type: 'string', default: '100000000' },
+      batch: { type: 'string', default: '100' },
+      table: { type: 'boolean', default: false },
+    },
+  });
   const { region } = environmentConfig(values.env);
   if (values.table) {
     console.log(costTable(values.env));

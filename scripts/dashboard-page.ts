@@ -2,24 +2,44 @@ import type { Template } from './templates.ts';
 
 /** A widget as CloudWatch keeps it. */
 interface Widget {
-  readonly type: string; readonly x: number; readonly y: number; readonly width: number; readonly height: number;
+  readonly type: string;
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
   readonly properties: {
-    readonly title?: string; readonly markdown?: string; readonly view?: string; readonly stacked?: boolean; readonly alarms?: readonly string[];
-    readonly metrics?: readonly (readonly unknown[])[]; readonly yAxis?: Readonly<Record<string, { readonly label?: string }>>;
+    readonly title?: string;
+    readonly markdown?: string;
+    readonly view?: string;
+    readonly stacked?: boolean;
+    readonly alarms?: readonly string[];
+    readonly metrics?: readonly (readonly unknown[])[];
+    readonly yAxis?: Readonly<Record<string, { readonly label?: string }>>;
   };
 }
-export interface DashboardLayout { readonly name: string; readonly widgets: readonly Widget[] }
-interface Line { readonly label: string; readonly detail: string; readonly right: boolean }
+export interface DashboardLayout {
+  readonly name: string;
+  readonly widgets: readonly Widget[];
+}
+interface Line {
+  readonly label: string;
+  readonly detail: string;
+  readonly right: boolean;
+}
 
 const ROW_PX = 46;
 const COLOURS = ['#2463eb', '#e8710a', '#188038', '#c5221f', '#8430ce', '#007b83', '#b06000', '#d01884'];
 
 /** The dashboards of a set of templates. What only a deploy knows (names of functions, ARNs) stands there as `<name>`. */
 export function dashboardsIn(templates: readonly Template[]): DashboardLayout[] {
-  return templates.flatMap(({ Resources }) => Object.values(Resources).filter(({ Type }) => Type === 'AWS::CloudWatch::Dashboard').map(({ Properties = {} }) => ({
-    name: textOf(Properties.DashboardName, Resources),
-    widgets: (JSON.parse(textOf(Properties.DashboardBody, Resources)) as { widgets: Widget[] }).widgets,
-  })));
+  return templates.flatMap(({ Resources }) =>
+    Object.values(Resources)
+      .filter(({ Type }) => Type === 'AWS::CloudWatch::Dashboard')
+      .map(({ Properties = {} }) => ({
+        name: textOf(Properties.DashboardName, Resources),
+        widgets: (JSON.parse(textOf(Properties.DashboardBody, Resources)) as { widgets: Widget[] }).widgets,
+      })),
+  );
 }
 
 /** A page that shows where each widget stands and what it draws. */
@@ -39,27 +59,46 @@ function section({ name, widgets }: DashboardLayout): string {
 function widget(each: Widget): string {
   const place = `grid-column:${each.x + 1}/span ${each.width};grid-row:${each.y + 1}/span ${each.height}`;
   const { markdown = '', alarms = [], title = '', metrics = [], view, stacked, yAxis } = each.properties;
-  if (each.type === 'text') return `<div class="text${markdown.startsWith('## ') ? ' row' : ''}" style="${place}">${html(markdown.replace(/^#+ /, ''))}</div>`;
-  if (each.type === 'alarm') return `<article style="${place}"><h3>${html(title)}</h3><ul class="alarms">${alarms.map((alarm) => `<li>${html(alarm)}</li>`).join('')}</ul></article>`;
+  if (each.type === 'text')
+    return `<div class="text${markdown.startsWith('## ') ? ' row' : ''}" style="${place}">${html(markdown.replace(/^#+ /, ''))}</div>`;
+  if (each.type === 'alarm')
+    return `<article style="${place}"><h3>${html(title)}</h3><ul class="alarms">${alarms.map((alarm) => `<li>${html(alarm)}</li>`).join('')}</ul></article>`;
   const lines = linesOf(metrics);
   const axis = yAxis?.left?.label === undefined ? '' : `<span class="axis">${html(yAxis.left.label)}</span>`;
   const kind = view === 'singleValue' ? 'numbers' : stacked ? 'stacked areas' : 'lines';
-  return `<article style="${place}"><h3>${html(title)}</h3><p class="kind">${axis}${kind}</p><ul class="legend">${lines.map((line, index) =>
-    `<li><i style="background:${COLOURS[index % COLOURS.length]}"></i><b>${html(line.label)}</b> <span>${html(line.detail)}</span>${line.right ? '<em>right axis</em>' : ''}</li>`).join('')}</ul>${view === 'singleValue' ? '' : '<div class="plot"></div>'}</article>`;
+  return `<article style="${place}"><h3>${html(title)}</h3><p class="kind">${axis}${kind}</p><ul class="legend">${lines
+    .map(
+      (line, index) =>
+        `<li><i style="background:${COLOURS[index % COLOURS.length]}"></i><b>${html(line.label)}</b> <span>${html(line.detail)}</span>${line.right ? '<em>right axis</em>' : ''}</li>`,
+    )
+    .join('')}</ul>${view === 'singleValue' ? '' : '<div class="plot"></div>'}</article>`;
 }
 
 /** What is drawn; metrics that only feed an expression are not. A `.` repeats what stands at its place in the line before. */
 function linesOf(metrics: readonly (readonly unknown[])[]): Line[] {
   let before: unknown[] = [];
   return metrics.flatMap((entry): Line[] => {
-    const options = (typeof entry.at(-1) === 'object' ? entry.at(-1) : {}) as { label?: string; expression?: string; stat?: string; period?: number; visible?: boolean; yAxis?: string };
+    const options = (typeof entry.at(-1) === 'object' ? entry.at(-1) : {}) as {
+      label?: string;
+      expression?: string;
+      stat?: string;
+      period?: number;
+      visible?: boolean;
+      yAxis?: string;
+    };
     const right = options.yAxis === 'right';
     if (options.expression !== undefined) return [{ label: options.label || 'found by search', detail: options.expression, right }];
     const path = entry.filter((part) => typeof part !== 'object').map((part, index) => (part === '.' ? before[index] : part));
     before = path;
     if (options.visible === false) return [];
     const [namespace, name] = path.map(String);
-    return [{ label: options.label ?? name ?? '', detail: `${namespace} ${name} · ${options.stat ?? 'Average'} · ${(options.period ?? 300) / 60} min`, right }];
+    return [
+      {
+        label: options.label ?? name ?? '',
+        detail: `${namespace} ${name} · ${options.stat ?? 'Average'} · ${(options.period ?? 300) / 60} min`,
+        right,
+      },
+    ];
   });
 }
 

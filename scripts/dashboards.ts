@@ -5,7 +5,10 @@ import { parseArgs } from 'node:util';
 import { dashboardPage, dashboardsIn } from './dashboard-page.ts';
 import { templatesOf } from './templates.ts';
 
-const { values, positionals: [env = 'dev'] } = parseArgs({ allowPositionals: true, options: { out: { type: 'string' } } });
+const {
+  values,
+  positionals: [env = 'dev'],
+} = parseArgs({ allowPositionals: true, options: { out: { type: 'string' } } });
 const out = resolve(values.out ?? `dist/dashboards-${env}.html`);
 try {
   const dashboards = dashboardsIn(templatesOf(env));

@@ -9,12 +9,17 @@ import { printLetter, printLetters } from './dlq/print.ts';
 import { redrive } from './dlq/redrive.ts';
 import { UsageError } from './usage-error.ts';
 
-const say = (text: string): void => { process.stdout.write(`${text}\n`); };
+const say = (text: string): void => {
+  process.stdout.write(`${text}\n`);
+};
 
 async function run(command: DlqCommand): Promise<void> {
   const configured = await loadRuntimeConfig();
   const config = configured.postgres.host === undefined ? runningLocalMode(configured) : configured;
-  if (config === null) throw new UsageError('There is no Local Mode running here. Start one (npm start), or set FLEXPRICE_POSTGRES_HOST and, for Kafka, FLEXPRICE_KAFKA_BROKERS.');
+  if (config === null)
+    throw new UsageError(
+      'There is no Local Mode running here. Start one (npm start), or set FLEXPRICE_POSTGRES_HOST and, for Kafka, FLEXPRICE_KAFKA_BROKERS.',
+    );
   const app = createApp(config);
   try {
     const desk = app.deadLetters.ofOperator(command);

@@ -13,9 +13,15 @@ process.once('SIGINT', () => {
 });
 
 try {
-  const { finished, rejected } = await runImport(parseImportArguments(process.argv.slice(2), () => effectiveConfig(process.env).local.api_key), {
-    signal: stopping.signal, say: (text) => { process.stdout.write(`${text}\n`); },
-  });
+  const { finished, rejected } = await runImport(
+    parseImportArguments(process.argv.slice(2), () => effectiveConfig(process.env).local.api_key),
+    {
+      signal: stopping.signal,
+      say: (text) => {
+        process.stdout.write(`${text}\n`);
+      },
+    },
+  );
   if (!finished) process.exitCode = 130;
   else if (rejected > 0) process.exitCode = 1;
 } catch (error) {

@@ -23,16 +23,21 @@ const NOT_FOR_US = {
 /** cfn-lint knows this function of CloudFormation, but not yet within `Fn::Split` and `Fn::Join`, where it takes it for something else than text. */
 const NOT_KNOWN_WITHIN = { rules: ['E1017', 'E1022'], message: "{'Fn::GetStackOutput':" };
 
-const findings = z.array(z.object({
-  Filename: z.string(), Message: z.string(), Rule: z.object({ Id: z.string() }), Location: z.object({ Path: z.array(z.union([z.string(), z.number()])).nullable() }),
-}));
+const findings = z.array(
+  z.object({
+    Filename: z.string(),
+    Message: z.string(),
+    Rule: z.object({ Id: z.string() }),
+    Location: z.object({ Path: z.array(z.union([z.string(), z.number()])).nullable() }),
+  }),
+);
 
 const tools = pythonTools();
 if (tools === undefined) {
   console.log('lint of the infrastructure: skipped, there is no Python 3 with venv (on Debian: apt-get install python3-venv)');
   process.exit(process.env.FLEXPRICE_TEST_ENGINES === 'required' ? 1 : 0);
 }
-const problems = [...await lintTemplates(tools.cfnLint), ...lintDockerfiles(tools.hadolint)];
+const problems = [...(await lintTemplates(tools.cfnLint)), ...lintDockerfiles(tools.hadolint)];
 for (const problem of problems) console.log(problem);
 console.log(problems.length === 0 ? `ok   ${ENVIRONMENT_NAMES.join(', ')}: templates and Dockerfiles` : `FAIL ${problems.length} findings`);
 process.exitCode = problems.length === 0 ? 0 : 1;
@@ -42,11 +47,19 @@ async function lintTemplates(cfnLint: string): Promise<string[]> {
   const folder = mkdtempSync(join(tmpdir(), 'flexprice-lint-'));
   try {
     const templates = ENVIRONMENT_NAMES.flatMap((env) => synthesise(env, join(folder, env)).map(({ path }) => path));
-    const { stdout, stderr, error } = spawnSync(cfnLint, ['--ignore-checks', ...Object.keys(NOT_FOR_US), '--format', 'json', '--', ...templates], { encoding: 'utf8', maxBuffer: 64 << 20 });
+    const { stdout, stderr, error } = spawnSync(
+      cfnLint,
+      ['--ignore-checks', ...Object.keys(NOT_FOR_US), '--format', 'json', '--', ...templates],
+      { encoding: 'utf8', maxBuffer: 64 << 20 },
+    );
     if (error !== undefined || stdout.trim() === '') throw error ?? new Error(`cfn-lint said nothing but: ${stderr}`);
-    return findings.parse(JSON.parse(stdout))
+    return findings
+      .parse(JSON.parse(stdout))
       .filter(({ Rule, Message }) => !(NOT_KNOWN_WITHIN.rules.includes(Rule.Id) && Message.startsWith(NOT_KNOWN_WITHIN.message)))
-      .map(({ Rule, Message, Filename, Location }) => `${relative(folder, Filename)} ${(Location.Path ?? []).join('.')} ${Rule.Id}: ${Message}`);
+      .map(
+        ({ Rule, Message, Filename, Location }) =>
+          `${relative(folder, Filename)} ${(Location.Path ?? []).join('.')} ${Rule.Id}: ${Message}`,
+      );
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -4,7 +4,11 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { checkSource } from './source-rules.ts';
 
-interface Check { readonly name: string; readonly ok: boolean; readonly output: string }
+interface Check {
+  readonly name: string;
+  readonly ok: boolean;
+  readonly output: string;
+}
 
 const root = resolve(import.meta.dirname, '..');
 const fix = process.argv.includes('--fix');
@@ -27,7 +31,11 @@ function run(name: string, script: string, args: readonly string[]): Promise<Che
 
 /** Tracked files and new ones that git would take: what a commit could hold. */
 function sourceFiles(): string[] {
-  return execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: root, encoding: 'utf8', maxBuffer: 64 << 20 })
+  return execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], {
+    cwd: root,
+    encoding: 'utf8',
+    maxBuffer: 64 << 20,
+  })
     .split('\0')
     .filter((file) => file !== '' && existsSync(join(root, file)) && statSync(join(root, file)).isFile());
 }
@@ -46,7 +54,13 @@ function sourceRules(): Check {
 
 const folders = CODE_FOLDERS.filter((folder) => existsSync(join(root, folder)));
 const checks = await Promise.all([
-  run('biome', binOf('@biomejs/biome', 'biome'), ['lint', '--error-on-warnings', '--max-diagnostics=100', '--colors=off', ...(fix ? ['--write'] : [])]),
+  run('biome', binOf('@biomejs/biome', 'biome'), [
+    'lint',
+    '--error-on-warnings',
+    '--max-diagnostics=100',
+    '--colors=off',
+    ...(fix ? ['--write'] : []),
+  ]),
   run('dependency-cruiser', binOf('dependency-cruiser', 'depcruise'), [...folders, 'build.ts']),
   run('tsc', binOf('typescript', 'tsc'), ['--noEmit', '--pretty', 'false']),
   sourceRules(),

@@ -23,7 +23,8 @@ try {
   await (await app.eventLog).ensureTopics(specs);
   console.log(`Event log: ${specs.length} topics are there`);
   const { root_tenant_id: tenant } = config.auth;
-  if (tenant !== undefined && await ensureRootTenant(app.tenancy, tenant)) console.log(`Tenant ${tenant}: made with a development and a production environment`);
+  if (tenant !== undefined && (await ensureRootTenant(app.tenancy, tenant)))
+    console.log(`Tenant ${tenant}: made with a development and a production environment`);
 } finally {
   await app.close();
 }

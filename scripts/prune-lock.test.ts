@@ -17,7 +17,14 @@ const lock: Lock = {
 test('keeps the closure of the roots, nested copies where Node would find them, and nothing else', () => {
   const { manifest, lock: pruned } = pruneLock(lock, 'worker', ['a']);
   expect(manifest.dependencies).toEqual({ a: '1.2.3' });
-  expect(Object.keys((pruned as Lock).packages)).toEqual(['', 'node_modules/a', 'node_modules/a/node_modules/b', 'node_modules/b', 'node_modules/c', 'node_modules/d']);
+  expect(Object.keys((pruned as Lock).packages)).toEqual([
+    '',
+    'node_modules/a',
+    'node_modules/a/node_modules/b',
+    'node_modules/b',
+    'node_modules/c',
+    'node_modules/d',
+  ]);
 });
 
 test('a root that is not locked is an error', () => {

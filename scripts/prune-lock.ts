@@ -7,8 +7,17 @@ interface LockedPackage {
   readonly dev?: boolean;
 }
 
-export interface Lock { readonly lockfileVersion: number; readonly packages: Readonly<Record<string, LockedPackage>> }
-export interface Manifest { readonly name: string; readonly version: string; readonly private: true; readonly type: 'module'; readonly dependencies: Record<string, string> }
+export interface Lock {
+  readonly lockfileVersion: number;
+  readonly packages: Readonly<Record<string, LockedPackage>>;
+}
+export interface Manifest {
+  readonly name: string;
+  readonly version: string;
+  readonly private: true;
+  readonly type: 'module';
+  readonly dependencies: Record<string, string>;
+}
 
 /**
  * The part of a lock file (version 3) that some of its direct dependencies need, as the manifest and lock of a package of their own:
@@ -36,7 +45,16 @@ export function pruneLock(lock: Lock, name: string, roots: readonly string[]): {
   const dependencies = Object.fromEntries([...roots].sort().map((root) => [root, lock.packages[`node_modules/${root}`]?.version ?? '']));
   const manifest: Manifest = { name, version: '0.0.0', private: true, type: 'module', dependencies };
   const packages = Object.fromEntries([...kept].sort().map((path) => [path, lock.packages[path]]));
-  return { manifest, lock: { name, version: manifest.version, lockfileVersion: lock.lockfileVersion, requires: true, packages: { '': { name, version: manifest.version, dependencies }, ...packages } } };
+  return {
+    manifest,
+    lock: {
+      name,
+      version: manifest.version,
+      lockfileVersion: lock.lockfileVersion,
+      requires: true,
+      packages: { '': { name, version: manifest.version, dependencies }, ...packages },
+    },
+  };
 }
 
 /** Node's own rule: the nearest node_modules, from the parent's up to the root's. */

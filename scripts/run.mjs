@@ -18,7 +18,9 @@ const WARNINGS_OFF = ['--disable-warning=ExperimentalWarning', '--disable-warnin
 
 // Of package.json only what npm ci looks at: another script or import path is no reason to install everything again.
 function wantedHash() {
-  const { dependencies, devDependencies, optionalDependencies, peerDependencies, overrides } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const { dependencies, devDependencies, optionalDependencies, peerDependencies, overrides } = JSON.parse(
+    readFileSync(join(root, 'package.json'), 'utf8'),
+  );
   const hash = createHash('sha256').update(readFileSync(join(root, 'package-lock.json')));
   hash.update(JSON.stringify({ dependencies, devDependencies, optionalDependencies, peerDependencies, overrides }));
   return hash.digest('hex');
@@ -102,7 +104,9 @@ function node24() {
   const bundled = join(modules, '.bin', windows ? 'node.exe' : 'node');
   if (existsSync(bundled)) return bundled;
   if (Number(process.versions.node.split('.')[0]) >= 24) return process.execPath;
-  process.stderr.write(`Node 24 is needed, this is ${process.version}, and the bundled one is missing: delete node_modules and try again.\n`);
+  process.stderr.write(
+    `Node 24 is needed, this is ${process.version}, and the bundled one is missing: delete node_modules and try again.\n`,
+  );
   process.exit(1);
 }
 

@@ -24,11 +24,18 @@ beforeEach(() => {
   copyFileSync(fileURLToPath(new URL('./run.mjs', import.meta.url)), join(root, 'scripts/run.mjs'));
   writeFileSync(join(root, 'package.json'), '{"type":"module"}');
   writeFileSync(join(root, 'package-lock.json'), '{}');
-  writeFileSync(join(root, 'hello.ts'), 'const name: string = process.argv[2] ?? "nobody";\nconsole.log("hello", name, process.env.NODE_OPTIONS);\nprocess.exitCode = 7;\n');
+  writeFileSync(
+    join(root, 'hello.ts'),
+    'const name: string = process.argv[2] ?? "nobody";\nconsole.log("hello", name, process.env.NODE_OPTIONS);\nprocess.exitCode = 7;\n',
+  );
 });
 afterEach(() => rmSync(root, { recursive: true, force: true }));
 
-interface Outcome { readonly code: number | null; readonly stdout: string; readonly stderr: string }
+interface Outcome {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
 
 function run(args: string[], env: Record<string, string> = {}): Promise<Outcome> {
   return new Promise((settle, reject) => {
@@ -36,10 +43,17 @@ function run(args: string[], env: Record<string, string> = {}): Promise<Outcome>
     mkdirSync(join(root, 'npm'), { recursive: true });
     writeFileSync(join(root, 'npm/package.json'), '{"type":"commonjs"}');
     writeFileSync(join(root, 'npm/npm.js'), FAKE_NPM);
-    const child = spawn(process.execPath, [join(root, 'scripts/run.mjs'), ...args], { env: { PATH: process.env.PATH ?? '', npm_execpath: join(root, 'npm/npm.js'), ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(process.execPath, [join(root, 'scripts/run.mjs'), ...args], {
+      env: { PATH: process.env.PATH ?? '', npm_execpath: join(root, 'npm/npm.js'), ...env },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     let [stdout, stderr] = ['', ''];
-    child.stdout.on('data', (chunk: Buffer) => { stdout += chunk.toString(); });
-    child.stderr.on('data', (chunk: Buffer) => { stderr += chunk.toString(); });
+    child.stdout.on('data', (chunk: Buffer) => {
+      stdout += chunk.toString();
+    });
+    child.stderr.on('data', (chunk: Buffer) => {
+      stderr += chunk.toString();
+    });
     child.on('error', reject);
     child.on('close', (code) => settle({ code, stdout, stderr }));
   });
@@ -113,7 +127,10 @@ test('options of the caller for Node are kept', async () => {
 });
 
 test('a signal reaches the script, and its exit code comes through', async () => {
-  writeFileSync(join(root, 'wait.ts'), 'process.on("SIGTERM", () => process.exit(9));\nconsole.log("waiting");\nsetInterval(() => {}, 1000);\nprocess.kill(process.ppid, "SIGTERM");\n');
+  writeFileSync(
+    join(root, 'wait.ts'),
+    'process.on("SIGTERM", () => process.exit(9));\nconsole.log("waiting");\nsetInterval(() => {}, 1000);\nprocess.kill(process.ppid, "SIGTERM");\n',
+  );
   const { code, stdout } = await run(['wait.ts']);
   expect(stdout).toBe('waiting\n');
   expect(code).toBe(9);

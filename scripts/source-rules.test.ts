@@ -3,13 +3,14 @@ import { checkSource, MAX_LINES } from './source-rules.ts';
 
 const rules = (file: string, content: string): string[] => checkSource(file, content).map((problem) => `${problem.line} ${problem.rule}`);
 
-test.each([
-  'const now = new Date();\n', 'const now = Date.now();\n', 'const now = DateTime.utc();\n', 'const now = DateTime.now();\n',
-])('%j is refused in services and allowed in tests', (content) => {
-  expect(rules('shared/billing/service.ts', content)).toEqual(['1 wall-clock']);
-  expect(rules('shared/billing/service.test.ts', content)).toEqual([]);
-  expect(rules('local/start.ts', content)).toEqual([]);
-});
+test.each(['const now = new Date();\n', 'const now = Date.now();\n', 'const now = DateTime.utc();\n', 'const now = DateTime.now();\n'])(
+  '%j is refused in services and allowed in tests',
+  (content) => {
+    expect(rules('shared/billing/service.ts', content)).toEqual(['1 wall-clock']);
+    expect(rules('shared/billing/service.test.ts', content)).toEqual([]);
+    expect(rules('local/start.ts', content)).toEqual([]);
+  },
+);
 
 test('a fixed time is not the wall clock, and neither is a comment', () => {
   expect(rules('shared/billing/service.ts', 'const start = DateTime.utc(2026, 1, 1);\n// never new Date()\n')).toEqual([]);

@@ -1,8 +1,13 @@
 /** A line of a source file that breaks a rule of the house which neither Biome nor dependency-cruiser can express. */
-export interface SourceProblem { readonly file: string; readonly line: number; readonly rule: string; readonly message: string }
+export interface SourceProblem {
+  readonly file: string;
+  readonly line: number;
+  readonly rule: string;
+  readonly message: string;
+}
 
 /** Longest source file, in lines. A longer one wants splitting by concept. */
-export const MAX_LINES = 300;
+export const MAX_LINES = 500;
 
 /** Source files that may be longer than MAX_LINES. Keep it empty. */
 const LONG_FILES: readonly string[] = [];
@@ -23,7 +28,9 @@ const SELF = /^scripts\/source-rules(\.test)?\.ts$/;
 /** Checks one file, named by its path from the root with forward slashes. Pure. */
 export function checkSource(file: string, content: string): SourceProblem[] {
   const problems: SourceProblem[] = [];
-  const report = (line: number, rule: string, message: string): void => { problems.push({ file, line, rule, message }); };
+  const report = (line: number, rule: string, message: string): void => {
+    problems.push({ file, line, rule, message });
+  };
   const lines = content.split('\n');
   const isCode = /\.(ts|mjs|cjs)$/.test(file);
   const isTest = file.endsWith('.test.ts') || file.startsWith('test/');

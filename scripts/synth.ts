@@ -5,7 +5,11 @@ import { buildAll } from '../build.ts';
 import { type SynthesisedTemplate, synthesise } from './synthesise.ts';
 
 const root = resolve(import.meta.dirname, '..');
-const env = process.argv.slice(2).find((argument) => argument !== '-c')?.replace(/^env=/, '') ?? 'dev';
+const env =
+  process.argv
+    .slice(2)
+    .find((argument) => argument !== '-c')
+    ?.replace(/^env=/, '') ?? 'dev';
 
 await buildAll();
 try {
@@ -17,5 +21,7 @@ try {
 
 function tell({ stack, path }: SynthesisedTemplate): void {
   const { Resources = {} } = JSON.parse(readFileSync(path, 'utf8')) as { Resources?: Record<string, unknown> };
-  console.log(`${stack.padEnd(28)} ${String(Object.keys(Resources).length).padStart(4)} resources ${String(Math.ceil(statSync(path).size / 1024)).padStart(4)} KB  ${relative(root, path)}`);
+  console.log(
+    `${stack.padEnd(28)} ${String(Object.keys(Resources).length).padStart(4)} resources ${String(Math.ceil(statSync(path).size / 1024)).padStart(4)} KB  ${relative(root, path)}`,
+  );
 }

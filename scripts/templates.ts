@@ -6,8 +6,14 @@ import { FUNCTIONS } from '../build.ts';
 import { environmentConfig } from '../infra/config/environments.ts';
 import { FlexpriceStage } from '../infra/stages/flexprice-stage.ts';
 
-export interface Resource { readonly Type: string; readonly Properties?: Readonly<Record<string, unknown>> }
-export interface Template { readonly stack: string; readonly Resources: Readonly<Record<string, Resource>> }
+export interface Resource {
+  readonly Type: string;
+  readonly Properties?: Readonly<Record<string, unknown>>;
+}
+export interface Template {
+  readonly stack: string;
+  readonly Resources: Readonly<Record<string, Resource>>;
+}
 
 const root = resolve(import.meta.dirname, '..');
 
@@ -20,9 +26,18 @@ export function templatesOf(env: string): Template[] {
   const folder = mkdtempSync(join(tmpdir(), 'flexprice-templates-'));
   try {
     const { context } = JSON.parse(readFileSync(join(root, 'cdk.json'), 'utf8')) as { context: Record<string, unknown> };
-    const app = new App({ outdir: join(folder, 'cdk.out'), analyticsReporting: false, context: { ...context, '@aws-cdk/core:validateAgainstDefaultRules': false } });
+    const app = new App({
+      outdir: join(folder, 'cdk.out'),
+      analyticsReporting: false,
+      context: { ...context, '@aws-cdk/core:validateAgainstDefaultRules': false },
+    });
     const stage = new FlexpriceStage(app, `flexprice-${config.name}`, { config, dist: hollowDist(join(folder, 'dist')) });
-    return stage.synth().stacks.map(({ stackName, template }) => ({ stack: stackName, Resources: (template as { Resources?: Template['Resources'] }).Resources ?? {} }))
+    return stage
+      .synth()
+      .stacks.map(({ stackName, template }) => ({
+        stack: stackName,
+        Resources: (template as { Resources?: Template['Resources'] }).Resources ?? {},
+      }))
       .sort((a, b) => a.stack.localeCompare(b.stack));
   } finally {
     rmSync(folder, { recursive: true, force: true });

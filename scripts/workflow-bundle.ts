@@ -11,10 +11,12 @@ const INLINE_MAP = /\/\/# sourceMappingURL=data:[^,]*;base64,([A-Za-z0-9+/=]+)\s
  */
 export async function buildWorkflowBundle(path: string): Promise<string> {
   const { code } = await bundleWorkflowCode({ workflowsPath: resolve(ROOT, path), logger: onlyProblems });
-  return relative(code.replace(INLINE_MAP, (_, encoded: string) => {
-    const { sourcesContent: _sources, ...map } = JSON.parse(Buffer.from(encoded, 'base64').toString()) as Record<string, unknown>;
-    return `//# sourceMappingURL=data:application/json;base64,${Buffer.from(relative(JSON.stringify(map))).toString('base64')}\n`;
-  }));
+  return relative(
+    code.replace(INLINE_MAP, (_, encoded: string) => {
+      const { sourcesContent: _sources, ...map } = JSON.parse(Buffer.from(encoded, 'base64').toString()) as Record<string, unknown>;
+      return `//# sourceMappingURL=data:application/json;base64,${Buffer.from(relative(JSON.stringify(map))).toString('base64')}\n`;
+    }),
+  );
 }
 
 function relative(text: string): string {

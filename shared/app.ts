@@ -54,7 +54,10 @@ export type App = ReturnType<typeof createApp>;
  * The composition root: every service of the product, built from the configuration when it is first asked for.
  * Nothing is connected by building; engines connect on first use.
  */
-export function createApp(config: Config, { clock = systemClock, logger, metrics = silentMetrics }: { clock?: Clock; logger?: EventLogLogger; metrics?: Metrics } = {}) {
+export function createApp(
+  config: Config,
+  { clock = systemClock, logger, metrics = silentMetrics }: { clock?: Clock; logger?: EventLogLogger; metrics?: Metrics } = {},
+) {
   const closers: (() => Promise<void>)[] = [];
   const opened = <T extends { close(): Promise<void> }>(engine: T): T => {
     closers.push(() => engine.close());
@@ -64,114 +67,311 @@ export function createApp(config: Config, { clock = systemClock, logger, metrics
   const database = lazy(() => opened(createDatabase(config.postgres)));
   const clickhouse = lazy(() => opened(createClickHouse(config)));
   const eventLog = lazy(async (): Promise<EventLog> => opened(await createEventLog(config, logger)));
-  const authenticator = lazy(() => createAuthenticator(config.auth, { ...createPrincipalStore(database()), findByTokenHash: (hash) => portalSessions().findByTokenHash(hash) }, clock, metrics));
+  const authenticator = lazy(() =>
+    createAuthenticator(
+      config.auth,
+      { ...createPrincipalStore(database()), findByTokenHash: (hash) => portalSessions().findByTokenHash(hash) },
+      clock,
+      metrics,
+    ),
+  );
   const tenancy = lazy(() => createTenancyService({ database: database(), clock }));
-  const customers: () => CustomerService = lazy(() => createCustomerService({
-    database: database(), clock, hasRunningSubscription: (tx, id) => subscriptions().hasRunning(tx, id), endPortalSessions: (tx, id) => portalSessions().endAllOf(tx, id),
-  }));
-  const portalSessions: () => PortalSessionService = lazy(() => createPortalSessionService({ database: database(), clock, customers: customers(), url: config.portal.url }));
+  const customers: () => CustomerService = lazy(() =>
+    createCustomerService({
+      database: database(),
+      clock,
+      hasRunningSubscription: (tx, id) => subscriptions().hasRunning(tx, id),
+      endPortalSessions: (tx, id) => portalSessions().endAllOf(tx, id),
+    }),
+  );
+  const portalSessions: () => PortalSessionService = lazy(() =>
+    createPortalSessionService({ database: database(), clock, customers: customers(), url: config.portal.url }),
+  );
   const meters = lazy(() => createMeterService({ database: database(), clock }));
   const usage = lazy(() => createUsageService({ clickhouse: clickhouse(), meters: meters(), customers: customers(), clock }));
-  const meterPreviews = lazy(() => createMeterPreviewService({
-    clickhouse: clickhouse(), meters: meters(), openPeriod: (...asked) => subscriptions().openPeriod(...asked), clock,
-  }));
-  const events = lazy(() => createEventService({ clickhouse: clickhouse(), inFlight: inFlight(), meters: meters(), customers: customers() }));
+  const meterPreviews = lazy(() =>
+    createMeterPreviewService({
+      clickhouse: clickhouse(),
+      meters: meters(),
+      openPeriod: (...asked) => subscriptions().openPeriod(...asked),
+      clock,
+    }),
+  );
+  const events = lazy(() =>
+    createEventService({ clickhouse: clickhouse(), inFlight: inFlight(), meters: meters(), customers: customers() }),
+  );
   const inFlight = lazy(() => createInFlight(eventLog));
   const monitoring = lazy(() => createMonitoringService({ clickhouse: clickhouse(), inFlight: inFlight(), clock }));
   const deadLetters = lazy(() => createDeadLetterService({ eventLog, database: database(), clock }));
   const reprocess = lazy(() => createReprocessService({ clickhouse, eventLog, database: database(), clock }));
-  const ingest = lazy(async (): Promise<IngestService> =>
-    createIngestService({ eventLog: await eventLog(), overflow: opened(await createOverflow(config)), clock, config, metrics, quotas: createQuotas({ database: database(), clock }) }));
+  const ingest = lazy(
+    async (): Promise<IngestService> =>
+      createIngestService({
+        eventLog: await eventLog(),
+        overflow: opened(await createOverflow(config)),
+        clock,
+        config,
+        metrics,
+        quotas: createQuotas({ database: database(), clock }),
+      }),
+  );
   const features = lazy(() => createFeatureService({ database: database(), clock, meters: meters(), isInUse: isFeatureInUse }));
-  const prices: () => PriceService = lazy(() => createPriceService({ database: database(), clock, meters: meters(), costsheets: costsheets().owner }));
+  const prices: () => PriceService = lazy(() =>
+    createPriceService({ database: database(), clock, meters: meters(), costsheets: costsheets().owner }),
+  );
   const costsheets = lazy(() => createCostsheetService({ database: database(), clock, prices }));
   const entitlements = lazy(() => createEntitlementService({ database: database(), clock, features, plans }));
-  const plans: () => PlanService = lazy(() => createPlanService({
-    database: database(), clock, prices: prices(), features: features(), entitlementsOf: (ctx, planIds) => entitlements().forPlans(ctx, planIds),
-    isInUse: (tx, planId) => subscriptions().isPlanInUse(tx, planId),
-  }));
-  const subscriptions: () => SubscriptionService = lazy(() => createSubscriptionService({
-    database: database(), clock, customers: customers(), plans: plans(), prices: prices(), meters: meters(),
-    invoicing: {
-      open: (...created) => invoices().invoicing.open(...created),
-      draft: (...closed) => invoices().invoicing.draft(...closed),
-      settle: (...drafted) => invoices().invoicing.settle(...drafted),
-    },
-  }));
-  const entitlementSummaries = lazy(() => createEntitlementSummaryService({
-    database: database(), clock, customers: customers(), subscriptions: subscriptions(), plans: plans(), features: features(),
-  }));
-  const usageSummaries = lazy(() => createUsageSummaryService({ clock, summaries: entitlementSummaries(), readUsage: (ctx, requests) => usage().meterUsages(ctx, requests) }));
-  const counters = lazy(() => createCounterService({ database: database(), clock, meters: meters(), readUsage: (ctx, requests) => usage().meterUsages(ctx, requests), staleSeconds: config.counters.stale_seconds }));
+  const plans: () => PlanService = lazy(() =>
+    createPlanService({
+      database: database(),
+      clock,
+      prices: prices(),
+      features: features(),
+      entitlementsOf: (ctx, planIds) => entitlements().forPlans(ctx, planIds),
+      isInUse: (tx, planId) => subscriptions().isPlanInUse(tx, planId),
+    }),
+  );
+  const subscriptions: () => SubscriptionService = lazy(() =>
+    createSubscriptionService({
+      database: database(),
+      clock,
+      customers: customers(),
+      plans: plans(),
+      prices: prices(),
+      meters: meters(),
+      invoicing: {
+        open: (...created) => invoices().invoicing.open(...created),
+        draft: (...closed) => invoices().invoicing.draft(...closed),
+        settle: (...drafted) => invoices().invoicing.settle(...drafted),
+      },
+    }),
+  );
+  const entitlementSummaries = lazy(() =>
+    createEntitlementSummaryService({
+      database: database(),
+      clock,
+      customers: customers(),
+      subscriptions: subscriptions(),
+      plans: plans(),
+      features: features(),
+    }),
+  );
+  const usageSummaries = lazy(() =>
+    createUsageSummaryService({
+      clock,
+      summaries: entitlementSummaries(),
+      readUsage: (ctx, requests) => usage().meterUsages(ctx, requests),
+    }),
+  );
+  const counters = lazy(() =>
+    createCounterService({
+      database: database(),
+      clock,
+      meters: meters(),
+      readUsage: (ctx, requests) => usage().meterUsages(ctx, requests),
+      staleSeconds: config.counters.stale_seconds,
+    }),
+  );
   const meteringActivities = lazy(() => createMeteringActivities({ reprocess, counters }));
-  const entitlementChecks = lazy(() => createEntitlementCheckService({ clock, summaries: entitlementSummaries(), features: features(), counters: counters(), readUsage: (ctx, requests) => usage().meterUsages(ctx, requests) }));
-  const billing = lazy((): BillingDependencies => ({
-    database: database(), clock, customers: customers(), subscriptions: subscriptions(), prices: prices(), meters: meters(),
-    featuresOfMeters: (ctx, meterIds) => features().ofMeters(ctx, meterIds),
-    entitlementsOf: (ctx, planIds) => entitlements().forPlans(ctx, planIds),
-    readUsage: (ctx, requests) => usage().meterUsages(ctx, requests), finalizationDelaySeconds: config.billing.finalization_delay_seconds,
-  }));
+  const entitlementChecks = lazy(() =>
+    createEntitlementCheckService({
+      clock,
+      summaries: entitlementSummaries(),
+      features: features(),
+      counters: counters(),
+      readUsage: (ctx, requests) => usage().meterUsages(ctx, requests),
+    }),
+  );
+  const billing = lazy(
+    (): BillingDependencies => ({
+      database: database(),
+      clock,
+      customers: customers(),
+      subscriptions: subscriptions(),
+      prices: prices(),
+      meters: meters(),
+      featuresOfMeters: (ctx, meterIds) => features().ofMeters(ctx, meterIds),
+      entitlementsOf: (ctx, planIds) => entitlements().forPlans(ctx, planIds),
+      readUsage: (ctx, requests) => usage().meterUsages(ctx, requests),
+      finalizationDelaySeconds: config.billing.finalization_delay_seconds,
+    }),
+  );
   const groupedUsage = lazy(() => createGroupedUsageService({ clickhouse: clickhouse() }));
-  const analytics = lazy(() => createAnalyticsService({
-    database: database(), clock, customers: customers(), subscriptions: subscriptions(), prices: prices(), plans: plans(), features: features(), meters: meters(),
-    usage: groupedUsage(),
-  }));
-  const costAnalytics = lazy(() => createCostAnalyticsService({
-    database: database(), clock, customers: customers(), prices: prices(), features: features(), meters: meters(), usage: groupedUsage(), analytics: analytics(),
-  }));
+  const analytics = lazy(() =>
+    createAnalyticsService({
+      database: database(),
+      clock,
+      customers: customers(),
+      subscriptions: subscriptions(),
+      prices: prices(),
+      plans: plans(),
+      features: features(),
+      meters: meters(),
+      usage: groupedUsage(),
+    }),
+  );
+  const costAnalytics = lazy(() =>
+    createCostAnalyticsService({
+      database: database(),
+      clock,
+      customers: customers(),
+      prices: prices(),
+      features: features(),
+      meters: meters(),
+      usage: groupedUsage(),
+      analytics: analytics(),
+    }),
+  );
   const invoices: () => InvoiceService = lazy(() => createInvoiceService(billing()));
-  const portal = lazy(() => createPortalService({ customers: customers(), subscriptions: subscriptions(), invoices: invoices(), settings: settings() }));
-  const billingActivities = lazy(() => createBillingActivities({ database: database(), clock, subscriptions: subscriptions(), invoices: invoices(), pageSize: config.billing.page_size }));
+  const portal = lazy(() =>
+    createPortalService({ customers: customers(), subscriptions: subscriptions(), invoices: invoices(), settings: settings() }),
+  );
+  const billingActivities = lazy(() =>
+    createBillingActivities({
+      database: database(),
+      clock,
+      subscriptions: subscriptions(),
+      invoices: invoices(),
+      pageSize: config.billing.page_size,
+    }),
+  );
 
   const settings = lazy(() => createSettingService({ database: database(), clock }));
-  const onboarding = lazy(() => createOnboardingService({
-    database: database(), clock, settings: settings(), customers: customers(),
-    findPlanId: async (ctx, lookupKey) => (await plans().findByLookupKey(ctx, lookupKey))?.id ?? null,
-    // The schemas of the wire are loaded when there is something to read.
-    subscribe: async (ctx, body) => subscriptions().create(ctx, (await import('#subscriptions/creation-from-wire.ts')).parseCreation(body)),
-  }));
+  const onboarding = lazy(() =>
+    createOnboardingService({
+      database: database(),
+      clock,
+      settings: settings(),
+      customers: customers(),
+      findPlanId: async (ctx, lookupKey) => (await plans().findByLookupKey(ctx, lookupKey))?.id ?? null,
+      // The schemas of the wire are loaded when there is something to read.
+      subscribe: async (ctx, body) =>
+        subscriptions().create(ctx, (await import('#subscriptions/creation-from-wire.ts')).parseCreation(body)),
+    }),
+  );
   const onboardingActivities = lazy(() => createOnboardingActivities(onboarding));
-  const rejections = lazy(() => createRejectionService({ database: database(), clickhouse, meters: meters(), clock, logger: logger ?? silentLogger, windowSeconds: config.webhooks.event_rejected_window_seconds }));
+  const rejections = lazy(() =>
+    createRejectionService({
+      database: database(),
+      clickhouse,
+      meters: meters(),
+      clock,
+      logger: logger ?? silentLogger,
+      windowSeconds: config.webhooks.event_rejected_window_seconds,
+    }),
+  );
 
   return {
-    config, clock, metrics,
-    get database() { return database(); },
-    get clickhouse() { return clickhouse(); },
+    config,
+    clock,
+    metrics,
+    get database() {
+      return database();
+    },
+    get clickhouse() {
+      return clickhouse();
+    },
     /** A promise: the adapter is loaded on demand. */
-    get eventLog() { return eventLog(); },
-    get authenticator() { return authenticator(); },
-    get tenancy() { return tenancy(); },
-    get customers() { return customers(); },
-    get meters() { return meters(); },
-    get meterPreviews() { return meterPreviews(); },
-    get usage() { return usage(); },
-    get events() { return events(); },
-    get monitoring() { return monitoring(); },
-    get deadLetters() { return deadLetters(); },
-    get reprocess() { return reprocess(); },
+    get eventLog() {
+      return eventLog();
+    },
+    get authenticator() {
+      return authenticator();
+    },
+    get tenancy() {
+      return tenancy();
+    },
+    get customers() {
+      return customers();
+    },
+    get meters() {
+      return meters();
+    },
+    get meterPreviews() {
+      return meterPreviews();
+    },
+    get usage() {
+      return usage();
+    },
+    get events() {
+      return events();
+    },
+    get monitoring() {
+      return monitoring();
+    },
+    get deadLetters() {
+      return deadLetters();
+    },
+    get reprocess() {
+      return reprocess();
+    },
     /** A promise, as the event log is one. */
-    get ingest() { return ingest(); },
-    get features() { return features(); },
-    get prices() { return prices(); },
-    get plans() { return plans(); },
-    get entitlements() { return entitlements(); },
-    get entitlementSummaries() { return entitlementSummaries(); },
-    get usageSummaries() { return usageSummaries(); },
-    get counters() { return counters(); },
-    get meteringActivities() { return meteringActivities(); },
-    get entitlementChecks() { return entitlementChecks(); },
-    get subscriptions() { return subscriptions(); },
-    get analytics() { return analytics(); },
-    get costsheets() { return costsheets(); },
-    get costAnalytics() { return costAnalytics(); },
-    get invoices() { return invoices(); },
-    get portalSessions() { return portalSessions(); },
-    get portal() { return portal(); },
-    get billingActivities() { return billingActivities(); },
-    get settings() { return settings(); },
-    get onboarding() { return onboarding(); },
-    get onboardingActivities() { return onboardingActivities(); },
-    get rejections() { return rejections(); },
+    get ingest() {
+      return ingest();
+    },
+    get features() {
+      return features();
+    },
+    get prices() {
+      return prices();
+    },
+    get plans() {
+      return plans();
+    },
+    get entitlements() {
+      return entitlements();
+    },
+    get entitlementSummaries() {
+      return entitlementSummaries();
+    },
+    get usageSummaries() {
+      return usageSummaries();
+    },
+    get counters() {
+      return counters();
+    },
+    get meteringActivities() {
+      return meteringActivities();
+    },
+    get entitlementChecks() {
+      return entitlementChecks();
+    },
+    get subscriptions() {
+      return subscriptions();
+    },
+    get analytics() {
+      return analytics();
+    },
+    get costsheets() {
+      return costsheets();
+    },
+    get costAnalytics() {
+      return costAnalytics();
+    },
+    get invoices() {
+      return invoices();
+    },
+    get portalSessions() {
+      return portalSessions();
+    },
+    get portal() {
+      return portal();
+    },
+    get billingActivities() {
+      return billingActivities();
+    },
+    get settings() {
+      return settings();
+    },
+    get onboarding() {
+      return onboarding();
+    },
+    get onboardingActivities() {
+      return onboardingActivities();
+    },
+    get rejections() {
+      return rejections();
+    },
     subscriptionUsage: (ctx: RequestContext, request: SubscriptionUsageRequest) => subscriptionUsage(billing(), ctx, request),
 
     /** One check per engine, for readiness. Each rejects with the reason. */

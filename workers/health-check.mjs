@@ -10,4 +10,4 @@ async function isWell() {
   return (await fetch(`http://127.0.0.1:${port}/health`, { signal: AbortSignal.timeout(3_000) })).ok;
 }
 
-process.exitCode = await isWell().catch(() => false) ? 0 : 1;
+process.exitCode = (await isWell().catch(() => false)) ? 0 : 1;

@@ -11,7 +11,11 @@ afterEach(async () => {
   server = undefined;
 });
 
-interface Asked { readonly path: string; readonly key: string | undefined; readonly body: Record<string, unknown> }
+interface Asked {
+  readonly path: string;
+  readonly key: string | undefined;
+  readonly body: Record<string, unknown>;
+}
 
 /** An API that accepts events and whose usage answers one of `values` after the other. */
 async function startApi(values: readonly (number | undefined)[], ingestStatus = 202): Promise<Asked[]> {
@@ -20,10 +24,16 @@ async function startApi(values: readonly (number | undefined)[], ingestStatus = 
   server = createServer(async (request, response) => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);
-    asked.push({ path: request.url ?? '', key: request.headers['x-api-key'] as string | undefined, body: JSON.parse(Buffer.concat(chunks).toString()) as Record<string, unknown> });
+    asked.push({
+      path: request.url ?? '',
+      key: request.headers['x-api-key'] as string | undefined,
+      body: JSON.parse(Buffer.concat(chunks).toString()) as Record<string, unknown>,
+    });
     const isEvent = request.url === '/v1/events';
     response.writeHead(isEvent ? ingestStatus : 200, { 'content-type': 'application/json' });
-    response.end(JSON.stringify(isEvent ? { message: 'said the API' } : { results: [], value: answers.length > 1 ? answers.shift() : answers[0] }));
+    response.end(
+      JSON.stringify(isEvent ? { message: 'said the API' } : { results: [], value: answers.length > 1 ? answers.shift() : answers[0] }),
+    );
   });
   await new Promise<void>((resolve) => server?.listen(0, '127.0.0.1', resolve));
   vi.stubEnv('FLEXPRICE_CANARY_URL', `http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
@@ -39,10 +49,19 @@ test('asks for the very event that it sent, with its key, and writes the latency
   const asked = await startApi([1]);
   const { seconds } = await handler();
   expect(seconds).toBeGreaterThanOrEqual(0);
-  expect(asked.map(({ path, key }) => [path, key])).toEqual([['/v1/events', 'sk_canary'], ['/v1/events/usage', 'sk_canary']]);
+  expect(asked.map(({ path, key }) => [path, key])).toEqual([
+    ['/v1/events', 'sk_canary'],
+    ['/v1/events/usage', 'sk_canary'],
+  ]);
   const [event = {}, question] = asked.map(({ body }) => body);
-  expect(question).toMatchObject({ event_name: event.event_name, external_customer_id: event.external_customer_id, filters: { run: [(event.properties as { run: string }).run] } });
-  expect(lines.map((line) => JSON.parse(line) as Record<string, unknown>)).toEqual([expect.objectContaining({ service: 'canary', environment: 'test', CanaryLatencySeconds: seconds })]);
+  expect(question).toMatchObject({
+    event_name: event.event_name,
+    external_customer_id: event.external_customer_id,
+    filters: { run: [(event.properties as { run: string }).run] },
+  });
+  expect(lines.map((line) => JSON.parse(line) as Record<string, unknown>)).toEqual([
+    expect.objectContaining({ service: 'canary', environment: 'test', CanaryLatencySeconds: seconds }),
+  ]);
 });
 
 test('fails when usage does not show the event in time', async () => {

@@ -25,11 +25,22 @@ const REQUEST_TIMEOUT_MS = 10_000;
 export async function runCanary(options: CanaryOptions): Promise<number> {
   const run = randomUUID();
   const started = performance.now();
-  await post(options, '/v1/events', { event_id: `canary-${run}`, event_name: EVENT_NAME, external_customer_id: CUSTOMER, source: 'canary', properties: { run } });
+  await post(options, '/v1/events', {
+    event_id: `canary-${run}`,
+    event_name: EVENT_NAME,
+    external_customer_id: CUSTOMER,
+    source: 'canary',
+    properties: { run },
+  });
   const accepted = performance.now();
   const end = started + options.deadlineMs;
   for (let waited = 0; ; waited += 1) {
-    const usage = await post(options, '/v1/events/usage', { event_name: EVENT_NAME, external_customer_id: CUSTOMER, aggregation_type: 'COUNT', filters: { run: [run] } });
+    const usage = await post(options, '/v1/events/usage', {
+      event_name: EVENT_NAME,
+      external_customer_id: CUSTOMER,
+      aggregation_type: 'COUNT',
+      filters: { run: [run] },
+    });
     const seconds = (performance.now() - accepted) / 1000;
     const { value } = usage as { value?: number };
     if (value === 1) {
@@ -37,14 +48,20 @@ export async function runCanary(options: CanaryOptions): Promise<number> {
       return seconds;
     }
     if (value !== undefined) throw new Error(`an event that was sent once counts ${value} times (run ${run})`);
-    if (performance.now() + options.pollMs > end) throw new Error(`the event was accepted, but ${Math.round(seconds)} s and ${waited + 1} questions later usage does not show it (run ${run})`);
+    if (performance.now() + options.pollMs > end)
+      throw new Error(
+        `the event was accepted, but ${Math.round(seconds)} s and ${waited + 1} questions later usage does not show it (run ${run})`,
+      );
     await new Promise((resolve) => setTimeout(resolve, options.pollMs));
   }
 }
 
 async function post({ url, apiKey, keyHeader }: CanaryOptions, path: string, body: unknown): Promise<unknown> {
   const response = await fetch(`${url}${path}`, {
-    method: 'POST', body: JSON.stringify(body), headers: { 'content-type': 'application/json', [keyHeader]: apiKey }, signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+    method: 'POST',
+    body: JSON.stringify(body),
+    headers: { 'content-type': 'application/json', [keyHeader]: apiKey },
+    signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
   });
   const text = await response.text();
   if (!response.ok) throw new Error(`POST ${path}: ${response.status} ${text.slice(0, 500)}`);

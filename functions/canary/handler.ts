@@ -15,11 +15,18 @@ const environment = z.object({
 /** Lambda entry, called by a schedule. An error is the alarm. */
 export async function handler(): Promise<{ seconds: number }> {
   const settings = environment.parse(await resolveSecretReferences(process.env));
-  const metrics = await createMetrics({ metrics: { enabled: true }, deployment: { mode: 'api', environment: settings.FLEXPRICE_DEPLOYMENT_ENVIRONMENT } }, 'canary');
+  const metrics = await createMetrics(
+    { metrics: { enabled: true }, deployment: { mode: 'api', environment: settings.FLEXPRICE_DEPLOYMENT_ENVIRONMENT } },
+    'canary',
+  );
   try {
     const seconds = await runCanary({
-      url: settings.FLEXPRICE_CANARY_URL, apiKey: settings.FLEXPRICE_CANARY_API_KEY, keyHeader: settings.FLEXPRICE_CANARY_KEY_HEADER,
-      deadlineMs: settings.FLEXPRICE_CANARY_DEADLINE_SECONDS * 1000, pollMs: 1_000, metrics,
+      url: settings.FLEXPRICE_CANARY_URL,
+      apiKey: settings.FLEXPRICE_CANARY_API_KEY,
+      keyHeader: settings.FLEXPRICE_CANARY_KEY_HEADER,
+      deadlineMs: settings.FLEXPRICE_CANARY_DEADLINE_SECONDS * 1000,
+      pollMs: 1_000,
+      metrics,
     });
     return { seconds };
   } finally {

@@ -6,7 +6,10 @@ const ARN = 'arn:aws:kafka:us-east-1:111122223333:cluster/events/x';
 
 function client(answer: object) {
   const sent: unknown[] = [];
-  const send = async (command: unknown): Promise<object> => { sent.push(command); return answer; };
+  const send = async (command: unknown): Promise<object> => {
+    sent.push(command);
+    return answer;
+  };
   return { sent, kafka: { send } as unknown as Pick<KafkaClient, 'send'> };
 }
 
@@ -18,5 +21,7 @@ test('asks for the cluster and returns its IAM brokers in a stable order', async
 });
 
 test('a cluster without IAM authentication is an error, not an empty list', async () => {
-  await expect(iamBrokers(client({ BootstrapBrokerStringTls: 'b-1.x:9094' }).kafka, ARN)).rejects.toThrow('no brokers for IAM authentication');
+  await expect(iamBrokers(client({ BootstrapBrokerStringTls: 'b-1.x:9094' }).kafka, ARN)).rejects.toThrow(
+    'no brokers for IAM authentication',
+  );
 });

@@ -1,7 +1,9 @@
 import * as z from 'zod';
 
 const count = z.int().min(1);
-const hostName = z.string().regex(/^(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/, 'is not a host name, such as api.example.com');
+const hostName = z
+  .string()
+  .regex(/^(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/, 'is not a host name, such as api.example.com');
 const cpu = z.union([z.literal(256), z.literal(512), z.literal(1024), z.literal(2048), z.literal(4096)]);
 /** Name of a JSON secret in Secrets Manager, which someone made before the first deploy. */
 const secretName = z.string().regex(/^[\w/+=.@-]+$/, 'is not the name of a secret');
@@ -9,28 +11,37 @@ const secretName = z.string().regex(/^[\w/+=.@-]+$/, 'is not the name of a secre
 /** Whom to tell, and from what sum on. */
 export const operations = z.strictObject({ email: z.email(), monthlyBudgetUsd: count });
 
-export const kafka = z.strictObject({
-  /** Express has elastic storage and needs three zones. */
-  brokerType: z.enum(['standard', 'express']),
-  instanceType: z.string().regex(/^(kafka|express)\.[a-z0-9]+\.[a-z0-9]+$/),
-  brokers: z.int().min(2),
-  /** Of each broker. Express brokers bring their storage. */
-  volumeGiB: count,
-  /** Partitions by topic; each topic has a dead-letter topic beside it. */
-  partitions: z.strictObject({ events: count, eventsLazy: count, eventsPostProcessing: count, systemEvents: count, deadLetters: count }),
-}).refine(({ instanceType, brokerType }) => instanceType.startsWith('express.') === (brokerType === 'express'), { path: ['instanceType'], error: 'does not fit the broker type' });
+export const kafka = z
+  .strictObject({
+    /** Express has elastic storage and needs three zones. */
+    brokerType: z.enum(['standard', 'express']),
+    instanceType: z.string().regex(/^(kafka|express)\.[a-z0-9]+\.[a-z0-9]+$/),
+    brokers: z.int().min(2),
+    /** Of each broker. Express brokers bring their storage. */
+    volumeGiB: count,
+    /** Partitions by topic; each topic has a dead-letter topic beside it. */
+    partitions: z.strictObject({ events: count, eventsLazy: count, eventsPostProcessing: count, systemEvents: count, deadLetters: count }),
+  })
+  .refine(({ instanceType, brokerType }) => instanceType.startsWith('express.') === (brokerType === 'express'), {
+    path: ['instanceType'],
+    error: 'does not fit the broker type',
+  });
 
-export const postgres = z.strictObject({
-  /** Aurora capacity units. 0 lets the cluster pause. */
-  minCapacity: z.number().min(0).multipleOf(0.5),
-  maxCapacity: z.number().min(1).multipleOf(0.5),
-  readers: z.int().min(0),
-  backupDays: count,
-  /** Shares connections among functions. It keeps some open, so that the cluster never pauses. */
-  proxy: z.boolean(),
-})
+export const postgres = z
+  .strictObject({
+    /** Aurora capacity units. 0 lets the cluster pause. */
+    minCapacity: z.number().min(0).multipleOf(0.5),
+    maxCapacity: z.number().min(1).multipleOf(0.5),
+    readers: z.int().min(0),
+    backupDays: count,
+    /** Shares connections among functions. It keeps some open, so that the cluster never pauses. */
+    proxy: z.boolean(),
+  })
   .refine(({ maxCapacity, minCapacity }) => maxCapacity >= minCapacity, { path: ['maxCapacity'], error: 'must not be below minCapacity' })
-  .refine(({ proxy, minCapacity }) => !proxy || minCapacity > 0, { path: ['proxy'], error: 'a cluster behind a proxy never pauses: minCapacity must be above 0' });
+  .refine(({ proxy, minCapacity }) => !proxy || minCapacity > 0, {
+    path: ['proxy'],
+    error: 'a cluster behind a proxy never pauses: minCapacity must be above 0',
+  });
 
 const account = z.strictObject({ user: z.string().min(1), /** With the key `password`. */ secretName });
 
@@ -42,7 +53,9 @@ export const clickhouse = z.strictObject({
   /** Queries only. */
   reader: account,
   /** The endpoint service that ClickHouse Cloud shows. Absent: over the NAT, whose addresses are outputs for the allow list. */
-  privateLink: z.strictObject({ serviceName: z.string().regex(/^com\.amazonaws\.vpce\.[a-z0-9-]+\.vpce-svc-[0-9a-f]+$/, 'is not an endpoint service') }).optional(),
+  privateLink: z
+    .strictObject({ serviceName: z.string().regex(/^com\.amazonaws\.vpce\.[a-z0-9-]+\.vpce-svc-[0-9a-f]+$/, 'is not an endpoint service') })
+    .optional(),
 });
 
 export const temporal = z.discriminatedUnion('kind', [
@@ -64,7 +77,8 @@ export const temporal = z.discriminatedUnion('kind', [
 ]);
 
 /** Tasks of a service. It is scaled between `min` and `max` when they differ. */
-export const capacity = z.strictObject({ min: count, max: count, cpu, memoryMiB: z.int().min(512) })
+export const capacity = z
+  .strictObject({ min: count, max: count, cpu, memoryMiB: z.int().min(512) })
   .refine(({ min, max }) => max >= min, { path: ['max'], error: 'must not be below min' });
 
 export const domain = z.strictObject({

@@ -24,7 +24,12 @@ export const prod: EnvironmentInput = {
     writer: { user: 'flexprice_writer', secretName: 'flexprice/prod/clickhouse-writer' },
     reader: { user: 'flexprice_reader', secretName: 'flexprice/prod/clickhouse-reader' },
   },
-  temporal: { kind: 'cloud', address: 'us-east-1.aws.api.temporal.io:7233', namespace: 'flexprice-prod', secretName: 'flexprice/prod/temporal' },
+  temporal: {
+    kind: 'cloud',
+    address: 'us-east-1.aws.api.temporal.io:7233',
+    namespace: 'flexprice-prod',
+    secretName: 'flexprice/prod/temporal',
+  },
   ingest: { reservedConcurrency: 300, memoryMiB: 1769, gradual: true },
   management: { reservedConcurrency: 200, memoryMiB: 1769 },
   throttle: { rate: 10_000, burst: 5000 },

@@ -26,21 +26,44 @@ export class Backups extends Construct {
   constructor(scope: Construct, id: string, { environment, days, region, cluster, buckets }: BackupsProps) {
     super(scope, id);
     const vault = new BackupVault(this, 'Vault', { backupVaultName: vaultName(environment), removalPolicy: RemovalPolicy.RETAIN });
-    const away = BackupVault.fromBackupVaultArn(this, 'Away', Stack.of(this).formatArn({ service: 'backup', region, resource: 'backup-vault', resourceName: vaultName(environment), arnFormat: ArnFormat.COLON_RESOURCE_NAME }));
+    const away = BackupVault.fromBackupVaultArn(
+      this,
+      'Away',
+      Stack.of(this).formatArn({
+        service: 'backup',
+        region,
+        resource: 'backup-vault',
+        resourceName: vaultName(environment),
+        arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+      }),
+    );
     const plan = new BackupPlan(this, 'Plan', {
       backupVault: vault,
-      backupPlanRules: [new BackupPlanRule({
-        ruleName: 'daily',
-        scheduleExpression: Schedule.cron({ hour: '3', minute: '15' }),
-        startWindow: Duration.hours(1),
-        completionWindow: Duration.hours(6),
-        deleteAfter: Duration.days(days),
-        copyActions: [{ destinationBackupVault: away, deleteAfter: Duration.days(days) }],
-      })],
+      backupPlanRules: [
+        new BackupPlanRule({
+          ruleName: 'daily',
+          scheduleExpression: Schedule.cron({ hour: '3', minute: '15' }),
+          startWindow: Duration.hours(1),
+          completionWindow: Duration.hours(6),
+          deleteAfter: Duration.days(days),
+          copyActions: [{ destinationBackupVault: away, deleteAfter: Duration.days(days) }],
+        }),
+      ],
     });
-    const policies = ['service-role/AWSBackupServiceRolePolicyForBackup', 'service-role/AWSBackupServiceRolePolicyForRestores', 'AWSBackupServiceRolePolicyForS3Backup'];
-    const role = new Role(this, 'Role', { assumedBy: new ServicePrincipal('backup.amazonaws.com'), managedPolicies: policies.map((name) => ManagedPolicy.fromAwsManagedPolicyName(name)) });
+    const policies = [
+      'service-role/AWSBackupServiceRolePolicyForBackup',
+      'service-role/AWSBackupServiceRolePolicyForRestores',
+      'AWSBackupServiceRolePolicyForS3Backup',
+    ];
+    const role = new Role(this, 'Role', {
+      assumedBy: new ServicePrincipal('backup.amazonaws.com'),
+      managedPolicies: policies.map((name) => ManagedPolicy.fromAwsManagedPolicyName(name)),
+    });
     acknowledge(role, 'AWS keeps what its backup service needs in these policies', ...policies.map((name) => managedPolicy(name)));
-    plan.addSelection('Selection', { role, disableDefaultBackupPolicy: true, resources: [BackupResource.fromRdsDatabaseCluster(cluster), ...buckets.map((bucket) => BackupResource.fromArn(bucket.bucketArn))] });
+    plan.addSelection('Selection', {
+      role,
+      disableDefaultBackupPolicy: true,
+      resources: [BackupResource.fromRdsDatabaseCluster(cluster), ...buckets.map((bucket) => BackupResource.fromArn(bucket.bucketArn))],
+    });
   }
 }

@@ -49,7 +49,10 @@ export class EventBus extends Construct {
         ...(express ? {} : { storageInfo: { ebsStorageInfo: { volumeSize: config.volumeGiB } } }),
       },
       clientAuthentication: { sasl: { iam: { enabled: true } }, unauthenticated: { enabled: false } },
-      encryptionInfo: { encryptionAtRest: { dataVolumeKmsKeyId: key.keyArn }, encryptionInTransit: { clientBroker: 'TLS', inCluster: true } },
+      encryptionInfo: {
+        encryptionAtRest: { dataVolumeKmsKeyId: key.keyArn },
+        encryptionInTransit: { clientBroker: 'TLS', inCluster: true },
+      },
       enhancedMonitoring: 'PER_TOPIC_PER_BROKER',
       loggingInfo: { brokerLogs: { cloudWatchLogs: { enabled: true, logGroup: logs.logGroupName } } },
       // Express sets these itself and refuses others.
@@ -59,7 +62,12 @@ export class EventBus extends Construct {
     this.clusterName = name;
 
     const { deadLetters } = config.partitions;
-    const topics = { events: config.partitions.events, events_lazy: config.partitions.eventsLazy, events_post_processing: config.partitions.eventsPostProcessing, system_events: config.partitions.systemEvents };
+    const topics = {
+      events: config.partitions.events,
+      events_lazy: config.partitions.eventsLazy,
+      events_post_processing: config.partitions.eventsPostProcessing,
+      system_events: config.partitions.systemEvents,
+    };
     for (const [topic, partitions] of Object.entries(topics)) {
       this.topic(topic, partitions, EVENT_RETENTION_MS, express);
       this.topic(`${topic}.dlq`, deadLetters, DEAD_LETTER_RETENTION_MS, express);
@@ -69,19 +77,35 @@ export class EventBus extends Construct {
   /** Lets a role write to these topics and read nothing. */
   grantProduce(grantee: IGrantable, topics: readonly string[]): void {
     this.allow(grantee, ['kafka-cluster:Connect', 'kafka-cluster:DescribeCluster'], [this.clusterArn]);
-    this.allow(grantee, ['kafka-cluster:DescribeTopic', 'kafka-cluster:WriteData'], topics.map((topic) => this.arnOf('topic', topic)));
+    this.allow(
+      grantee,
+      ['kafka-cluster:DescribeTopic', 'kafka-cluster:WriteData'],
+      topics.map((topic) => this.arnOf('topic', topic)),
+    );
   }
 
   /** Lets a role see that these topics exist. */
   grantDescribe(grantee: IGrantable, topics: readonly string[]): void {
-    this.allow(grantee, ['kafka-cluster:DescribeTopic'], topics.map((topic) => this.arnOf('topic', topic)));
+    this.allow(
+      grantee,
+      ['kafka-cluster:DescribeTopic'],
+      topics.map((topic) => this.arnOf('topic', topic)),
+    );
   }
 
   /** Lets a role read these topics as a member of the consumer groups. */
   grantConsume(grantee: IGrantable, topics: readonly string[], groups: readonly string[]): void {
     this.allow(grantee, ['kafka-cluster:Connect', 'kafka-cluster:DescribeCluster'], [this.clusterArn]);
-    this.allow(grantee, ['kafka-cluster:DescribeTopic', 'kafka-cluster:ReadData'], topics.map((topic) => this.arnOf('topic', topic)));
-    this.allow(grantee, ['kafka-cluster:AlterGroup', 'kafka-cluster:DescribeGroup'], groups.map((group) => this.arnOf('group', group)));
+    this.allow(
+      grantee,
+      ['kafka-cluster:DescribeTopic', 'kafka-cluster:ReadData'],
+      topics.map((topic) => this.arnOf('topic', topic)),
+    );
+    this.allow(
+      grantee,
+      ['kafka-cluster:AlterGroup', 'kafka-cluster:DescribeGroup'],
+      groups.map((group) => this.arnOf('group', group)),
+    );
   }
 
   /**
@@ -90,7 +114,11 @@ export class EventBus extends Construct {
    */
   grantLook(grantee: IGrantable, topics: readonly string[]): void {
     this.allow(grantee, ['kafka-cluster:Connect', 'kafka-cluster:DescribeCluster'], [this.clusterArn]);
-    this.allow(grantee, ['kafka-cluster:DescribeTopic', 'kafka-cluster:ReadData'], topics.map((topic) => this.arnOf('topic', topic)));
+    this.allow(
+      grantee,
+      ['kafka-cluster:DescribeTopic', 'kafka-cluster:ReadData'],
+      topics.map((topic) => this.arnOf('topic', topic)),
+    );
     this.allow(grantee, ['kafka-cluster:AlterGroup', 'kafka-cluster:DescribeGroup', 'kafka-cluster:DeleteGroup'], [this.readerGroupsArn]);
   }
 
@@ -126,7 +154,13 @@ export class EventBus extends Construct {
     };
     // Properties text in base64, like the server properties of a cluster.
     const configs = Buffer.from(text(properties)).toString('base64');
-    new CfnTopic(this, `Topic-${name}`, { clusterArn: this.clusterArn, topicName: name, partitionCount, replicationFactor: this.replicationFactor, configs });
+    new CfnTopic(this, `Topic-${name}`, {
+      clusterArn: this.clusterArn,
+      topicName: name,
+      partitionCount,
+      replicationFactor: this.replicationFactor,
+      configs,
+    });
   }
 
   /** With two copies an insist on two would stop the stream at every broker restart. */
@@ -136,5 +170,7 @@ export class EventBus extends Construct {
 }
 
 function text(properties: Readonly<Record<string, string>>): string {
-  return Object.entries(properties).map(([key, value]) => `${key}=${value}`).join('\n');
+  return Object.entries(properties)
+    .map(([key, value]) => `${key}=${value}`)
+    .join('\n');
 }

@@ -19,7 +19,11 @@ export function gradually(scope: Construct, id: string, target: LambdaFunction):
     evaluationPeriods: 1,
     treatMissingData: TreatMissingData.NOT_BREACHING,
   });
-  const group = new LambdaDeploymentGroup(parts, 'Group', { alias, deploymentConfig: LambdaDeploymentConfig.CANARY_10PERCENT_5MINUTES, alarms: [errors] });
+  const group = new LambdaDeploymentGroup(parts, 'Group', {
+    alias,
+    deploymentConfig: LambdaDeploymentConfig.CANARY_10PERCENT_5MINUTES,
+    alarms: [errors],
+  });
   acknowledge(group, 'AWS keeps what CodeDeploy needs in this policy', managedPolicy('service-role/AWSCodeDeployRoleForLambdaLimited'));
   return alias;
 }

@@ -25,7 +25,21 @@ export interface ProductFunctionProps {
 
 /** A function of ours, as `npm run build` made it. It reads its secrets by itself: no value of one is in a template. */
 export class ProductFunction extends LambdaFunction {
-  constructor(scope: EnvironmentStack, id: string, { name, dist, description, memoryMiB, timeout, settings = { values: {}, secrets: {} }, environment = {}, reservedConcurrency, network }: ProductFunctionProps) {
+  constructor(
+    scope: EnvironmentStack,
+    id: string,
+    {
+      name,
+      dist,
+      description,
+      memoryMiB,
+      timeout,
+      settings = { values: {}, secrets: {} },
+      environment = {},
+      reservedConcurrency,
+      network,
+    }: ProductFunctionProps,
+  ) {
     super(scope, id, {
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
@@ -38,17 +52,28 @@ export class ProductFunction extends LambdaFunction {
       logGroup: new LogGroup(scope, `${id}Logs`, { retention: scope.config.logDays, removalPolicy: scope.removalPolicy }),
       environment: {
         ...settings.values,
-        ...Object.fromEntries(Object.entries(settings.secrets).map(([variable, { secret, key }]) => [variable, `secretsmanager:${secret.secretFullArn ?? secret.secretName}#${key}`])),
+        ...Object.fromEntries(
+          Object.entries(settings.secrets).map(([variable, { secret, key }]) => [
+            variable,
+            `secretsmanager:${secret.secretFullArn ?? secret.secretName}#${key}`,
+          ]),
+        ),
         ...environment,
         // kafkajs computes negative time-outs, of which Node 24 warns.
         NODE_OPTIONS: '--enable-source-maps --disable-warning=TimeoutNegativeWarning',
       },
       ...(reservedConcurrency === undefined ? {} : { reservedConcurrentExecutions: reservedConcurrency }),
-      ...(network === undefined ? {} : { vpc: network.vpc, vpcSubnets: { subnetType: SubnetType.PRIVATE_WITH_EGRESS }, securityGroups: [network.securityGroup] }),
+      ...(network === undefined
+        ? {}
+        : { vpc: network.vpc, vpcSubnets: { subnetType: SubnetType.PRIVATE_WITH_EGRESS }, securityGroups: [network.securityGroup] }),
     });
     for (const { secret } of Object.values(settings.secrets)) secret.grantRead(this);
     const managed = ['AWSLambdaBasicExecutionRole', ...(network === undefined ? [] : ['AWSLambdaVPCAccessExecutionRole'])];
-    acknowledge(this, 'AWS keeps in these policies what every function needs: its log lines, and interfaces in the VPC', ...managed.map((policy) => managedPolicy(`service-role/${policy}`)));
+    acknowledge(
+      this,
+      'AWS keeps in these policies what every function needs: its log lines, and interfaces in the VPC',
+      ...managed.map((policy) => managedPolicy(`service-role/${policy}`)),
+    );
     acknowledge(this, 'X-Ray takes segments for no resource', ANY_RESOURCE);
   }
 }

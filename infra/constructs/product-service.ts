@@ -4,7 +4,16 @@ import { AdjustmentType } from 'aws-cdk-lib/aws-applicationautoscaling';
 import type { IMetric } from 'aws-cdk-lib/aws-cloudwatch';
 import { type ISecurityGroup, SubnetType } from 'aws-cdk-lib/aws-ec2';
 import { DockerImageAsset, Platform } from 'aws-cdk-lib/aws-ecr-assets';
-import { type Cluster, ContainerImage, CpuArchitecture, FargateService, FargateTaskDefinition, LogDrivers, OperatingSystemFamily, Secret } from 'aws-cdk-lib/aws-ecs';
+import {
+  type Cluster,
+  ContainerImage,
+  CpuArchitecture,
+  FargateService,
+  FargateTaskDefinition,
+  LogDrivers,
+  OperatingSystemFamily,
+  Secret,
+} from 'aws-cdk-lib/aws-ecs';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { ANY_RESOURCE, acknowledge } from '../acknowledge.ts';
@@ -25,7 +34,10 @@ export interface ProductServiceProps {
 }
 
 /** A metric, and from how much waiting on how many tasks are added. */
-export interface Backlog { readonly metric: IMetric; readonly steps: readonly { readonly from: number; readonly tasks: number }[] }
+export interface Backlog {
+  readonly metric: IMetric;
+  readonly steps: readonly { readonly from: number; readonly tasks: number }[];
+}
 
 /** A member of a consumer group that comes or goes stops all of them for a moment: so seldom. */
 const COOL_DOWN = Duration.minutes(5);
@@ -49,12 +61,23 @@ export class ProductService extends Construct {
     this.task.addContainer(mode, {
       image: ContainerImage.fromDockerImageAsset(image),
       environment: { ...settings.values },
-      secrets: Object.fromEntries(Object.entries(settings.secrets).map(([variable, { secret, key }]) => [variable, Secret.fromSecretsManager(secret, key)])),
-      logging: LogDrivers.awsLogs({ streamPrefix: mode, logGroup: new LogGroup(this, 'Logs', { retention: scope.config.logDays, removalPolicy: scope.removalPolicy }) }),
+      secrets: Object.fromEntries(
+        Object.entries(settings.secrets).map(([variable, { secret, key }]) => [variable, Secret.fromSecretsManager(secret, key)]),
+      ),
+      logging: LogDrivers.awsLogs({
+        streamPrefix: mode,
+        logGroup: new LogGroup(this, 'Logs', { retention: scope.config.logDays, removalPolicy: scope.removalPolicy }),
+      }),
       // On SIGTERM: finish the batch, commit, leave the group.
       stopTimeout: Duration.seconds(60),
       // ECS does not read the one in the image.
-      healthCheck: { command: ['CMD', 'node', 'health-check.mjs'], interval: Duration.seconds(30), timeout: Duration.seconds(5), retries: 3, startPeriod: Duration.minutes(2) },
+      healthCheck: {
+        command: ['CMD', 'node', 'health-check.mjs'],
+        interval: Duration.seconds(30),
+        timeout: Duration.seconds(5),
+        retries: 3,
+        startPeriod: Duration.minutes(2),
+      },
     });
     acknowledge(this.task, 'The token of the image registry is for no resource', ANY_RESOURCE);
     this.service = new FargateService(this, 'Service', {

@@ -3,7 +3,17 @@ import { type ISecurityGroup, type IVpc, SecurityGroup, SubnetType } from 'aws-c
 import { type IGrantable, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
-import { AuroraPostgresEngineVersion, ClusterInstance, Credentials, DatabaseCluster, DatabaseClusterEngine, DatabaseProxy, DefaultAuthScheme, ParameterGroup, ProxyTarget } from 'aws-cdk-lib/aws-rds';
+import {
+  AuroraPostgresEngineVersion,
+  ClusterInstance,
+  Credentials,
+  DatabaseCluster,
+  DatabaseClusterEngine,
+  DatabaseProxy,
+  DefaultAuthScheme,
+  ParameterGroup,
+  ProxyTarget,
+} from 'aws-cdk-lib/aws-rds';
 import type { ISecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
 import { acknowledge } from '../acknowledge.ts';
@@ -37,7 +47,11 @@ export class RelationalStore extends Construct {
   readonly migratorSecret: ISecret;
   readonly proxy: DatabaseProxy | undefined;
 
-  constructor(scope: Construct, id: string, { name, vpc, securityGroup, proxyGroup, key, config, production, logDays }: RelationalStoreProps) {
+  constructor(
+    scope: Construct,
+    id: string,
+    { name, vpc, securityGroup, proxyGroup, key, config, production, logDays }: RelationalStoreProps,
+  ) {
     super(scope, id);
     const removalPolicy = production ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY;
     const engine = DatabaseClusterEngine.auroraPostgres({ version: AuroraPostgresEngineVersion.VER_17_7 });
@@ -54,8 +68,13 @@ export class RelationalStore extends Construct {
       serverlessV2MinCapacity: config.minCapacity,
       serverlessV2MaxCapacity: config.maxCapacity,
       writer: ClusterInstance.serverlessV2('writer'),
-      readers: Array.from({ length: config.readers }, (_, index) => ClusterInstance.serverlessV2(`reader${index + 1}`, { scaleWithWriter: true })),
-      parameterGroup: new ParameterGroup(this, 'Parameters', { engine, parameters: { 'rds.force_ssl': '1', log_min_duration_statement: '1000' } }),
+      readers: Array.from({ length: config.readers }, (_, index) =>
+        ClusterInstance.serverlessV2(`reader${index + 1}`, { scaleWithWriter: true }),
+      ),
+      parameterGroup: new ParameterGroup(this, 'Parameters', {
+        engine,
+        parameters: { 'rds.force_ssl': '1', log_min_duration_statement: '1000' },
+      }),
       storageEncryptionKey: key,
       iamAuthentication: true,
       cloudwatchLogsExports: ['postgresql'],

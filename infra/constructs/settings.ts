@@ -7,7 +7,10 @@ export type ServiceName = 'consumer' | 'relay' | 'worker';
 export type ProcessName = 'ingest' | 'management' | 'migrate' | ServiceName;
 
 /** One key of a JSON secret. */
-export interface SecretKey { readonly secret: ISecret; readonly key: string }
+export interface SecretKey {
+  readonly secret: ISecret;
+  readonly key: string;
+}
 
 /** The configuration of a process (shared/platform/config): plain values, and those that are in Secrets Manager. */
 export interface Settings {
@@ -20,7 +23,13 @@ export interface SettingsProps {
   readonly data: DataStack;
   readonly brokers: string;
   readonly temporal: TemporalEndpoint;
-  readonly secrets: { readonly clickhouseWriter: ISecret; readonly clickhouseReader: ISecret; readonly temporal?: ISecret; readonly rootKey: ISecret; readonly originVerify?: ISecret };
+  readonly secrets: {
+    readonly clickhouseWriter: ISecret;
+    readonly clickhouseReader: ISecret;
+    readonly temporal?: ISecret;
+    readonly rootKey: ISecret;
+    readonly originVerify?: ISecret;
+  };
 }
 
 /** The tenant that the root key acts for. */
@@ -32,11 +41,23 @@ export function settingsOf(process: ProcessName, props: SettingsProps): Settings
   if (process !== 'migrate') parts.push(kafka(props));
   if (process === 'relay' || process === 'worker') parts.push(temporal(props));
   if (isFunction(process)) parts.push(origin(props));
-  if (isFunction(process) || process === 'relay') parts.push({ values: { FLEXPRICE_OVERFLOW_QUEUE_URL: props.data.overflow.queueUrl }, secrets: {} });
-  if (process === 'management' || process === 'migrate') parts.push({ values: { FLEXPRICE_AUTH_ROOT_TENANT_ID: ROOT_TENANT }, secrets: {} });
-  if (process === 'management') parts.push({ values: { FLEXPRICE_TRACING_ENABLED: 'true', ...(props.config.portalUrl === undefined ? {} : { FLEXPRICE_PORTAL_URL: props.config.portalUrl }) }, secrets: { FLEXPRICE_AUTH_ROOT_KEY: { secret: props.secrets.rootKey, key: 'key' } } });
+  if (isFunction(process) || process === 'relay')
+    parts.push({ values: { FLEXPRICE_OVERFLOW_QUEUE_URL: props.data.overflow.queueUrl }, secrets: {} });
+  if (process === 'management' || process === 'migrate')
+    parts.push({ values: { FLEXPRICE_AUTH_ROOT_TENANT_ID: ROOT_TENANT }, secrets: {} });
+  if (process === 'management')
+    parts.push({
+      values: {
+        FLEXPRICE_TRACING_ENABLED: 'true',
+        ...(props.config.portalUrl === undefined ? {} : { FLEXPRICE_PORTAL_URL: props.config.portalUrl }),
+      },
+      secrets: { FLEXPRICE_AUTH_ROOT_KEY: { secret: props.secrets.rootKey, key: 'key' } },
+    });
   const mode = isFunction(process) || process === 'migrate' ? 'api' : process;
-  return { values: Object.assign({ FLEXPRICE_DEPLOYMENT_MODE: mode }, ...parts.map(({ values }) => values)), secrets: Object.assign({}, ...parts.map(({ secrets }) => secrets)) };
+  return {
+    values: Object.assign({ FLEXPRICE_DEPLOYMENT_MODE: mode }, ...parts.map(({ values }) => values)),
+    secrets: Object.assign({}, ...parts.map(({ secrets }) => secrets)),
+  };
 }
 
 /** Answers requests behind the API. */
@@ -77,8 +98,14 @@ function clickhouse(process: ProcessName, { config, secrets }: SettingsProps): S
   // Nothing on the way of an event into the log asks ClickHouse.
   if (process === 'ingest') return { values: url, secrets: {} };
   return process === 'management'
-    ? { values: { ...url, FLEXPRICE_CLICKHOUSE_USER: reader.user }, secrets: { FLEXPRICE_CLICKHOUSE_PASSWORD: { secret: secrets.clickhouseReader, key: 'password' } } }
-    : { values: { ...url, FLEXPRICE_CLICKHOUSE_USER: writer.user }, secrets: { FLEXPRICE_CLICKHOUSE_PASSWORD: { secret: secrets.clickhouseWriter, key: 'password' } } };
+    ? {
+        values: { ...url, FLEXPRICE_CLICKHOUSE_USER: reader.user },
+        secrets: { FLEXPRICE_CLICKHOUSE_PASSWORD: { secret: secrets.clickhouseReader, key: 'password' } },
+      }
+    : {
+        values: { ...url, FLEXPRICE_CLICKHOUSE_USER: writer.user },
+        secrets: { FLEXPRICE_CLICKHOUSE_PASSWORD: { secret: secrets.clickhouseWriter, key: 'password' } },
+      };
 }
 
 function kafka({ config, data, brokers }: SettingsProps): Settings {

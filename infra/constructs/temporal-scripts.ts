@@ -13,9 +13,18 @@ select 'create database ${VISIBILITY_DATABASE} owner temporal' where not exists 
 SQL`;
 
 /** A database without schema gets the zeroth, on which all versions follow. `setup-schema` on one that has a schema would reset its version. */
-export const UPDATE_SCHEMAS = [{ database: DATABASE, folder: 'temporal' }, { database: VISIBILITY_DATABASE, folder: 'visibility' }].map(({ database, folder }) => `
+export const UPDATE_SCHEMAS = [
+  { database: DATABASE, folder: 'temporal' },
+  { database: VISIBILITY_DATABASE, folder: 'visibility' },
+]
+  .map(
+    ({ database, folder }) => `
 export SQL_DATABASE=${database}
 versioned=/etc/temporal/schema/postgresql/v12/${folder}/versioned
-temporal-sql-tool update-schema -d "$versioned" || { temporal-sql-tool setup-schema -v 0.0; temporal-sql-tool update-schema -d "$versioned"; }`).join('\n').trim();
+temporal-sql-tool update-schema -d "$versioned" || { temporal-sql-tool setup-schema -v 0.0; temporal-sql-tool update-schema -d "$versioned"; }`,
+  )
+  .join('\n')
+  .trim();
 
-export const CREATE_NAMESPACE = 'temporal operator namespace describe -n "$TEMPORAL_NAMESPACE" || temporal operator namespace create -n "$TEMPORAL_NAMESPACE" --retention 7d';
+export const CREATE_NAMESPACE =
+  'temporal operator namespace describe -n "$TEMPORAL_NAMESPACE" || temporal operator namespace create -n "$TEMPORAL_NAMESPACE" --retention 7d';

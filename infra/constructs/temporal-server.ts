@@ -2,7 +2,16 @@ import { join } from 'node:path';
 import { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import { type ISecurityGroup, SubnetType } from 'aws-cdk-lib/aws-ec2';
 import {
-  type Cluster, ContainerDependencyCondition, type ContainerDefinitionOptions, ContainerImage, CpuArchitecture, FargateService, FargateTaskDefinition, LogDrivers, OperatingSystemFamily, Secret as TaskSecret,
+  type Cluster,
+  ContainerDependencyCondition,
+  type ContainerDefinitionOptions,
+  ContainerImage,
+  CpuArchitecture,
+  FargateService,
+  FargateTaskDefinition,
+  LogDrivers,
+  OperatingSystemFamily,
+  Secret as TaskSecret,
 } from 'aws-cdk-lib/aws-ecs';
 import { DockerImageAsset, Platform } from 'aws-cdk-lib/aws-ecr-assets';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
@@ -53,41 +62,89 @@ export class TemporalServer extends Construct {
     acknowledge(this.#task, 'The token of the image registry, and the channels of ECS Exec, are for no resource', ANY_RESOURCE);
     const login = new Secret(this, 'Login', {
       description: 'Login of Temporal at Postgres',
-      generateSecretString: { secretStringTemplate: JSON.stringify({ username: USER }), generateStringKey: 'password', excludePunctuation: true, passwordLength: 32 },
+      generateSecretString: {
+        secretStringTemplate: JSON.stringify({ username: USER }),
+        generateStringKey: 'password',
+        excludePunctuation: true,
+        passwordLength: 32,
+      },
       removalPolicy: scope.config.production ? RemovalPolicy.RETAIN : RemovalPolicy.DESTROY,
     });
-    acknowledge(login, 'Every start of the task gives the role this password anew: rotating is a new value and a restart', 'AwsSolutions-SMG4');
+    acknowledge(
+      login,
+      'Every start of the task gives the role this password anew: rotating is a new value and a restart',
+      'AwsSolutions-SMG4',
+    );
     const password = TaskSecret.fromSecretsManager(login, 'password');
-    const database = { SQL_PLUGIN: 'postgres12', SQL_HOST: postgres.host, SQL_PORT: postgres.port, SQL_USER: USER, SQL_TLS: 'true', SQL_TLS_DISABLE_HOST_VERIFICATION: 'true' };
+    const database = {
+      SQL_PLUGIN: 'postgres12',
+      SQL_HOST: postgres.host,
+      SQL_PORT: postgres.port,
+      SQL_USER: USER,
+      SQL_TLS: 'true',
+      SQL_TLS_DISABLE_HOST_VERIFICATION: 'true',
+    };
 
     const databases = this.container('databases', {
       image: ContainerImage.fromRegistry('public.ecr.aws/docker/library/postgres:17-bookworm'),
       command: ['sh', '-ec', CREATE_DATABASES],
       essential: false,
-      environment: { PGHOST: postgres.host, PGPORT: postgres.port, PGDATABASE: postgres.database, PGUSER: 'flexprice_migrator', PGSSLMODE: 'require' },
+      environment: {
+        PGHOST: postgres.host,
+        PGPORT: postgres.port,
+        PGDATABASE: postgres.database,
+        PGUSER: 'flexprice_migrator',
+        PGSSLMODE: 'require',
+      },
       secrets: { PGPASSWORD: TaskSecret.fromSecretsManager(postgres.migratorSecret, 'password'), TEMPORAL_PASSWORD: password },
     });
     const schemas = this.container('schemas', {
-      image: ContainerImage.fromRegistry(`temporalio/admin-tools:${VERSION}`), entryPoint: ['sh', '-ec'], command: [UPDATE_SCHEMAS], essential: false, environment: database, secrets: { SQL_PASSWORD: password },
+      image: ContainerImage.fromRegistry(`temporalio/admin-tools:${VERSION}`),
+      entryPoint: ['sh', '-ec'],
+      command: [UPDATE_SCHEMAS],
+      essential: false,
+      environment: database,
+      secrets: { SQL_PASSWORD: password },
     });
     const server = this.container('server', {
-      image: ContainerImage.fromDockerImageAsset(new DockerImageAsset(this, 'Image', { directory: join(import.meta.dirname, '../images/temporal'), platform: Platform.LINUX_ARM64 })),
+      image: ContainerImage.fromDockerImageAsset(
+        new DockerImageAsset(this, 'Image', { directory: join(import.meta.dirname, '../images/temporal'), platform: Platform.LINUX_ARM64 }),
+      ),
       environment: {
-        DB: 'postgres12', DB_PORT: postgres.port, POSTGRES_SEEDS: postgres.host, POSTGRES_USER: USER, DBNAME: DATABASE, VISIBILITY_DBNAME: VISIBILITY_DATABASE,
-        SQL_TLS_ENABLED: 'true', SQL_HOST_VERIFICATION: 'false', NUM_HISTORY_SHARDS: String(config.shards), BIND_ON_IP: '0.0.0.0',
+        DB: 'postgres12',
+        DB_PORT: postgres.port,
+        POSTGRES_SEEDS: postgres.host,
+        POSTGRES_USER: USER,
+        DBNAME: DATABASE,
+        VISIBILITY_DBNAME: VISIBILITY_DATABASE,
+        SQL_TLS_ENABLED: 'true',
+        SQL_HOST_VERIFICATION: 'false',
+        NUM_HISTORY_SHARDS: String(config.shards),
+        BIND_ON_IP: '0.0.0.0',
       },
       secrets: { POSTGRES_PWD: password },
       portMappings: [{ containerPort: TEMPORAL_PORT }],
-      healthCheck: { command: ['CMD', 'nc', '-z', 'localhost', String(TEMPORAL_PORT)], interval: Duration.seconds(10), retries: 10, startPeriod: Duration.minutes(2) },
+      healthCheck: {
+        command: ['CMD', 'nc', '-z', 'localhost', String(TEMPORAL_PORT)],
+        interval: Duration.seconds(10),
+        retries: 10,
+        startPeriod: Duration.minutes(2),
+      },
       stopTimeout: Duration.seconds(60),
     });
     const names = this.container('namespace', {
-      image: ContainerImage.fromRegistry(`temporalio/admin-tools:${VERSION}`), entryPoint: ['sh', '-ec'], command: [CREATE_NAMESPACE], essential: false,
+      image: ContainerImage.fromRegistry(`temporalio/admin-tools:${VERSION}`),
+      entryPoint: ['sh', '-ec'],
+      command: [CREATE_NAMESPACE],
+      essential: false,
       environment: { TEMPORAL_ADDRESS: `localhost:${TEMPORAL_PORT}`, TEMPORAL_NAMESPACE: config.namespace },
     });
     // Nobody is let in to its port: it is reached by port forwarding through Systems Manager.
     const ui = this.container('ui', {
-      image: ContainerImage.fromRegistry(`temporalio/ui:${UI_VERSION}`), essential: false, environment: { TEMPORAL_ADDRESS: `localhost:${TEMPORAL_PORT}`, TEMPORAL_UI_PORT: String(UI_PORT) }, portMappings: [{ containerPort: UI_PORT }],
+      image: ContainerImage.fromRegistry(`temporalio/ui:${UI_VERSION}`),
+      essential: false,
+      environment: { TEMPORAL_ADDRESS: `localhost:${TEMPORAL_PORT}`, TEMPORAL_UI_PORT: String(UI_PORT) },
+      portMappings: [{ containerPort: UI_PORT }],
     });
     schemas.addContainerDependencies({ container: databases, condition: ContainerDependencyCondition.SUCCESS });
     server.addContainerDependencies({ container: schemas, condition: ContainerDependencyCondition.SUCCESS });

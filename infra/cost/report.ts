@@ -19,18 +19,39 @@ export function costReport(environment: string, resources: Resources, workload: 
   const [fixed, variable] = [fixedCosts(environment, resources, inputs), variableCosts(resources, workload, inputs)];
   const [fixedTotal, variableTotal] = [total(fixed), total(variable)];
   const millions = workload.eventsPerMonth / 1e6;
-  return { environment, workload, fixed, variable, fixedTotal, perMillion: variableTotal / millions, perMillionAll: (fixedTotal + variableTotal) / millions, total: fixedTotal + variableTotal };
+  return {
+    environment,
+    workload,
+    fixed,
+    variable,
+    fixedTotal,
+    perMillion: variableTotal / millions,
+    perMillionAll: (fixedTotal + variableTotal) / millions,
+    total: fixedTotal + variableTotal,
+  };
 }
 
 /** The report as text for a terminal. */
-export function costText({ environment, workload: { eventsPerMonth, batch }, fixed, variable, fixedTotal, perMillion, perMillionAll, total: all }: CostReport, { basis, measured }: CostInputs): string {
+export function costText(
+  { environment, workload: { eventsPerMonth, batch }, fixed, variable, fixedTotal, perMillion, perMillionAll, total: all }: CostReport,
+  { basis, measured }: CostInputs,
+): string {
   const row = ({ service, what, usd }: CostLine): string => `  ${service.padEnd(20)} ${what.padEnd(52)} ${dollars(usd).padStart(12)}`;
   return [
     `${environment}: ${eventsPerMonth.toLocaleString('en-US')} events a month, ${batch} per request`,
-    '', 'Fixed, per month', ...fixed.map(row), row({ service: 'together', what: '', usd: fixedTotal }),
-    '', 'For the events', ...variable.map(row), row({ service: 'together', what: '', usd: all - fixedTotal }),
-    '', `  ${dollars(fixedTotal)} a month fixed, ${dollars(perMillion)} per million events; ${dollars(all)} together, ${dollars(perMillionAll)} per million`,
-    '', basis, `Unit costs: measured ${measured.date} on ${measured.measuredOn}. This is a model, not a bill: no AWS account has seen it.`,
+    '',
+    'Fixed, per month',
+    ...fixed.map(row),
+    row({ service: 'together', what: '', usd: fixedTotal }),
+    '',
+    'For the events',
+    ...variable.map(row),
+    row({ service: 'together', what: '', usd: all - fixedTotal }),
+    '',
+    `  ${dollars(fixedTotal)} a month fixed, ${dollars(perMillion)} per million events; ${dollars(all)} together, ${dollars(perMillionAll)} per million`,
+    '',
+    basis,
+    `Unit costs: measured ${measured.date} on ${measured.measuredOn}. This is a model, not a bill: no AWS account has seen it.`,
   ].join('\n');
 }
 

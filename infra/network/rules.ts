@@ -1,13 +1,32 @@
 import type { EnvironmentConfig } from '../config/schema.ts';
 
 /** Whoever has a security group of its own. */
-export const ROLES = ['ingest', 'management', 'migrate', 'consumer', 'relay', 'worker', 'kafka', 'postgres', 'proxy', 'temporal', 'endpoints'] as const;
+export const ROLES = [
+  'ingest',
+  'management',
+  'migrate',
+  'consumer',
+  'relay',
+  'worker',
+  'kafka',
+  'postgres',
+  'proxy',
+  'temporal',
+  'endpoints',
+] as const;
 export type Role = (typeof ROLES)[number];
 
 /** `from` may open connections to `to` on a TCP port. */
-export interface Pair { readonly from: Role; readonly to: Role; readonly port: number }
+export interface Pair {
+  readonly from: Role;
+  readonly to: Role;
+  readonly port: number;
+}
 /** `from` may open connections to addresses outside of the VPC. */
-export interface WayOut { readonly from: Role; readonly port: number }
+export interface WayOut {
+  readonly from: Role;
+  readonly port: number;
+}
 
 export const KAFKA_PORT = 9098;
 export const POSTGRES_PORT = 5432;
@@ -22,25 +41,41 @@ export function pairs({ postgres, temporal, interfaceEndpoints }: EnvironmentCon
   const functions: readonly Role[] = ['ingest', 'management'];
   const tasks: readonly Role[] = ['consumer', 'relay', 'worker'];
   const selfHosted = temporal.kind === 'self-hosted';
-  const running: readonly Role[] = [...functions, ...tasks, 'migrate', ...(selfHosted ? ['temporal'] as const : [])];
+  const running: readonly Role[] = [...functions, ...tasks, 'migrate', ...(selfHosted ? (['temporal'] as const) : [])];
   return [
     ...[...functions, ...tasks].map((from): Pair => ({ from, to: 'kafka', port: KAFKA_PORT })),
     ...functions.map((from): Pair => ({ from, to: postgres.proxy ? 'proxy' : 'postgres', port: POSTGRES_PORT })),
     ...[...tasks, 'migrate' as const].map((from): Pair => ({ from, to: 'postgres', port: POSTGRES_PORT })),
     ...(postgres.proxy ? [{ from: 'proxy', to: 'postgres', port: POSTGRES_PORT } as const] : []),
-    ...(selfHosted ? [{ from: 'relay', to: 'temporal', port: TEMPORAL_PORT }, { from: 'worker', to: 'temporal', port: TEMPORAL_PORT }, { from: 'temporal', to: 'postgres', port: POSTGRES_PORT }] as const : []),
+    ...(selfHosted
+      ? ([
+          { from: 'relay', to: 'temporal', port: TEMPORAL_PORT },
+          { from: 'worker', to: 'temporal', port: TEMPORAL_PORT },
+          { from: 'temporal', to: 'postgres', port: POSTGRES_PORT },
+        ] as const)
+      : []),
     ...(interfaceEndpoints.length > 0 ? running.map((from): Pair => ({ from, to: 'endpoints', port: HTTPS })) : []),
   ];
 }
 
 /** The ways out of the VPC: AWS's own APIs, ClickHouse Cloud and Temporal Cloud. */
 export function waysOut({ clickhouse, temporal }: EnvironmentConfig): WayOut[] {
-  const runners: readonly Role[] = ['ingest', 'management', 'migrate', 'consumer', 'relay', 'worker', ...(temporal.kind === 'self-hosted' ? ['temporal'] as const : [])];
+  const runners: readonly Role[] = [
+    'ingest',
+    'management',
+    'migrate',
+    'consumer',
+    'relay',
+    'worker',
+    ...(temporal.kind === 'self-hosted' ? (['temporal'] as const) : []),
+  ];
   const queriers: readonly Role[] = ['management', 'migrate', 'consumer', 'relay', 'worker'];
   return [
     ...runners.map((from): WayOut => ({ from, port: HTTPS })),
     ...(clickhouse.port === HTTPS ? [] : queriers.map((from): WayOut => ({ from, port: clickhouse.port }))),
-    ...(temporal.kind === 'cloud' ? (['relay', 'worker'] as const).map((from) => ({ from, port: Number(temporal.address.split(':')[1]) })) : []),
+    ...(temporal.kind === 'cloud'
+      ? (['relay', 'worker'] as const).map((from) => ({ from, port: Number(temporal.address.split(':')[1]) }))
+      : []),
   ];
 }
 

@@ -33,24 +33,52 @@ export const PRODUCT_METRICS = {
 export type ProductMetric = keyof typeof PRODUCT_METRICS;
 
 /** One of our own metrics, of the service that writes it (the first one unless told). */
-export function product(environment: string, name: ProductMetric, statistic: string, more: { readonly service?: string; readonly label?: string; readonly period?: Duration } = {}): Metric {
+export function product(
+  environment: string,
+  name: ProductMetric,
+  statistic: string,
+  more: { readonly service?: string; readonly label?: string; readonly period?: Duration } = {},
+): Metric {
   const { service = PRODUCT_METRICS[name][0], label = name, period = Duration.minutes(1) } = more;
   return new Metric({ namespace: NAMESPACE, metricName: name, statistic, label, period, dimensionsMap: { service, environment } });
 }
 
 /** A metric of AWS's own. */
-export function aws(namespace: string, metricName: string, statistic: string, dimensionsMap: Record<string, string>, more: MetricProps | { readonly label?: string; readonly period?: Duration } = {}): Metric {
-  return new Metric({ namespace: `AWS/${namespace}`, metricName, statistic, dimensionsMap, period: Duration.minutes(1), label: metricName, ...more });
+export function aws(
+  namespace: string,
+  metricName: string,
+  statistic: string,
+  dimensionsMap: Record<string, string>,
+  more: MetricProps | { readonly label?: string; readonly period?: Duration } = {},
+): Metric {
+  return new Metric({
+    namespace: `AWS/${namespace}`,
+    metricName,
+    statistic,
+    dimensionsMap,
+    period: Duration.minutes(1),
+    label: metricName,
+    ...more,
+  });
 }
 
-export function math(label: string, expression: string, usingMetrics: Record<string, Metric>, period = Duration.minutes(1)): MathExpression {
+export function math(
+  label: string,
+  expression: string,
+  usingMetrics: Record<string, Metric>,
+  period = Duration.minutes(1),
+): MathExpression {
   return new MathExpression({ expression, usingMetrics, label, period });
 }
 
 /** One of our own metrics by currency: which currencies there are, only its data says. */
 export function productByCurrency(environment: string, name: ProductMetric, period: Duration): MathExpression {
   const [service] = PRODUCT_METRICS[name];
-  return search('', `{${NAMESPACE},currency,environment,service} MetricName="${name}" environment="${environment}" service="${service}"`, period);
+  return search(
+    '',
+    `{${NAMESPACE},currency,environment,service} MetricName="${name}" environment="${environment}" service="${service}"`,
+    period,
+  );
 }
 
 /** Metrics by what they are about, for a number of things that a template cannot list. Dashboards only: no alarm can search. */

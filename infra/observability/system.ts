@@ -8,7 +8,10 @@ import type { IConstruct } from 'constructs';
 import { ProductFunction } from '../constructs/product-function.ts';
 
 /** Something that is watched, with the name that people call it by. */
-export interface Named<T> { readonly name: string; readonly it: T }
+export interface Named<T> {
+  readonly name: string;
+  readonly it: T;
+}
 
 /** What of a stage is watched. */
 export interface System {
@@ -36,15 +39,45 @@ export function discover(stage: IConstruct): System {
   });
   const deadLetterQueues = new Set(queues.map(({ deadLetterQueue }) => deadLetterQueue?.queue));
   return {
-    functions: named(all.filter((each) => each instanceof ProductFunction), (each) => each.node.id),
-    services: named(all.filter((each) => each instanceof FargateService), (each) => each.node.id === 'Service' ? each.node.scope?.node.id ?? '' : each.node.id),
-    queues: named(queues.filter((queue) => !deadLetterQueues.has(queue)), (each) => each.node.id),
-    deadLetterQueues: named(queues.filter((queue) => deadLetterQueues.has(queue)), (each) => each.node.id),
-    apis: named(all.filter((each) => each instanceof HttpApi), (each) => each.node.scope?.node.id ?? ''),
-    kafka: named(all.filter((each) => each instanceof KafkaCluster), (each) => each.node.scope?.node.id ?? ''),
-    databases: named(all.filter((each) => each instanceof DatabaseCluster), (each) => each.node.scope?.node.id ?? ''),
-    proxies: named(all.filter((each) => each instanceof DatabaseProxy), (each) => each.node.id),
-    logs: named(all.filter((each) => each instanceof LogGroup && writers.some((writer) => writer === each || each.node.path.startsWith(`${writer.node.path}/`))) as LogGroup[], (each) => each.node.path),
+    functions: named(
+      all.filter((each) => each instanceof ProductFunction),
+      (each) => each.node.id,
+    ),
+    services: named(
+      all.filter((each) => each instanceof FargateService),
+      (each) => (each.node.id === 'Service' ? (each.node.scope?.node.id ?? '') : each.node.id),
+    ),
+    queues: named(
+      queues.filter((queue) => !deadLetterQueues.has(queue)),
+      (each) => each.node.id,
+    ),
+    deadLetterQueues: named(
+      queues.filter((queue) => deadLetterQueues.has(queue)),
+      (each) => each.node.id,
+    ),
+    apis: named(
+      all.filter((each) => each instanceof HttpApi),
+      (each) => each.node.scope?.node.id ?? '',
+    ),
+    kafka: named(
+      all.filter((each) => each instanceof KafkaCluster),
+      (each) => each.node.scope?.node.id ?? '',
+    ),
+    databases: named(
+      all.filter((each) => each instanceof DatabaseCluster),
+      (each) => each.node.scope?.node.id ?? '',
+    ),
+    proxies: named(
+      all.filter((each) => each instanceof DatabaseProxy),
+      (each) => each.node.id,
+    ),
+    logs: named(
+      all.filter(
+        (each) =>
+          each instanceof LogGroup && writers.some((writer) => writer === each || each.node.path.startsWith(`${writer.node.path}/`)),
+      ) as LogGroup[],
+      (each) => each.node.path,
+    ),
   };
 }
 

@@ -22,17 +22,31 @@ export class BootstrapStack extends EnvironmentStack {
       description: `GitHub deploys FlexPrice to ${name}`,
       maxSessionDuration: Duration.hours(2),
       // A job of the protected environment of that repository, and nothing else.
-      assumedBy: new WebIdentityPrincipal(providerArn, { StringEquals: { [`${GITHUB}:aud`]: 'sts.amazonaws.com', [`${GITHUB}:sub`]: `repo:${github.repository}:environment:${name}` } }),
+      assumedBy: new WebIdentityPrincipal(providerArn, {
+        StringEquals: { [`${GITHUB}:aud`]: 'sts.amazonaws.com', [`${GITHUB}:sub`]: `repo:${github.repository}:environment:${name}` },
+      }),
     });
     // The CDK's own roles do the work: this one may only become them, where this environment has stacks.
-    const regions = [...new Set([region, ...(props.config.edge === undefined ? [] : ['us-east-1']), ...(recoveryRegion === undefined ? [] : [recoveryRegion])])];
-    const roles = regions.flatMap((each) => ['deploy-role', 'file-publishing-role', 'image-publishing-role', 'lookup-role'].map((kind) =>
-      this.formatArn({ service: 'iam', region: '', resource: 'role', resourceName: `cdk-${QUALIFIER}-${kind}-${this.account}-${each}` })));
+    const regions = [
+      ...new Set([
+        region,
+        ...(props.config.edge === undefined ? [] : ['us-east-1']),
+        ...(recoveryRegion === undefined ? [] : [recoveryRegion]),
+      ]),
+    ];
+    const roles = regions.flatMap((each) =>
+      ['deploy-role', 'file-publishing-role', 'image-publishing-role', 'lookup-role'].map((kind) =>
+        this.formatArn({ service: 'iam', region: '', resource: 'role', resourceName: `cdk-${QUALIFIER}-${kind}-${this.account}-${each}` }),
+      ),
+    );
     role.addToPolicy(new PolicyStatement({ actions: ['sts:AssumeRole'], resources: roles }));
     new CfnOutput(this, 'DeployRoleArn', { value: role.roleArn });
 
     const subscribers = [{ subscriptionType: 'EMAIL', address: operations.email }];
-    const notify = (notificationType: string, threshold: number) => ({ notification: { notificationType, comparisonOperator: 'GREATER_THAN', threshold, thresholdType: 'PERCENTAGE' }, subscribers });
+    const notify = (notificationType: string, threshold: number) => ({
+      notification: { notificationType, comparisonOperator: 'GREATER_THAN', threshold, thresholdType: 'PERCENTAGE' },
+      subscribers,
+    });
     new CfnBudget(this, 'Budget', {
       budget: {
         budgetName: `flexprice-${name}`,

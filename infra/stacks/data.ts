@@ -11,7 +11,9 @@ import { RelationalStore } from '../constructs/relational-store.ts';
 import { EnvironmentStack, type EnvironmentStackProps } from './environment-stack.ts';
 import type { NetworkStack } from './network.ts';
 
-export interface DataStackProps extends EnvironmentStackProps { readonly network: NetworkStack }
+export interface DataStackProps extends EnvironmentStackProps {
+  readonly network: NetworkStack;
+}
 
 /** Everything that holds data. ClickHouse is ClickHouse Cloud's: only its address is ours. */
 export class DataStack extends EnvironmentStack {
@@ -32,29 +34,67 @@ export class DataStack extends EnvironmentStack {
     const { production } = config;
     const { vpc } = network;
 
-    const key = new Key(this, 'Key', { description: `Data of FlexPrice ${config.name}`, enableKeyRotation: true, removalPolicy: this.removalPolicy });
+    const key = new Key(this, 'Key', {
+      description: `Data of FlexPrice ${config.name}`,
+      enableKeyRotation: true,
+      removalPolicy: this.removalPolicy,
+    });
     this.postgres = new RelationalStore(this, 'Postgres', {
-      name: `flexprice-${config.name}`, vpc, securityGroup: network.group('postgres'), key, config: config.postgres, production, logDays: config.logDays,
+      name: `flexprice-${config.name}`,
+      vpc,
+      securityGroup: network.group('postgres'),
+      key,
+      config: config.postgres,
+      production,
+      logDays: config.logDays,
       ...(config.postgres.proxy ? { proxyGroup: network.group('proxy') } : {}),
     });
     const logs = new LogGroup(this, 'KafkaLogs', { retention: config.logDays, removalPolicy: this.removalPolicy });
-    this.bus = new EventBus(this, 'Kafka', { vpc, securityGroup: network.group('kafka'), key, config: config.kafka, name: `flexprice-${config.name}`, logs });
+    this.bus = new EventBus(this, 'Kafka', {
+      vpc,
+      securityGroup: network.group('kafka'),
+      key,
+      config: config.kafka,
+      name: `flexprice-${config.name}`,
+      logs,
+    });
 
-    const queue = { encryption: QueueEncryption.SQS_MANAGED, enforceSSL: true, retentionPeriod: Duration.days(14), removalPolicy: this.removalPolicy };
+    const queue = {
+      encryption: QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+      retentionPeriod: Duration.days(14),
+      removalPolicy: this.removalPolicy,
+    };
     this.overflowDeadLetters = new Queue(this, 'OverflowDeadLetters', queue);
-    this.overflow = new Queue(this, 'Overflow', { ...queue, visibilityTimeout: Duration.minutes(2), deadLetterQueue: { maxReceiveCount: 20, queue: this.overflowDeadLetters } });
+    this.overflow = new Queue(this, 'Overflow', {
+      ...queue,
+      visibilityTimeout: Duration.minutes(2),
+      deadLetterQueue: { maxReceiveCount: 20, queue: this.overflowDeadLetters },
+    });
 
     this.invoices = new PrivateBucket(this, 'Invoices', {
-      production, versioned: true, accessLogs: { bucket: network.logs, prefix: 'invoices/' },
+      production,
+      versioned: true,
+      accessLogs: { bucket: network.logs, prefix: 'invoices/' },
       lifecycle: [
         { id: 'seldom-read', transitions: [{ storageClass: StorageClass.INTELLIGENT_TIERING, transitionAfter: Duration.days(30) }] },
         { id: 'replaced', noncurrentVersionExpiration: Duration.days(90) },
       ],
     });
-    this.exports = new PrivateBucket(this, 'Exports', { production, accessLogs: { bucket: network.logs, prefix: 'exports/' }, lifecycle: [{ id: 'expire', expiration: Duration.days(30) }] });
+    this.exports = new PrivateBucket(this, 'Exports', {
+      production,
+      accessLogs: { bucket: network.logs, prefix: 'exports/' },
+      lifecycle: [{ id: 'expire', expiration: Duration.days(30) }],
+    });
 
     if (config.recoveryRegion !== undefined) {
-      new Backups(this, 'Backups', { environment: config.name, days: config.postgres.backupDays, region: config.recoveryRegion, cluster: this.postgres.cluster, buckets: [this.invoices] });
+      new Backups(this, 'Backups', {
+        environment: config.name,
+        days: config.postgres.backupDays,
+        region: config.recoveryRegion,
+        cluster: this.postgres.cluster,
+        buckets: [this.invoices],
+      });
     }
   }
 }

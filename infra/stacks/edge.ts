@@ -1,6 +1,16 @@
 import { ArnFormat, CfnOutput, Duration, Fn, SecretValue } from 'aws-cdk-lib';
 import { Certificate } from 'aws-cdk-lib/aws-certificatemanager';
-import { AllowedMethods, CachePolicy, Distribution, HttpVersion, OriginProtocolPolicy, OriginRequestPolicy, OriginSslPolicy, SecurityPolicyProtocol, ViewerProtocolPolicy } from 'aws-cdk-lib/aws-cloudfront';
+import {
+  AllowedMethods,
+  CachePolicy,
+  Distribution,
+  HttpVersion,
+  OriginProtocolPolicy,
+  OriginRequestPolicy,
+  OriginSslPolicy,
+  SecurityPolicyProtocol,
+  ViewerProtocolPolicy,
+} from 'aws-cdk-lib/aws-cloudfront';
 import { HttpOrigin } from 'aws-cdk-lib/aws-cloudfront-origins';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { ARecord, HostedZone, RecordTarget } from 'aws-cdk-lib/aws-route53';
@@ -46,18 +56,33 @@ export class EdgeStack extends EnvironmentStack {
         originRequestPolicy: OriginRequestPolicy.ALL_VIEWER_EXCEPT_HOST_HEADER,
         compress: false,
       },
-      ...(domain === undefined ? {} : {
-        domainNames: [domain.name],
-        certificate: Certificate.fromCertificateArn(this, 'Certificate', domain.certificateArn),
-        minimumProtocolVersion: SecurityPolicyProtocol.TLS_V1_2_2021,
-      }),
+      ...(domain === undefined
+        ? {}
+        : {
+            domainNames: [domain.name],
+            certificate: Certificate.fromCertificateArn(this, 'Certificate', domain.certificateArn),
+            minimumProtocolVersion: SecurityPolicyProtocol.TLS_V1_2_2021,
+          }),
     });
     acknowledge(this.distribution, 'An API for servers all over the world', 'AwsSolutions-CFR1');
-    acknowledge(this.distribution, 'Every request is in the access log of the API, every refused one in that of the firewall', 'AwsSolutions-CFR3');
-    if (domain === undefined) acknowledge(this.distribution, 'Without a domain of its own the distribution has the certificate of CloudFront, whose TLS versions cannot be chosen', 'AwsSolutions-CFR4');
+    acknowledge(
+      this.distribution,
+      'Every request is in the access log of the API, every refused one in that of the firewall',
+      'AwsSolutions-CFR3',
+    );
+    if (domain === undefined)
+      acknowledge(
+        this.distribution,
+        'Without a domain of its own the distribution has the certificate of CloudFront, whose TLS versions cannot be chosen',
+        'AwsSolutions-CFR4',
+      );
     if (domain?.zone !== undefined) {
       const zone = HostedZone.fromHostedZoneAttributes(this, 'Zone', { hostedZoneId: domain.zone.id, zoneName: domain.zone.name });
-      new ARecord(this, 'Record', { zone, recordName: `${domain.name}.`, target: RecordTarget.fromAlias(new CloudFrontTarget(this.distribution)) });
+      new ARecord(this, 'Record', {
+        zone,
+        recordName: `${domain.name}.`,
+        target: RecordTarget.fromAlias(new CloudFrontTarget(this.distribution)),
+      });
     }
     this.url = `https://${domain?.name ?? this.distribution.distributionDomainName}`;
     new CfnOutput(this, 'PublicUrl', { value: this.url });
@@ -65,14 +90,41 @@ export class EdgeStack extends EnvironmentStack {
 
   private firewall(edge: EdgeStackProps['edge']): string {
     const visibility = (metricName: string) => ({ metricName, cloudWatchMetricsEnabled: true, sampledRequestsEnabled: true });
-    const acl = new CfnWebACL(this, 'Firewall', { scope: 'CLOUDFRONT', defaultAction: { allow: {} }, visibilityConfig: visibility(`flexprice-${this.config.name}`), rules: firewallRules(edge, visibility) });
+    const acl = new CfnWebACL(this, 'Firewall', {
+      scope: 'CLOUDFRONT',
+      defaultAction: { allow: {} },
+      visibilityConfig: visibility(`flexprice-${this.config.name}`),
+      rules: firewallRules(edge, visibility),
+    });
     // WAF insists on the name's beginning.
-    const logs = new LogGroup(this, 'FirewallLogs', { logGroupName: `aws-waf-logs-flexprice-${this.config.name}`, retention: this.config.logDays, removalPolicy: this.removalPolicy });
+    const logs = new LogGroup(this, 'FirewallLogs', {
+      logGroupName: `aws-waf-logs-flexprice-${this.config.name}`,
+      retention: this.config.logDays,
+      removalPolicy: this.removalPolicy,
+    });
     new CfnLoggingConfiguration(this, 'FirewallLogging', {
       resourceArn: acl.attrArn,
-      logDestinationConfigs: [this.formatArn({ service: 'logs', resource: 'log-group', resourceName: logs.logGroupName, arnFormat: ArnFormat.COLON_RESOURCE_NAME })],
-      redactedFields: ['x-api-key', 'x-session-token', 'authorization', 'x-origin-verify'].map((header) => ({ singleHeader: { Name: header } })),
-      loggingFilter: { DefaultBehavior: 'DROP', Filters: [{ Behavior: 'KEEP', Requirement: 'MEETS_ANY', Conditions: [{ ActionCondition: { Action: 'BLOCK' } }, { ActionCondition: { Action: 'COUNT' } }] }] },
+      logDestinationConfigs: [
+        this.formatArn({
+          service: 'logs',
+          resource: 'log-group',
+          resourceName: logs.logGroupName,
+          arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+        }),
+      ],
+      redactedFields: ['x-api-key', 'x-session-token', 'authorization', 'x-origin-verify'].map((header) => ({
+        singleHeader: { Name: header },
+      })),
+      loggingFilter: {
+        DefaultBehavior: 'DROP',
+        Filters: [
+          {
+            Behavior: 'KEEP',
+            Requirement: 'MEETS_ANY',
+            Conditions: [{ ActionCondition: { Action: 'BLOCK' } }, { ActionCondition: { Action: 'COUNT' } }],
+          },
+        ],
+      },
     });
     return acl.attrArn;
   }

@@ -2,7 +2,9 @@ import { RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import type { EnvironmentConfig } from '../config/schema.ts';
 
-export interface EnvironmentStackProps extends StackProps { readonly config: EnvironmentConfig }
+export interface EnvironmentStackProps extends StackProps {
+  readonly config: EnvironmentConfig;
+}
 
 /** A stack of one environment. */
 export class EnvironmentStack extends Stack {

@@ -1,7 +1,17 @@
 import { CfnOutput, Duration } from 'aws-cdk-lib';
 import {
-  CfnEIP, FlowLogDestination, FlowLogTrafficType, GatewayVpcEndpointAwsService, InterfaceVpcEndpoint, InterfaceVpcEndpointAwsService, InterfaceVpcEndpointService, Peer, Port,
-  SecurityGroup, SubnetType, Vpc,
+  CfnEIP,
+  FlowLogDestination,
+  FlowLogTrafficType,
+  GatewayVpcEndpointAwsService,
+  InterfaceVpcEndpoint,
+  InterfaceVpcEndpointAwsService,
+  InterfaceVpcEndpointService,
+  Peer,
+  Port,
+  SecurityGroup,
+  SubnetType,
+  Vpc,
 } from 'aws-cdk-lib/aws-ec2';
 import type { Bucket } from 'aws-cdk-lib/aws-s3';
 import type { Construct } from 'constructs';
@@ -29,7 +39,10 @@ export class NetworkStack extends EnvironmentStack {
   constructor(scope: Construct, id: string, props: EnvironmentStackProps) {
     super(scope, id, props);
     const { config } = props;
-    this.logs = new PrivateBucket(this, 'Logs', { production: config.production, lifecycle: [{ id: 'expire', expiration: Duration.days(config.logDays) }] });
+    this.logs = new PrivateBucket(this, 'Logs', {
+      production: config.production,
+      lifecycle: [{ id: 'expire', expiration: Duration.days(config.logDays) }],
+    });
     acknowledge(this.logs, 'It keeps the access logs of the others', 'AwsSolutions-S1');
 
     this.vpc = new Vpc(this, 'Vpc', {
@@ -47,9 +60,15 @@ export class NetworkStack extends EnvironmentStack {
     this.#groups = this.securityGroups();
     this.endpoints();
     // ClickHouse Cloud and others let in by address.
-    this.vpc.node.findAll().filter((each): each is CfnEIP => each instanceof CfnEIP).forEach((address, index) => {
-      new CfnOutput(this, `NatAddress${index + 1}`, { value: address.ref, description: 'For allow lists, such as that of ClickHouse Cloud' });
-    });
+    this.vpc.node
+      .findAll()
+      .filter((each): each is CfnEIP => each instanceof CfnEIP)
+      .forEach((address, index) => {
+        new CfnOutput(this, `NatAddress${index + 1}`, {
+          value: address.ref,
+          description: 'For allow lists, such as that of ClickHouse Cloud',
+        });
+      });
   }
 
   /** The security group of a role. Throws when the environment has no such role. */
@@ -60,7 +79,12 @@ export class NetworkStack extends EnvironmentStack {
   }
 
   private securityGroups(): Map<Role, SecurityGroup> {
-    const groups = new Map(rolesOf(this.config).map((role) => [role, new SecurityGroup(this, `Group-${role}`, { vpc: this.vpc, description: `FlexPrice ${role}`, allowAllOutbound: false })]));
+    const groups = new Map(
+      rolesOf(this.config).map((role) => [
+        role,
+        new SecurityGroup(this, `Group-${role}`, { vpc: this.vpc, description: `FlexPrice ${role}`, allowAllOutbound: false }),
+      ]),
+    );
     const of = (role: Role): SecurityGroup => groups.get(role) as SecurityGroup;
     for (const { from, to, port } of pairs(this.config)) of(from).connections.allowTo(of(to), Port.tcp(port), `${from} to ${to}`);
     for (const { from, port } of waysOut(this.config)) of(from).addEgressRule(Peer.anyIpv4(), Port.tcp(port), `${from} to outside`);
@@ -71,13 +95,27 @@ export class NetworkStack extends EnvironmentStack {
     const { vpc, config } = this;
     const place = { vpc, subnets: { subnetType: SubnetType.PRIVATE_WITH_EGRESS }, open: false };
     for (const name of config.interfaceEndpoints) {
-      new InterfaceVpcEndpoint(this, `Endpoint-${name}`, { ...place, service: ENDPOINTS[name], privateDnsEnabled: true, securityGroups: [this.group('endpoints')] });
+      new InterfaceVpcEndpoint(this, `Endpoint-${name}`, {
+        ...place,
+        service: ENDPOINTS[name],
+        privateDnsEnabled: true,
+        securityGroups: [this.group('endpoints')],
+      });
     }
     const { privateLink, port } = config.clickhouse;
     if (privateLink === undefined) return;
     const group = new SecurityGroup(this, 'Group-clickhouse', { vpc, description: 'FlexPrice clickhouse', allowAllOutbound: false });
-    for (const role of ['management', 'migrate', 'consumer', 'worker'] as const) this.group(role).connections.allowTo(group, Port.tcp(port), `${role} to clickhouse`);
-    const endpoint = new InterfaceVpcEndpoint(this, 'Endpoint-clickhouse', { ...place, service: new InterfaceVpcEndpointService(privateLink.serviceName, port), privateDnsEnabled: false, securityGroups: [group] });
-    new CfnOutput(this, 'ClickHouseEndpointId', { value: endpoint.vpcEndpointId, description: 'For the allow list of the ClickHouse service' });
+    for (const role of ['management', 'migrate', 'consumer', 'worker'] as const)
+      this.group(role).connections.allowTo(group, Port.tcp(port), `${role} to clickhouse`);
+    const endpoint = new InterfaceVpcEndpoint(this, 'Endpoint-clickhouse', {
+      ...place,
+      service: new InterfaceVpcEndpointService(privateLink.serviceName, port),
+      privateDnsEnabled: false,
+      securityGroups: [group],
+    });
+    new CfnOutput(this, 'ClickHouseEndpointId', {
+      value: endpoint.vpcEndpointId,
+      description: 'For the allow list of the ClickHouse service',
+    });
   }
 }

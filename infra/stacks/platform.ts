@@ -8,7 +8,10 @@ import type { DataStack } from './data.ts';
 import { EnvironmentStack, type EnvironmentStackProps } from './environment-stack.ts';
 import type { NetworkStack } from './network.ts';
 
-export interface PlatformStackProps extends EnvironmentStackProps { readonly network: NetworkStack; readonly data: DataStack }
+export interface PlatformStackProps extends EnvironmentStackProps {
+  readonly network: NetworkStack;
+  readonly data: DataStack;
+}
 
 /** What services stand on: the cluster of containers, and Temporal. */
 export class PlatformStack extends EnvironmentStack {
@@ -20,7 +23,12 @@ export class PlatformStack extends EnvironmentStack {
   constructor(scope: Construct, id: string, { network, data, ...props }: PlatformStackProps) {
     super(scope, id, props);
     const { temporal, name } = props.config;
-    this.cluster = new Cluster(this, 'Cluster', { clusterName: `flexprice-${name}`, vpc: network.vpc, enableFargateCapacityProviders: true, containerInsightsV2: ContainerInsights.ENABLED });
+    this.cluster = new Cluster(this, 'Cluster', {
+      clusterName: `flexprice-${name}`,
+      vpc: network.vpc,
+      enableFargateCapacityProviders: true,
+      containerInsightsV2: ContainerInsights.ENABLED,
+    });
     if (temporal.kind === 'cloud') {
       this.temporal = { address: temporal.address, namespace: temporal.namespace, tls: true, apiKeySecret: temporal.secretName };
       return;

@@ -27,13 +27,26 @@ export class FlexpriceStage extends Stage {
     const data = new DataStack(this, 'data', { config, network });
     const platform = new PlatformStack(this, 'platform', { config, network, data });
     const services = new ServicesStack(this, 'services', { config, network, data, platform, dist });
-    if (config.recoveryRegion !== undefined) data.addStackDependency(new RecoveryStack(this, 'recovery', { config, env: inRegion(config.recoveryRegion) }));
+    if (config.recoveryRegion !== undefined)
+      data.addStackDependency(new RecoveryStack(this, 'recovery', { config, env: inRegion(config.recoveryRegion) }));
     let apiUrl = services.api.url;
     if (config.edge !== undefined) {
-      apiUrl = new EdgeStack(this, 'edge', { config, services, edge: config.edge, env: inRegion('us-east-1'), crossRegionReferences: config.region !== 'us-east-1' }).url;
+      apiUrl = new EdgeStack(this, 'edge', {
+        config,
+        services,
+        edge: config.edge,
+        env: inRegion('us-east-1'),
+        crossRegionReferences: config.region !== 'us-east-1',
+      }).url;
     }
     new ObservabilityStack(this, 'observability', { config, apiUrl, dist });
 
-    for (const [key, value] of Object.entries({ app: 'flexprice', env: config.name, owner: config.owner, 'cost-center': config.costCenter })) Tags.of(this).add(key, value);
+    for (const [key, value] of Object.entries({
+      app: 'flexprice',
+      env: config.name,
+      owner: config.owner,
+      'cost-center': config.costCenter,
+    }))
+      Tags.of(this).add(key, value);
   }
 }

@@ -17,7 +17,9 @@ export function createApiClient(baseUrl: string, apiKey: string): ApiClient {
     for (let attempt = 1; ; attempt++) {
       try {
         const response = await fetch(baseUrl + path, {
-          method, headers: { 'x-api-key': apiKey, ...(body === undefined ? {} : { 'content-type': 'application/json' }) }, ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+          method,
+          headers: { 'x-api-key': apiKey, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+          ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         });
         if (response.status !== 503 || attempt === ATTEMPTS) return response;
       } catch (error) {

@@ -15,13 +15,21 @@ export interface DemoOptions {
   readonly again?: boolean;
 }
 
-export interface DemoResult { readonly invoices: Readonly<Record<string, Json>>; readonly usage: readonly { customer: string; requests: number; input: number; output: number }[] }
+export interface DemoResult {
+  readonly invoices: Readonly<Record<string, Json>>;
+  readonly usage: readonly { customer: string; requests: number; input: number; output: number }[];
+}
 
 /**
  * Meters and bills the real trace through the public API: catalog and customers, 28,185 events, the usage, and the invoices that
  * the billing sweep issues. A run that was interrupted is continued; one that is complete is only shown again.
  */
-export async function runDemo({ baseUrl, apiKey, write = (text) => process.stdout.write(`${text}\n`), again = false }: DemoOptions): Promise<DemoResult> {
+export async function runDemo({
+  baseUrl,
+  apiKey,
+  write = (text) => process.stdout.write(`${text}\n`),
+  again = false,
+}: DemoOptions): Promise<DemoResult> {
   const api = createApiClient(baseUrl, apiKey);
   const catalog = await prepareCatalog(api);
   const invoiceOf = (customer: TraceCustomer) => findInvoice(api, catalog.customerIds[customer.externalId] ?? '');
@@ -47,23 +55,33 @@ async function findInvoice(api: ApiClient, customerId: string): Promise<Json | n
 }
 
 async function sendTrace(api: ApiClient, write: (text: string) => void): Promise<void> {
-  const bars = new MultiBar({ format: '  {stage} {customer} [{bar}] {value}/{total}', barsize: 32, hideCursor: true, noTTYOutput: true, notTTYSchedule: 1000 });
-  write(`\nMetering ${TRACE_CUSTOMERS.reduce((total, customer) => total + customer.requests, 0).toLocaleString('en-US')} real LLM requests (Azure LLM inference trace 2023, CC BY 4.0)`);
+  const bars = new MultiBar({
+    format: '  {stage} {customer} [{bar}] {value}/{total}',
+    barsize: 32,
+    hideCursor: true,
+    noTTYOutput: true,
+    notTTYSchedule: 1000,
+  });
+  write(
+    `\nMetering ${TRACE_CUSTOMERS.reduce((total, customer) => total + customer.requests, 0).toLocaleString('en-US')} real LLM requests (Azure LLM inference trace 2023, CC BY 4.0)`,
+  );
   try {
-    await Promise.all(TRACE_CUSTOMERS.map(async (customer) => {
-      const label = customer.externalId.padEnd(11);
-      const sent = bars.create(customer.requests, 0, { stage: 'accepted', customer: label });
-      const metered = bars.create(customer.requests, 0, { stage: 'metered ', customer: label });
-      for await (const events of traceBatches(customer, BATCH)) {
-        await api.call('POST', '/events/bulk', { events });
-        sent.increment(events.length);
-      }
-      await until(async () => {
-        const count = await value(api, customer, { aggregation_type: 'COUNT' });
-        metered.update(count);
-        return count >= customer.requests ? count : null;
-      });
-    }));
+    await Promise.all(
+      TRACE_CUSTOMERS.map(async (customer) => {
+        const label = customer.externalId.padEnd(11);
+        const sent = bars.create(customer.requests, 0, { stage: 'accepted', customer: label });
+        const metered = bars.create(customer.requests, 0, { stage: 'metered ', customer: label });
+        for await (const events of traceBatches(customer, BATCH)) {
+          await api.call('POST', '/events/bulk', { events });
+          sent.increment(events.length);
+        }
+        await until(async () => {
+          const count = await value(api, customer, { aggregation_type: 'COUNT' });
+          metered.update(count);
+          return count >= customer.requests ? count : null;
+        });
+      }),
+    );
   } finally {
     bars.stop();
   }
@@ -79,7 +97,13 @@ async function usageOf(api: ApiClient, customer: TraceCustomer): Promise<DemoRes
 }
 
 async function value(api: ApiClient, customer: TraceCustomer, aggregation: object): Promise<number> {
-  const answer = await api.call('POST', '/events/usage', { event_name: TRACE_EVENT, external_customer_id: customer.externalId, start_time: TRACE_PERIOD.start, end_time: TRACE_PERIOD.end, ...aggregation });
+  const answer = await api.call('POST', '/events/usage', {
+    event_name: TRACE_EVENT,
+    external_customer_id: customer.externalId,
+    start_time: TRACE_PERIOD.start,
+    end_time: TRACE_PERIOD.end,
+    ...aggregation,
+  });
   return answer.value ?? 0;
 }
 

@@ -5,7 +5,12 @@ import { parse } from 'csv-parse';
 const FOLDER = join(import.meta.dirname, '../../examples/llm-trace');
 
 /** A service of the trace, which is a customer of the demo. */
-export interface TraceCustomer { readonly externalId: string; readonly name: string; readonly file: string; readonly requests: number }
+export interface TraceCustomer {
+  readonly externalId: string;
+  readonly name: string;
+  readonly file: string;
+  readonly requests: number;
+}
 
 export const TRACE_CUSTOMERS: readonly TraceCustomer[] = [
   { externalId: 'code-assist', name: 'Code Assist', file: 'AzureLLMInferenceTrace_code.csv', requests: 8_819 },
@@ -17,13 +22,19 @@ export const TRACE_PERIOD = { start: '2023-11-01T00:00:00Z', end: '2023-12-01T00
 
 /** An event as `POST /v1/events/bulk` takes it. */
 export interface TraceEvent {
-  readonly event_id: string; readonly event_name: string; readonly external_customer_id: string; readonly timestamp: string; readonly source: string;
+  readonly event_id: string;
+  readonly event_name: string;
+  readonly external_customer_id: string;
+  readonly timestamp: string;
+  readonly source: string;
   readonly properties: { readonly context_tokens: number; readonly generated_tokens: number };
 }
 
 /** The customer's requests in file order, in batches. The id follows from the line, so that sending the trace again changes nothing. */
 export async function* traceBatches(customer: TraceCustomer, size: number): AsyncGenerator<TraceEvent[]> {
-  const rows = createReadStream(join(FOLDER, customer.file)).pipe(parse({ columns: true, skip_empty_lines: true })) as AsyncIterable<Record<'TIMESTAMP' | 'ContextTokens' | 'GeneratedTokens', string>>;
+  const rows = createReadStream(join(FOLDER, customer.file)).pipe(parse({ columns: true, skip_empty_lines: true })) as AsyncIterable<
+    Record<'TIMESTAMP' | 'ContextTokens' | 'GeneratedTokens', string>
+  >;
   let batch: TraceEvent[] = [];
   let line = 0;
   for await (const row of rows) {

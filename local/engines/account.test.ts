@@ -32,7 +32,10 @@ test('who is not root runs it as it is', () => {
   expect(launch(program, ['-u'], [], undefined)).toEqual({ command: program, args: ['-u'] });
 });
 
-test.runIf(process.getuid?.() === 0).each([['open', 0o711], ['closed', 0o700]])('root runs a program in an %s folder under the account of Postgres', (_name, mode) => {
+test.runIf(process.getuid?.() === 0).each([
+  ['open', 0o711],
+  ['closed', 0o700],
+])('root runs a program in an %s folder under the account of Postgres', (_name, mode) => {
   chmodSync(parent, mode);
   const account = postgresAccount();
   const { command, args, ...ids } = launch(program, ['-u'], [], account);

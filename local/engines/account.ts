@@ -4,7 +4,10 @@ import { dirname } from 'node:path';
 import { StartError } from '../start-error.ts';
 
 /** The account that Postgres runs as when this process is root (Postgres refuses to run as root). */
-export interface Account { readonly uid: number; readonly gid: number }
+export interface Account {
+  readonly uid: number;
+  readonly gid: number;
+}
 
 const NAME = 'postgres';
 
@@ -16,7 +19,9 @@ export function postgresAccount(): Account | undefined {
   try {
     execFileSync('useradd', ['--system', '--user-group', '--no-create-home', NAME], { stdio: 'pipe' });
   } catch (error) {
-    throw new StartError(`Postgres does not run as root, and the account "${NAME}" for it could not be created: ${(error as Error).message}`);
+    throw new StartError(
+      `Postgres does not run as root, and the account "${NAME}" for it could not be created: ${(error as Error).message}`,
+    );
   }
   const created = lookUp();
   if (!created) throw new StartError(`Postgres does not run as root, and there is no account "${NAME}" for it`);
@@ -43,7 +48,12 @@ export function closedFolder(path: string, { uid, gid }: Account): string | unde
 }
 
 /** A command and its arguments, as they have to be spawned to run under the account. */
-export interface Launch { readonly command: string; readonly args: readonly string[]; readonly uid?: number; readonly gid?: number }
+export interface Launch {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly uid?: number;
+  readonly gid?: number;
+}
 
 /**
  * How to run a program of Postgres on a data directory.
@@ -55,15 +65,21 @@ export function launch(command: string, args: readonly string[], folders: readon
   const closed = [command, ...folders].map((path) => closedFolder(path, account)).find((folder) => folder !== undefined);
   if (closed === undefined) return { command, args, ...account };
   const privileges = [
-    `--reuid=${account.uid}`, `--regid=${account.gid}`, '--clear-groups', '--inh-caps=+dac_override', '--ambient-caps=+dac_override',
+    `--reuid=${account.uid}`,
+    `--regid=${account.gid}`,
+    '--clear-groups',
+    '--inh-caps=+dac_override',
+    '--ambient-caps=+dac_override',
     // Without it access(2) forgets the capability, and Postgres asks that way whether it finds its own program.
     '--securebits=+no_setuid_fixup',
   ];
   try {
     execFileSync('setpriv', [...privileges, 'test', '-x', command], { stdio: 'pipe' });
   } catch {
-    throw new StartError(`Postgres does not run as root, and its account "${NAME}" cannot enter ${closed}. `
-      + `Either open that folder (chmod o+x ${closed}) or keep the checkout and FLEXPRICE_LOCAL_DATA_DIR outside of it.`);
+    throw new StartError(
+      `Postgres does not run as root, and its account "${NAME}" cannot enter ${closed}. ` +
+        `Either open that folder (chmod o+x ${closed}) or keep the checkout and FLEXPRICE_LOCAL_DATA_DIR outside of it.`,
+    );
   }
   return { command: 'setpriv', args: [...privileges, command, ...args] };
 }

@@ -9,7 +9,8 @@ import type { Config } from '#platform/config/schema.ts';
  * what it may do is granted to it by migrations.
  */
 export async function bootstrapDatabase(superuser: pg.ClientConfig, { postgres }: Pick<Config, 'postgres'>): Promise<void> {
-  if (postgres.migrator_password === undefined || postgres.password === undefined) throw new Error('The roles of the database need passwords');
+  if (postgres.migrator_password === undefined || postgres.password === undefined)
+    throw new Error('The roles of the database need passwords');
   const client = new pg.Client(superuser);
   await client.connect();
   try {

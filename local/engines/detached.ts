@@ -30,7 +30,17 @@ export interface DetachedEngine {
  * Starts an engine as a process of its own group and resolves when it answers: Ctrl-C reaches a whole process group, and the
  * engine has to outlive the processes that use it. Throws, and leaves nothing running, when it ends or does not answer in time.
  */
-export async function startDetached({ name, command, args, folder, pidFile, logFile, startMs, stopMs, answers }: DetachedOptions): Promise<DetachedEngine> {
+export async function startDetached({
+  name,
+  command,
+  args,
+  folder,
+  pidFile,
+  logFile,
+  startMs,
+  stopMs,
+  answers,
+}: DetachedOptions): Promise<DetachedEngine> {
   const log = openSync(logFile ?? '/dev/null', 'a');
   const child = spawn(command, args, { cwd: folder, stdio: ['ignore', log, log], detached: true });
   closeSync(log);
@@ -38,7 +48,9 @@ export async function startDetached({ name, command, args, folder, pidFile, logF
   rememberProcess(pidFile, child.pid as number);
 
   let code: number | undefined;
-  void exited.then((value) => { code = value; });
+  void exited.then((value) => {
+    code = value;
+  });
   const ready = async (): Promise<boolean> => {
     if (code !== undefined) throw new Error(`${name} ended with code ${code} before it was ready`);
     return answers();

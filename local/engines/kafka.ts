@@ -45,20 +45,37 @@ export async function startKafka({ dataDir, port, controllerPort, logFile }: Kaf
   const chosen = { port: port || (await freePort()), controllerPort: controllerPort || (await freePort()) };
   writeFileSync(settingsFile, settings(chosen.port, chosen.controllerPort, join(folder, 'log')));
   const classpath = join(ENGINES.kafkaLib, '*');
-  const format = spawnSync('java', ['-cp', classpath, 'kafka.tools.StorageTool', 'format', '-t', CLUSTER_ID, '-c', settingsFile, '--ignore-formatted'], { encoding: 'utf8' });
+  const format = spawnSync(
+    'java',
+    ['-cp', classpath, 'kafka.tools.StorageTool', 'format', '-t', CLUSTER_ID, '-c', settingsFile, '--ignore-formatted'],
+    { encoding: 'utf8' },
+  );
   if (format.error) throw new Error('Kafka needs Java 17 or newer on the PATH', { cause: format.error });
   if (format.status !== 0) throw new Error(`Kafka could not format ${folder}: ${format.stderr.trim() || format.stdout.trim()}`);
 
   const brokers = [`${HOST}:${chosen.port}`];
   const engine = await startDetached({
-    name: 'Kafka', command: 'java', args: ['-Xmx512m', '-cp', classpath, 'kafka.Kafka', settingsFile],
-    folder, pidFile, logFile, startMs: START_MS, stopMs: STOP_MS, answers: () => answers(brokers),
+    name: 'Kafka',
+    command: 'java',
+    args: ['-Xmx512m', '-cp', classpath, 'kafka.Kafka', settingsFile],
+    folder,
+    pidFile,
+    logFile,
+    startMs: START_MS,
+    stopMs: STOP_MS,
+    answers: () => answers(brokers),
   });
   return { ...engine, ...chosen, brokers };
 }
 
 async function answers(brokers: readonly string[]): Promise<boolean> {
-  const kafka = new Kafka({ clientId: 'start', brokers: [...brokers], logLevel: logLevel.NOTHING, connectionTimeout: 1000, retry: { retries: 0 } });
+  const kafka = new Kafka({
+    clientId: 'start',
+    brokers: [...brokers],
+    logLevel: logLevel.NOTHING,
+    connectionTimeout: 1000,
+    retry: { retries: 0 },
+  });
   const admin = kafka.admin();
   try {
     await admin.connect();
@@ -90,5 +107,7 @@ function settings(port: number, controllerPort: number, logDir: string): string 
     // Short sessions are for tests; consumers ask for 45 s by themselves.
     'group.min.session.timeout.ms': '1000',
     'auto.create.topics.enable': 'false',
-  }).map(([name, value]) => `${name}=${value}\n`).join('');
+  })
+    .map(([name, value]) => `${name}=${value}\n`)
+    .join('');
 }

@@ -28,15 +28,21 @@ afterAll(async () => {
 async function query<T extends pg.QueryResultRow>(connection: pg.ClientConfig, sql: string): Promise<T[]> {
   const client = new pg.Client(connection);
   await client.connect();
-  return client.query<T>(sql).then(({ rows }) => rows).finally(() => client.end());
+  return client
+    .query<T>(sql)
+    .then(({ rows }) => rows)
+    .finally(() => client.end());
 }
 
 function databaseConfig(database: string) {
   return loadConfig({
     file: join(folder, 'none.yaml'),
     env: {
-      FLEXPRICE_POSTGRES_HOST: server.host, FLEXPRICE_POSTGRES_PORT: String(server.port), FLEXPRICE_POSTGRES_DATABASE: database,
-      FLEXPRICE_POSTGRES_PASSWORD: 'app "password" with \'quotes\'', FLEXPRICE_POSTGRES_MIGRATOR_PASSWORD: 'migrator-password',
+      FLEXPRICE_POSTGRES_HOST: server.host,
+      FLEXPRICE_POSTGRES_PORT: String(server.port),
+      FLEXPRICE_POSTGRES_DATABASE: database,
+      FLEXPRICE_POSTGRES_PASSWORD: 'app "password" with \'quotes\'',
+      FLEXPRICE_POSTGRES_MIGRATOR_PASSWORD: 'migrator-password',
     },
   });
 }
@@ -65,7 +71,9 @@ test('a pid file that names a living process of somebody else does not hurt that
 });
 
 test('it listens on this machine only, with fsync, and its password file is private', async () => {
-  expect(await query(superuserConnection(server), "SELECT current_setting('listen_addresses') AS listens, current_setting('fsync') AS fsync")).toEqual([{ listens: '127.0.0.1', fsync: 'on' }]);
+  expect(
+    await query(superuserConnection(server), "SELECT current_setting('listen_addresses') AS listens, current_setting('fsync') AS fsync"),
+  ).toEqual([{ listens: '127.0.0.1', fsync: 'on' }]);
   expect(statSync(join(folder, 'pg', 'credentials.json')).mode & 0o777).toBe(0o600);
   await expect(query({ ...superuserConnection(server), password: 'wrong' }, 'SELECT 1')).rejects.toMatchObject({ code: '28P01' });
 });
@@ -75,9 +83,15 @@ test('bootstrap makes database and roles, twice is as good as once, and no passw
   await bootstrapDatabase(superuserConnection(server), config);
   await bootstrapDatabase(superuserConnection(server), config);
   const { host, port, database, user, password, migrator_user, migrator_password } = config.postgres;
-  const [migrator] = await query<{ owner: boolean }>({ host, port, database, user: migrator_user, password: migrator_password }, 'SELECT datdba = current_user::regrole AS owner FROM pg_database WHERE datname = current_database()');
+  const [migrator] = await query<{ owner: boolean }>(
+    { host, port, database, user: migrator_user, password: migrator_password },
+    'SELECT datdba = current_user::regrole AS owner FROM pg_database WHERE datname = current_database()',
+  );
   expect(migrator).toEqual({ owner: true });
-  const [role] = await query({ host, port, database, user, password }, 'SELECT rolsuper, rolinherit, rolcreaterole, rolcreatedb, rolbypassrls FROM pg_roles WHERE rolname = current_user');
+  const [role] = await query(
+    { host, port, database, user, password },
+    'SELECT rolsuper, rolinherit, rolcreaterole, rolcreatedb, rolbypassrls FROM pg_roles WHERE rolname = current_user',
+  );
   expect(role).toEqual({ rolsuper: false, rolinherit: false, rolcreaterole: false, rolcreatedb: false, rolbypassrls: false });
   const log = await readFile(logFile, 'utf8');
   for (const secret of [server.password, password as string, migrator_password as string]) expect(log).not.toContain(secret);
@@ -85,7 +99,10 @@ test('bootstrap makes database and roles, twice is as good as once, and no passw
 
 test('several processes may bootstrap at the same time', async () => {
   await Promise.all(['a', 'b', 'a', 'b'].map((name) => bootstrapDatabase(superuserConnection(server), databaseConfig(name))));
-  expect(await query(superuserConnection(server), "SELECT datname FROM pg_database WHERE datname IN ('a', 'b') ORDER BY 1")).toEqual([{ datname: 'a' }, { datname: 'b' }]);
+  expect(await query(superuserConnection(server), "SELECT datname FROM pg_database WHERE datname IN ('a', 'b') ORDER BY 1")).toEqual([
+    { datname: 'a' },
+    { datname: 'b' },
+  ]);
 });
 
 test('a cluster whose making was interrupted is made anew', async () => {

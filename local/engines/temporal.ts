@@ -42,11 +42,31 @@ export async function startTemporal({ dataDir, port, uiPort, logFile }: Temporal
   await stopOrphan(pidFile, database);
 
   const chosen = port || (await freePort());
-  const args = ['server', 'start-dev', '--ip', HOST, '--port', String(chosen), '--db-filename', database, '--namespace', NAMESPACE, '--log-level', 'warn'];
+  const args = [
+    'server',
+    'start-dev',
+    '--ip',
+    HOST,
+    '--port',
+    String(chosen),
+    '--db-filename',
+    database,
+    '--namespace',
+    NAMESPACE,
+    '--log-level',
+    'warn',
+  ];
   const address = `${HOST}:${chosen}`;
   const engine = await startDetached({
-    name: 'The Temporal dev server', command: ENGINES.temporalBinary, args: [...args, ...(uiPort === undefined ? ['--headless'] : ['--ui-port', String(uiPort)])],
-    folder, pidFile, logFile, startMs: START_MS, stopMs: STOP_MS, answers: () => answers(address),
+    name: 'The Temporal dev server',
+    command: ENGINES.temporalBinary,
+    args: [...args, ...(uiPort === undefined ? ['--headless'] : ['--ui-port', String(uiPort)])],
+    folder,
+    pidFile,
+    logFile,
+    startMs: START_MS,
+    stopMs: STOP_MS,
+    answers: () => answers(address),
   });
   return { ...engine, address, namespace: NAMESPACE, uiUrl: uiPort === undefined ? undefined : `http://${HOST}:${uiPort}` };
 }

@@ -18,18 +18,30 @@ const READY_MS = 60_000;
 /** Forks one of our own processes (local/child.ts) and resolves when it reports that it is ready. */
 export async function startChild({ name, script, env, logFile, signal }: ChildOptions): Promise<Running> {
   const log = openSync(logFile, 'a');
-  const child = fork(fileURLToPath(new URL(`../../${script}`, import.meta.url)), [], { env, stdio: ['ignore', log, log, 'ipc'], execArgv: [] });
+  const child = fork(fileURLToPath(new URL(`../../${script}`, import.meta.url)), [], {
+    env,
+    stdio: ['ignore', log, log, 'ipc'],
+    execArgv: [],
+  });
   closeSync(log);
   // Nobody waits for what a worker does.
   if (script.startsWith('workers/')) giveWay(child);
   const exited = exitOf(child);
-  const abort = (): void => { child.kill('SIGKILL'); };
+  const abort = (): void => {
+    child.kill('SIGKILL');
+  };
   signal.addEventListener('abort', abort);
   const tooLong = setTimeout(abort, READY_MS);
   try {
     await Promise.race([
-      new Promise<void>((ready) => child.on('message', (message: { type?: string }) => { if (message.type === 'ready') ready(); })),
-      exited.then((code) => { throw new Error(`${name} ended with code ${code} before it was ready: see ${logFile}`); }),
+      new Promise<void>((ready) =>
+        child.on('message', (message: { type?: string }) => {
+          if (message.type === 'ready') ready();
+        }),
+      ),
+      exited.then((code) => {
+        throw new Error(`${name} ended with code ${code} before it was ready: see ${logFile}`);
+      }),
     ]);
   } finally {
     clearTimeout(tooLong);
@@ -43,6 +55,8 @@ export async function startChild({ name, script, env, logFile, signal }: ChildOp
       else child.kill('SIGTERM');
       await exited;
     },
-    kill: () => { child.kill('SIGKILL'); },
+    kill: () => {
+      child.kill('SIGKILL');
+    },
   };
 }

@@ -10,7 +10,9 @@ import { isDataDir, openDataDir, runningSupervisor } from './data-dir.ts';
 let folder: string;
 const spawned: ChildProcess[] = [];
 
-beforeEach(() => { folder = join(mkdtempSync(join(tmpdir(), 'flexprice-data-')), 'data'); });
+beforeEach(() => {
+  folder = join(mkdtempSync(join(tmpdir(), 'flexprice-data-')), 'data');
+});
 afterEach(() => {
   for (const child of spawned.splice(0)) child.kill('SIGKILL');
   rmSync(join(folder, '..'), { recursive: true, force: true });
@@ -49,7 +51,11 @@ test('the lock of a living supervisor holds', async () => {
   await expect(openDataDir(folder)).rejects.toThrow(`process ${pid}`);
 });
 
-test.each([['a dead process', async () => 2 ** 22 - 1], ['another program that got its number', () => living('something else')], ['nobody', async () => Number.NaN]])('the lock of %s is taken over', async (_name, holder) => {
+test.each([
+  ['a dead process', async () => 2 ** 22 - 1],
+  ['another program that got its number', () => living('something else')],
+  ['nobody', async () => Number.NaN],
+])('the lock of %s is taken over', async (_name, holder) => {
   (await openDataDir(folder)).release();
   writeFileSync(join(folder, 'supervisor.lock'), String(await holder()));
   const dataDir = await openDataDir(folder);
@@ -60,7 +66,10 @@ test.each([['a dead process', async () => 2 ** 22 - 1], ['another program that g
 test('a child that a killed supervisor left and that does not end is ended; a stranger with its number is not', async () => {
   (await openDataDir(folder)).release();
   const [left, stranger] = [await living('consumer'), await living('somebody')];
-  writeFileSync(join(folder, 'processes.json'), JSON.stringify({ consumer: { pid: left, command: commandLine(left) }, api: { pid: stranger, command: 'node local/api.ts' } }));
+  writeFileSync(
+    join(folder, 'processes.json'),
+    JSON.stringify({ consumer: { pid: left, command: commandLine(left) }, api: { pid: stranger, command: 'node local/api.ts' } }),
+  );
   (await openDataDir(folder)).release();
   expect(await until(() => !alive(left), 5_000)).toBe(true);
   expect(alive(stranger)).toBe(true);

@@ -27,7 +27,8 @@ export async function openDataDir(path: string): Promise<DataDir> {
   const root = resolve(path);
   try {
     mkdirSync(root, { recursive: true, mode: 0o755 });
-    if (!isDataDir(root) && readdirSync(root).length > 0) throw new StartError(`${root} holds something else: choose another folder (FLEXPRICE_LOCAL_DATA_DIR)`);
+    if (!isDataDir(root) && readdirSync(root).length > 0)
+      throw new StartError(`${root} holds something else: choose another folder (FLEXPRICE_LOCAL_DATA_DIR)`);
     writeFileSync(join(root, MARKER), 'Data of a FlexPrice Local Mode. `npm run reset` deletes it.\n');
     mkdirSync(join(root, 'logs'), { recursive: true });
   } catch (error) {
@@ -63,7 +64,9 @@ export function isDataDir(path: string): boolean {
 /** Id of the supervisor that runs on a data directory; undefined when none does. */
 export function runningSupervisor(path: string): number | undefined {
   const pid = Number(readIfThere(join(path, LOCK)));
-  return Number.isInteger(pid) && pid > 0 && pid !== process.pid && alive(pid) && (commandLine(pid) ?? '').includes(SUPERVISOR_SCRIPT) ? pid : undefined;
+  return Number.isInteger(pid) && pid > 0 && pid !== process.pid && alive(pid) && (commandLine(pid) ?? '').includes(SUPERVISOR_SCRIPT)
+    ? pid
+    : undefined;
 }
 
 function takeLock(root: string): void {
@@ -71,7 +74,10 @@ function takeLock(root: string): void {
   for (;;) {
     if (placeLock(lock)) return;
     const holder = runningSupervisor(root);
-    if (holder !== undefined) throw new StartError(`Local Mode runs already on ${root} (process ${holder}). Stop it first, or give this one another folder (FLEXPRICE_LOCAL_DATA_DIR).`);
+    if (holder !== undefined)
+      throw new StartError(
+        `Local Mode runs already on ${root} (process ${holder}). Stop it first, or give this one another folder (FLEXPRICE_LOCAL_DATA_DIR).`,
+      );
     removeStale(lock);
   }
 }
@@ -120,12 +126,14 @@ async function endLeftovers(root: string): Promise<void> {
   } catch {
     // cut off by a crash: the children end by themselves all the same
   }
-  await Promise.all(left.map(async ({ pid, command }) => {
-    // The number may belong to another process by now.
-    const there = (): boolean => command !== undefined && alive(pid) && commandLine(pid) === command;
-    if (!(await until(() => !there(), 4_000)) && there()) process.kill(pid, 'SIGKILL');
-    await until(() => !there(), 2_000);
-  }));
+  await Promise.all(
+    left.map(async ({ pid, command }) => {
+      // The number may belong to another process by now.
+      const there = (): boolean => command !== undefined && alive(pid) && commandLine(pid) === command;
+      if (!(await until(() => !there(), 4_000)) && there()) process.kill(pid, 'SIGKILL');
+      await until(() => !there(), 2_000);
+    }),
+  );
   rmSync(join(root, PROCESSES), { force: true });
 }
 

@@ -23,7 +23,11 @@ export interface Engine {
 /** Where engines listen when nobody else does: the ports that a person looks for. */
 export const PREFERRED_PORTS = { postgres: 15_432, clickhouse: 18_123 } as const;
 
-interface Surroundings { readonly dataDir: DataDir; readonly output: Output; readonly ports: Readonly<Record<keyof typeof PREFERRED_PORTS, number>> }
+interface Surroundings {
+  readonly dataDir: DataDir;
+  readonly output: Output;
+  readonly ports: Readonly<Record<keyof typeof PREFERRED_PORTS, number>>;
+}
 
 /** The engines that the configuration leaves to us, in the order in which they stop last to first: Postgres goes down last. */
 export async function embeddedEngines(config: Config, real: boolean, surroundings: Surroundings): Promise<Engine[]> {
@@ -40,7 +44,8 @@ function postgres({ dataDir, output, ports }: Surroundings): Engine {
   const onPort = samePort(ports.postgres);
   const folder = dataDir.folder('postgres');
   const keeper = new Keeper<RunningPostgres>({
-    name: 'Postgres', output,
+    name: 'Postgres',
+    output,
     start: () => onPort((port) => startPostgres({ dataDir: folder, port, logFile: dataDir.logFile('postgres') })),
   });
   return {
@@ -51,7 +56,14 @@ function postgres({ dataDir, output, ports }: Surroundings): Engine {
       const { migrator, app } = loadCredentials(folder);
       const addressed = (given: Config): Config => ({
         ...given,
-        postgres: { ...given.postgres, host: server.host, port: server.port, password: given.postgres.password ?? app, migrator_password: given.postgres.migrator_password ?? migrator, ssl: false },
+        postgres: {
+          ...given.postgres,
+          host: server.host,
+          port: server.port,
+          password: given.postgres.password ?? app,
+          migrator_password: given.postgres.migrator_password ?? migrator,
+          ssl: false,
+        },
       });
       await bootstrapDatabase(superuserConnection(server), addressed(config));
       return addressed;
@@ -62,7 +74,8 @@ function postgres({ dataDir, output, ports }: Surroundings): Engine {
 function clickhouse({ dataDir, output, ports }: Surroundings): Engine {
   const onPort = samePort(ports.clickhouse);
   const keeper = new Keeper<RunningClickHouse>({
-    name: 'ClickHouse', output,
+    name: 'ClickHouse',
+    output,
     start: () => onPort((port) => startClickHouse({ dataDir: dataDir.folder('clickhouse'), port, logFile: dataDir.logFile('clickhouse') })),
     onStart: ({ pid }) => dataDir.remember('clickhouse', pid),
   });
@@ -82,7 +95,8 @@ async function kafka({ dataDir, output }: Surroundings): Promise<Engine> {
   const { startKafka } = await import('../engines/kafka.ts');
   const [port, controllerPort] = [await portFrom(9092), await freePort()];
   const keeper = new Keeper({
-    name: 'Kafka', output,
+    name: 'Kafka',
+    output,
     start: async () => {
       const running = await startKafka({ dataDir: dataDir.folder('kafka'), port, controllerPort, logFile: dataDir.logFile('kafka') });
       return killable(running);
@@ -102,8 +116,10 @@ async function temporal({ dataDir, output }: Surroundings): Promise<Engine> {
   const { startTemporal } = await import('../engines/temporal.ts');
   const [port, uiPort] = [await portFrom(7233), await portFrom(8088)];
   const keeper = new Keeper({
-    name: 'Temporal', output,
-    start: async () => killable(await startTemporal({ dataDir: dataDir.folder('temporal'), port, uiPort, logFile: dataDir.logFile('temporal') })),
+    name: 'Temporal',
+    output,
+    start: async () =>
+      killable(await startTemporal({ dataDir: dataDir.folder('temporal'), port, uiPort, logFile: dataDir.logFile('temporal') })),
   });
   return {
     keeper,
@@ -137,12 +153,20 @@ function samePort(preferred: number): <R>(start: (port: number) => Promise<R>) =
 }
 
 function killable<R extends Omit<Running, 'kill'>>(running: R): R & Running {
-  return { ...running, kill: () => { process.kill(running.pid, 'SIGKILL'); } };
+  return {
+    ...running,
+    kill: () => {
+      process.kill(running.pid, 'SIGKILL');
+    },
+  };
 }
 
 function installRealEngines(config: Config): void {
-  const missing = (!config.kafka.brokers?.length && !kafkaIsInstalled()) || (config.temporal.address === undefined && !temporalIsInstalled());
+  const missing =
+    (!config.kafka.brokers?.length && !kafkaIsInstalled()) || (config.temporal.address === undefined && !temporalIsInstalled());
   if (!missing) return;
-  const { status } = spawnSync(process.execPath, [fileURLToPath(new URL('../../scripts/engines.ts', import.meta.url))], { stdio: 'inherit' });
+  const { status } = spawnSync(process.execPath, [fileURLToPath(new URL('../../scripts/engines.ts', import.meta.url))], {
+    stdio: 'inherit',
+  });
   if (status !== 0) throw new StartError('Kafka and Temporal could not be installed (see above). `npm start` runs without them.');
 }

@@ -11,7 +11,9 @@ class FakeProcess implements Running {
 
   constructor(pid: number) {
     this.pid = pid;
-    this.exited = new Promise((settle) => { this.end = settle; });
+    this.exited = new Promise((settle) => {
+      this.end = settle;
+    });
   }
 
   async stop(): Promise<void> {
@@ -27,7 +29,9 @@ class FakeProcess implements Running {
 function keep(outcomes: ('runs' | 'fails' | 'hangs')[] = []) {
   const started: FakeProcess[] = [];
   const lines: string[] = [];
-  const say = (text: string): void => { lines.push(text); };
+  const say = (text: string): void => {
+    lines.push(text);
+  };
   let attempt = 0;
   const keeper = new Keeper<FakeProcess>({
     name: 'engine',

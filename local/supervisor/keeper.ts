@@ -41,7 +41,10 @@ export class Keeper<R extends Running = Running> {
   /** The first start. Rejects when it fails: only what has worked once is worth repeating. */
   start(): Promise<R> {
     const started = this.#begin();
-    this.#starting = started.then(() => undefined, () => undefined);
+    this.#starting = started.then(
+      () => undefined,
+      () => undefined,
+    );
     return started;
   }
 

@@ -25,5 +25,7 @@ export async function serverPort({ port, host }: Config['server']): Promise<numb
   if (port === undefined) return portFrom(DEFAULT_PORT, host);
   if (port === 0) return freePort();
   if (await isFree(port, host)) return port;
-  throw new StartError(`Port ${port} is taken. Stop what listens on it, set FLEXPRICE_SERVER_PORT to another one, or unset it to get the next free one.`);
+  throw new StartError(
+    `Port ${port} is taken. Stop what listens on it, set FLEXPRICE_SERVER_PORT to another one, or unset it to get the next free one.`,
+  );
 }

@@ -16,7 +16,11 @@ import { type Output, seconds } from './output.ts';
 import { checkDisk, DEFAULT_PORT, serverPort } from './preflight.ts';
 
 /** A process of our own: its script by its path from the root of the checkout, and how long it may take to stop. */
-export interface ChildSpec { readonly name: string; readonly script: string; readonly stopMilliseconds: number }
+export interface ChildSpec {
+  readonly name: string;
+  readonly script: string;
+  readonly stopMilliseconds: number;
+}
 
 /** Our own processes. They stop in this order: first nobody is let in, then what is under way is finished. All of a stop, with the engines, takes at most 10 s. */
 export const CHILDREN: readonly ChildSpec[] = [
@@ -60,7 +64,8 @@ export class Supervisor {
     this.#dataDir = dataDir;
     await checkDisk(dataDir.path);
     const port = await serverPort(this.#options.config.server);
-    if (this.#options.config.server.port === undefined && port !== DEFAULT_PORT) output.warn(`Port ${DEFAULT_PORT} is taken: the API gets ${port}`);
+    if (this.#options.config.server.port === undefined && port !== DEFAULT_PORT)
+      output.warn(`Port ${DEFAULT_PORT} is taken: the API gets ${port}`);
     let config = this.#effective(dataDir.path, port);
 
     const startedAt = performance.now();
@@ -95,7 +100,12 @@ export class Supervisor {
 
   #effective(dataDir: string, port: number): Config {
     const { config } = this.#options;
-    return { ...config, deployment: { ...config.deployment, mode: 'local' }, server: { ...config.server, port }, local: { ...config.local, data_dir: dataDir } };
+    return {
+      ...config,
+      deployment: { ...config.deployment, mode: 'local' },
+      server: { ...config.server, port },
+      local: { ...config.local, data_dir: dataDir },
+    };
   }
 
   async #startChildren(config: Config, dataDir: DataDir): Promise<void> {
@@ -103,7 +113,8 @@ export class Supervisor {
     this.#children = (this.#options.children ?? CHILDREN).map(({ name, script, stopMilliseconds }) => ({
       stopMilliseconds,
       keeper: new Keeper({
-        name, output: this.#options.output,
+        name,
+        output: this.#options.output,
         start: (signal) => startChild({ name, script, env, logFile: dataDir.logFile(name), signal }),
         onStart: ({ pid }) => dataDir.remember(name, pid),
       }),
@@ -114,13 +125,17 @@ export class Supervisor {
 
   async #untilReady({ server }: Config): Promise<void> {
     let last = '';
-    const ready = await until(async () => {
-      this.#goOn();
-      const answer = await fetch(`${baseUrl(server)}/health/ready`).catch((error: unknown) => error as Error);
-      if (answer instanceof Error) last = answer.message;
-      else last = await answer.text();
-      return !(answer instanceof Error) && answer.ok;
-    }, READY_MS, 50);
+    const ready = await until(
+      async () => {
+        this.#goOn();
+        const answer = await fetch(`${baseUrl(server)}/health/ready`).catch((error: unknown) => error as Error);
+        if (answer instanceof Error) last = answer.message;
+        else last = await answer.text();
+        return !(answer instanceof Error) && answer.ok;
+      },
+      READY_MS,
+      50,
+    );
     if (!ready) throw new Error(`The API did not become ready: ${last}`);
   }
 

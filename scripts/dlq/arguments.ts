@@ -3,9 +3,18 @@ import { DLQ_TOPICS, parseLetterId } from '#platform/event-log/dead-letter.ts';
 import type { DlqName } from '#platform/event-log/topics.ts';
 import { UsageError } from '../usage-error.ts';
 
-interface Selection { readonly topics: readonly DlqName[]; readonly tenantId?: string; readonly reason: string | null }
+interface Selection {
+  readonly topics: readonly DlqName[];
+  readonly tenantId?: string;
+  readonly reason: string | null;
+}
 export type ListCommand = Selection & { readonly action: 'list'; readonly limit: number; readonly status: 'open' | 'redriven' | 'all' };
-export type RedriveCommand = Selection & { readonly action: 'redrive'; readonly ids: readonly string[]; readonly dryRun: boolean; readonly again: boolean };
+export type RedriveCommand = Selection & {
+  readonly action: 'redrive';
+  readonly ids: readonly string[];
+  readonly dryRun: boolean;
+  readonly again: boolean;
+};
 export type ShowCommand = Omit<Selection, 'reason'> & { readonly action: 'show'; readonly id: string };
 export type DlqCommand = ListCommand | RedriveCommand | ShowCommand;
 
@@ -17,29 +26,47 @@ Topics: ${DLQ_TOPICS.map((topic) => topic.replace('.dlq', '')).join(', ')}; all 
 A letter that was driven before is left alone, unless --again.`;
 
 const OPTIONS = {
-  topic: { type: 'string' }, reason: { type: 'string' }, tenant: { type: 'string' }, status: { type: 'string' }, limit: { type: 'string' },
-  again: { type: 'boolean' }, 'dry-run': { type: 'boolean' },
+  topic: { type: 'string' },
+  reason: { type: 'string' },
+  tenant: { type: 'string' },
+  status: { type: 'string' },
+  limit: { type: 'string' },
+  again: { type: 'boolean' },
+  'dry-run': { type: 'boolean' },
 } as const;
 const ALLOWED: Readonly<Record<DlqCommand['action'], readonly string[]>> = {
-  list: ['topic', 'reason', 'tenant', 'status', 'limit'], show: [], redrive: ['topic', 'reason', 'tenant', 'again', 'dry-run'],
+  list: ['topic', 'reason', 'tenant', 'status', 'limit'],
+  show: [],
+  redrive: ['topic', 'reason', 'tenant', 'again', 'dry-run'],
 };
 
 /** The arguments behind `npm run dlq --`. Throws UsageError. */
 export function parseDlqArguments(args: readonly string[]): DlqCommand {
-  const { values, positionals: [action = '', ...rest] } = parsed(args);
-  if (action !== 'list' && action !== 'show' && action !== 'redrive') throw new UsageError(action === '' ? 'Say what to do.' : `There is no command ${JSON.stringify(action)}.`);
+  const {
+    values,
+    positionals: [action = '', ...rest],
+  } = parsed(args);
+  if (action !== 'list' && action !== 'show' && action !== 'redrive')
+    throw new UsageError(action === '' ? 'Say what to do.' : `There is no command ${JSON.stringify(action)}.`);
   const strange = Object.keys(values).find((name) => !ALLOWED[action].includes(name));
   if (strange !== undefined) throw new UsageError(`${action} does not take --${strange}.`);
   if (action === 'list' && rest.length > 0) throw new UsageError(`list takes no ${JSON.stringify(rest[0])}.`);
   if (action === 'show' && rest.length !== 1) throw new UsageError('show takes one <topic>:<partition>:<offset>.');
   const bad = rest.find((id) => parseLetterId(id) === null);
   if (bad !== undefined) throw new UsageError(`${JSON.stringify(bad)} is not the place of a letter, such as events:0:17.`);
-  const selection = { topics: topicsOf(values.topic), ...(values.tenant === undefined ? {} : { tenantId: values.tenant }), reason: values.reason ?? null };
+  const selection = {
+    topics: topicsOf(values.topic),
+    ...(values.tenant === undefined ? {} : { tenantId: values.tenant }),
+    reason: values.reason ?? null,
+  };
   switch (action) {
-    case 'list': return { action, ...selection, status: statusOf(values.status), limit: limitOf(values.limit) };
-    case 'show': return { action, topics: DLQ_TOPICS, id: rest[0] ?? '' };
+    case 'list':
+      return { action, ...selection, status: statusOf(values.status), limit: limitOf(values.limit) };
+    case 'show':
+      return { action, topics: DLQ_TOPICS, id: rest[0] ?? '' };
     case 'redrive': {
-      if (rest.length > 0 && (values.reason ?? values.topic ?? values.tenant) !== undefined) throw new UsageError('Name either letters or what they have in common.');
+      if (rest.length > 0 && (values.reason ?? values.topic ?? values.tenant) !== undefined)
+        throw new UsageError('Name either letters or what they have in common.');
       return { action, ...selection, ids: rest, dryRun: values['dry-run'] ?? false, again: values.again ?? false };
     }
   }

@@ -32,30 +32,48 @@ const MAX_CONCURRENCY = 64;
 
 /** The arguments behind `npm run import --`. Throws UsageError. `defaultKey` is asked where no key is given. */
 export function parseImportArguments(args: readonly string[], defaultKey: () => string): ImportOptions {
-  const { values, positionals: [file, ...more] } = parsed(args);
+  const {
+    values,
+    positionals: [file, ...more],
+  } = parsed(args);
   if (file === undefined) throw new UsageError('Say which file.');
   if (more.length > 0) throw new UsageError(`One file at a time: what is ${JSON.stringify(more[0])}?`);
   const format = FORMATS[extname(file).toLowerCase()];
   if (format === undefined) throw new UsageError(`${file} is neither .ndjson (or .jsonl) nor .csv.`);
   if (!existsSync(file) || !statSync(file).isFile()) throw new UsageError(`There is no file ${file}.`);
-  const columns = new Map(pairs('map', values.map).map(([column, target]) => {
-    if (!isTarget(target) && target !== '-') throw new UsageError(`--map ${column}=${target}: there is no field ${JSON.stringify(target)}.`);
-    return [column, target];
-  }));
-  const constants = new Map(pairs('set', values.set).map(([target, value]) => {
-    if (!isTarget(target) || target === 'event_id') throw new UsageError(`--set ${target}=...: there is no field ${JSON.stringify(target)} that all events could share.`);
-    return [target, value];
-  }));
+  const columns = new Map(
+    pairs('map', values.map).map(([column, target]) => {
+      if (!isTarget(target) && target !== '-')
+        throw new UsageError(`--map ${column}=${target}: there is no field ${JSON.stringify(target)}.`);
+      return [column, target];
+    }),
+  );
+  const constants = new Map(
+    pairs('set', values.set).map(([target, value]) => {
+      if (!isTarget(target) || target === 'event_id')
+        throw new UsageError(`--set ${target}=...: there is no field ${JSON.stringify(target)} that all events could share.`);
+      return [target, value];
+    }),
+  );
   return {
-    file, format, url: urlOf(values.url ?? 'http://localhost:8080/v1'), key: values.key ?? defaultKey(), mapping: { columns, constants },
-    batch: whole('batch', values.batch ?? String(MAX_BATCH), MAX_BATCH), concurrency: whole('concurrency', values.concurrency ?? '4', MAX_CONCURRENCY),
+    file,
+    format,
+    url: urlOf(values.url ?? 'http://localhost:8080/v1'),
+    key: values.key ?? defaultKey(),
+    mapping: { columns, constants },
+    batch: whole('batch', values.batch ?? String(MAX_BATCH), MAX_BATCH),
+    concurrency: whole('concurrency', values.concurrency ?? '4', MAX_CONCURRENCY),
   };
 }
 
 function parsed(args: readonly string[]) {
   const text = { type: 'string' } as const;
   try {
-    return parseArgs({ args: [...args], allowPositionals: true, options: { url: text, key: text, batch: text, concurrency: text, map: { ...text, multiple: true }, set: { ...text, multiple: true } } });
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: { url: text, key: text, batch: text, concurrency: text, map: { ...text, multiple: true }, set: { ...text, multiple: true } },
+    });
   } catch (error) {
     throw new UsageError((error as Error).message);
   }
@@ -65,18 +83,21 @@ function pairs(option: string, texts: readonly string[] = []): [string, string][
   return texts.map((text) => {
     const equals = text.lastIndexOf('=');
     const at = option === 'set' ? text.indexOf('=') : equals;
-    if (at < 1 || at === text.length - 1) throw new UsageError(`--${option} ${text}: must look like ${option === 'set' ? 'field=value' : 'column=field'}.`);
+    if (at < 1 || at === text.length - 1)
+      throw new UsageError(`--${option} ${text}: must look like ${option === 'set' ? 'field=value' : 'column=field'}.`);
     return [text.slice(0, at), text.slice(at + 1)];
   });
 }
 
 function urlOf(text: string): string {
-  if (!/^https?:$/.test(URL.parse(text)?.protocol ?? '')) throw new UsageError(`--url ${text}: is not the address of an API, such as https://api.example.com/v1.`);
+  if (!/^https?:$/.test(URL.parse(text)?.protocol ?? ''))
+    throw new UsageError(`--url ${text}: is not the address of an API, such as https://api.example.com/v1.`);
   return text.replace(/\/+$/, '');
 }
 
 function whole(option: string, text: string, most: number): number {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 1 || value > most) throw new UsageError(`--${option} ${text}: must be a whole number from 1 to ${most}.`);
+  if (!Number.isInteger(value) || value < 1 || value > most)
+    throw new UsageError(`--${option} ${text}: must be a whole number from 1 to ${most}.`);
   return value;
 }

@@ -4,7 +4,10 @@ import { parseExactJson } from '#kernel/json.ts';
 export type ImportEvent = Readonly<Record<string, unknown>>;
 
 /** Where columns go, and what events get that lack a field. */
-export interface Mapping { readonly columns: ReadonlyMap<string, string>; readonly constants: ReadonlyMap<string, string> }
+export interface Mapping {
+  readonly columns: ReadonlyMap<string, string>;
+  readonly constants: ReadonlyMap<string, string>;
+}
 
 /** What a line of a file says: cells by column of a CSV, or an object of NDJSON. */
 export type Row = { readonly cells: readonly (readonly [column: string, cell: string])[] } | { readonly json: string };
@@ -19,16 +22,23 @@ export function isTarget(name: string): boolean {
 
 /** The event of a row. Throws an Error that says why it is none; whether the API takes it, the API says. */
 export function eventOf(row: Row, { columns, constants }: Mapping, line: number, content: string): ImportEvent {
-  const placed: [string, unknown][] = 'cells' in row
-    // An empty cell is an absent value.
-    ? row.cells.filter(([, cell]) => cell !== '').map(([column, cell]) => placeOfCell(columns.get(column) ?? (FIELDS.includes(column) ? column : `${PROPERTY}${column}`), cell))
-    : Object.entries(objectOf(row.json)).map(([key, value]) => [columns.get(key) ?? key, value]);
-  for (const [target, value] of constants) if (!placed.some(([name, given]) => name === target && given !== null && given !== '')) placed.push([target, value]);
+  const placed: [string, unknown][] =
+    'cells' in row
+      ? // An empty cell is an absent value.
+        row.cells
+          .filter(([, cell]) => cell !== '')
+          .map(([column, cell]) => placeOfCell(columns.get(column) ?? (FIELDS.includes(column) ? column : `${PROPERTY}${column}`), cell))
+      : Object.entries(objectOf(row.json)).map(([key, value]) => [columns.get(key) ?? key, value]);
+  for (const [target, value] of constants)
+    if (!placed.some(([name, given]) => name === target && given !== null && given !== '')) placed.push([target, value]);
 
   const fields = placed.filter(([target]) => target !== '-' && !target.startsWith(PROPERTY));
-  const own = placed.filter(([target]) => target.startsWith(PROPERTY)).map(([target, value]) => [target.slice(PROPERTY.length), value] as const);
+  const own = placed
+    .filter(([target]) => target.startsWith(PROPERTY))
+    .map(([target, value]) => [target.slice(PROPERTY.length), value] as const);
   const event = Object.fromEntries(fields);
-  if (own.length > 0) event.properties = Object.fromEntries([...Object.entries(isObject(event.properties) ? event.properties : {}), ...own]);
+  if (own.length > 0)
+    event.properties = Object.fromEntries([...Object.entries(isObject(event.properties) ? event.properties : {}), ...own]);
   if (event.event_id === undefined || event.event_id === null || event.event_id === '') event.event_id = idOf(line, content);
   return event;
 }

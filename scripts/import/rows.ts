@@ -5,7 +5,10 @@ import type { Row } from './event.ts';
 import { ImportFailed } from './send.ts';
 
 /** A place between two rows of a file. */
-export interface FilePlace { readonly bytes: number; readonly lines: number }
+export interface FilePlace {
+  readonly bytes: number;
+  readonly lines: number;
+}
 
 /** One row of a file. */
 export interface FileRow {
@@ -34,7 +37,12 @@ async function* ndjsonRows(file: string, from: FilePlace): AsyncGenerator<FileRo
   const rowOf = (line: Buffer, ended: boolean): FileRow => {
     const content = line.toString('utf8').replace(/\r$/, '');
     [bytes, lines] = [bytes + line.length + (ended ? 1 : 0), lines + 1];
-    return { line: lines, content, row: { json: lines === 1 && content.startsWith(BOM) ? content.slice(1) : content }, end: { bytes, lines } };
+    return {
+      line: lines,
+      content,
+      row: { json: lines === 1 && content.startsWith(BOM) ? content.slice(1) : content },
+      end: { bytes, lines },
+    };
   };
   let rest: Buffer[] = [];
   let held = 0;
@@ -56,9 +64,22 @@ async function* ndjsonRows(file: string, from: FilePlace): AsyncGenerator<FileRo
 }
 
 /** What csv-parse gives with `info` and `raw`. */
-interface CsvRecord { readonly record: readonly string[]; readonly raw: string; readonly info: { readonly bytes: number; readonly lines: number } }
+interface CsvRecord {
+  readonly record: readonly string[];
+  readonly raw: string;
+  readonly info: { readonly bytes: number; readonly lines: number };
+}
 /** Line ends are named: found out by csv-parse, they would depend on the row that reading begins with. */
-const CSV: Options = { record_delimiter: ['\r\n', '\n'], bom: true, info: true, raw: true, relax_column_count: true, relax_quotes: true, skip_empty_lines: true, max_record_size: MAX_LINE_BYTES };
+const CSV: Options = {
+  record_delimiter: ['\r\n', '\n'],
+  bom: true,
+  info: true,
+  raw: true,
+  relax_column_count: true,
+  relax_quotes: true,
+  skip_empty_lines: true,
+  max_record_size: MAX_LINE_BYTES,
+};
 
 async function* csvRows(file: string, from: FilePlace): AsyncGenerator<FileRow, void, undefined> {
   const header = await headerOf(file);
@@ -78,10 +99,17 @@ async function* csvRows(file: string, from: FilePlace): AsyncGenerator<FileRow, 
       const content = raw.replace(/^[\r\n]+|[\r\n]+$/g, '');
       const line = lines - content.split('\n').length + 1;
       const problem = record.length === header.length ? undefined : `has ${record.length} cells where the header has ${header.length}`;
-      yield { line, content, end, row: problem === undefined ? { cells: header.map((column, index) => [column, record[index] ?? ''] as const) } : null, ...(problem === undefined ? {} : { problem }) };
+      yield {
+        line,
+        content,
+        end,
+        row: problem === undefined ? { cells: header.map((column, index) => [column, record[index] ?? ''] as const) } : null,
+        ...(problem === undefined ? {} : { problem }),
+      };
     }
   } catch (error) {
-    if ((error as { code?: string }).code?.startsWith('CSV_')) throw new ImportFailed(`The file cannot be read as CSV behind line ${lines}: ${(error as Error).message}`);
+    if ((error as { code?: string }).code?.startsWith('CSV_'))
+      throw new ImportFailed(`The file cannot be read as CSV behind line ${lines}: ${(error as Error).message}`);
     throw error;
   }
 }

@@ -6,22 +6,49 @@ import { type FilePlace, readRows } from './rows.ts';
 import { type Reject, rejectOf, type SendItem, sendEvents } from './send.ts';
 import { openProgress, rejectsFileOf, stateFileOf } from './state.ts';
 
-export interface ImportResult { readonly accepted: number; readonly rejected: number; /** False when it was told to stop before. */ readonly finished: boolean }
+export interface ImportResult {
+  readonly accepted: number;
+  readonly rejected: number /** False when it was told to stop before. */;
+  readonly finished: boolean;
+}
 
 /** A request stays below what gateways and functions take. */
 const BATCH_BYTES = 4 * 1024 * 1024;
 
 /** Rows that travel together, and those of them that are no event. */
-interface Batch { readonly items: SendItem[]; readonly rejects: Reject[]; end: FilePlace; bytes: number }
-interface InHand { readonly batch: Batch; readonly sent: Promise<void>; refused: Reject[] | null }
+interface Batch {
+  readonly items: SendItem[];
+  readonly rejects: Reject[];
+  end: FilePlace;
+  bytes: number;
+}
+interface InHand {
+  readonly batch: Batch;
+  readonly sent: Promise<void>;
+  refused: Reject[] | null;
+}
 
 /** Sends the rest of a file, batch by batch, several at a time. Progress is noted for what is done without a gap from the front, so a killed run loses nothing. */
-export async function runImport(options: ImportOptions, { signal, say, showProgress = true }: { readonly signal?: AbortSignal; readonly say: (text: string) => void; readonly showProgress?: boolean }): Promise<ImportResult> {
+export async function runImport(
+  options: ImportOptions,
+  {
+    signal,
+    say,
+    showProgress = true,
+  }: { readonly signal?: AbortSignal; readonly say: (text: string) => void; readonly showProgress?: boolean },
+): Promise<ImportResult> {
   const { file, format, url, key, mapping, batch: size, concurrency } = options;
   const progress = openProgress(file, url);
   const total = statSync(file).size;
-  if (progress.resumed) say(progress.state.bytes >= total ? `${file} was imported before.` : `Going on behind line ${progress.state.lines}.`);
-  const bar = new SingleBar({ format: '  [{bar}] {percentage}%  {accepted} accepted, {rejected} refused  {eta_formatted}', barsize: 32, hideCursor: true, noTTYOutput: showProgress, notTTYSchedule: 5_000 });
+  if (progress.resumed)
+    say(progress.state.bytes >= total ? `${file} was imported before.` : `Going on behind line ${progress.state.lines}.`);
+  const bar = new SingleBar({
+    format: '  [{bar}] {percentage}%  {accepted} accepted, {rejected} refused  {eta_formatted}',
+    barsize: 32,
+    hideCursor: true,
+    noTTYOutput: showProgress,
+    notTTYSchedule: 5_000,
+  });
   const shown = (): { accepted: number; rejected: number } => ({ accepted: progress.state.accepted, rejected: progress.state.rejected });
   bar.start(Math.max(total, 1), progress.state.bytes, shown());
 
@@ -40,7 +67,8 @@ export async function runImport(options: ImportOptions, { signal, say, showProgr
   };
   const send = (batch: Batch): void => {
     const entry: InHand = {
-      batch, refused: null,
+      batch,
+      refused: null,
       sent: sendEvents(batch.items, { url, key, signal: failing.signal }).then((refused) => {
         entry.refused = refused;
         settle();
@@ -57,7 +85,8 @@ export async function runImport(options: ImportOptions, { signal, say, showProgr
     for await (const batch of batches()) {
       send(batch);
       // One place becomes free whichever of them is done; one that failed ends it.
-      while (inHand.filter(({ refused }) => refused === null).length >= concurrency) await Promise.race(inHand.filter(({ refused }) => refused === null).map(({ sent }) => sent));
+      while (inHand.filter(({ refused }) => refused === null).length >= concurrency)
+        await Promise.race(inHand.filter(({ refused }) => refused === null).map(({ sent }) => sent));
       if (signal?.aborted || failing.signal.aborted) break;
     }
     await Promise.all(inHand.map(({ sent }) => sent));
@@ -70,12 +99,14 @@ export async function runImport(options: ImportOptions, { signal, say, showProgr
   }
   const { accepted, rejected, bytes, lines } = progress.state;
   const finished = bytes >= total || !signal?.aborted;
-  say([
-    `${finished ? 'Imported' : 'Stopped behind line'} ${finished ? counted(lines, 'line') : lines} of ${file}: ${counted(accepted, 'event')} accepted, ${counted(rejected, 'line')} refused.`,
-    ...(rejected > 0 ? [`The refused lines and why: ${rejectsFileOf(file)}`] : []),
-    ...(finished ? [] : ['The same command goes on.']),
-    `State: ${stateFileOf(file)}`,
-  ].join('\n'));
+  say(
+    [
+      `${finished ? 'Imported' : 'Stopped behind line'} ${finished ? counted(lines, 'line') : lines} of ${file}: ${counted(accepted, 'event')} accepted, ${counted(rejected, 'line')} refused.`,
+      ...(rejected > 0 ? [`The refused lines and why: ${rejectsFileOf(file)}`] : []),
+      ...(finished ? [] : ['The same command goes on.']),
+      `State: ${stateFileOf(file)}`,
+    ].join('\n'),
+  );
   return { accepted, rejected, finished };
 
   async function* batches(): AsyncGenerator<Batch, void, undefined> {

@@ -1,16 +1,34 @@
 import { createHash } from 'node:crypto';
-import { appendFileSync, closeSync, existsSync, openSync, readFileSync, readSync, renameSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  closeSync,
+  existsSync,
+  openSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import * as z from 'zod';
 import { ImportFailed, type Reject } from './send.ts';
 import type { FilePlace } from './rows.ts';
 
 /** How far an import has come: all up to the place was accepted or written to the rejects. */
 const stateSchema = z.object({
-  version: z.literal(1), url: z.string(), bytes: z.int(), lines: z.int(), accepted: z.int(), rejected: z.int(),
+  version: z.literal(1),
+  url: z.string(),
+  bytes: z.int(),
+  lines: z.int(),
+  accepted: z.int(),
+  rejected: z.int(),
   /** Size of the rejects file: what was written behind it belongs to lines that will be sent again. */
   rejects_bytes: z.int(),
   /** Of the first bytes of the file, to know it again. */
-  head_bytes: z.int(), head_sha256: z.string(),
+  head_bytes: z.int(),
+  head_sha256: z.string(),
 });
 export type ImportState = z.infer<typeof stateSchema>;
 
@@ -38,21 +56,42 @@ export function openProgress(file: string, url: string): ImportProgress {
   const before = readState(stateFile);
   const headBytes = before === null ? Math.min(HEAD_BYTES, statSync(file).size) : before.head_bytes;
   const head = createHash('sha256').update(firstBytes(file, headBytes)).digest('hex');
-  if (before !== null && before.url !== url) throw new ImportFailed(`${stateFile} is of an import to ${before.url}. Delete it to import the file to ${url} from the front.`);
-  if (before !== null && (before.head_sha256 !== head || statSync(file).size < before.bytes)) throw new ImportFailed(`${file} is not the file any more that ${stateFile} speaks of. Delete that one to import from the front.`);
-  let state: ImportState = before ?? { version: 1, url, bytes: 0, lines: 0, accepted: 0, rejected: 0, rejects_bytes: 0, head_bytes: headBytes, head_sha256: head };
+  if (before !== null && before.url !== url)
+    throw new ImportFailed(`${stateFile} is of an import to ${before.url}. Delete it to import the file to ${url} from the front.`);
+  if (before !== null && (before.head_sha256 !== head || statSync(file).size < before.bytes))
+    throw new ImportFailed(`${file} is not the file any more that ${stateFile} speaks of. Delete that one to import from the front.`);
+  let state: ImportState = before ?? {
+    version: 1,
+    url,
+    bytes: 0,
+    lines: 0,
+    accepted: 0,
+    rejected: 0,
+    rejects_bytes: 0,
+    head_bytes: headBytes,
+    head_sha256: head,
+  };
 
   if (existsSync(rejectsFile)) {
     if (state.rejects_bytes === 0) rmSync(rejectsFile);
     else if (statSync(rejectsFile).size > state.rejects_bytes) truncateSync(rejectsFile, state.rejects_bytes);
   }
   return {
-    get state() { return state; },
+    get state() {
+      return state;
+    },
     resumed: before !== null,
     advance({ bytes, lines }, accepted, rejects) {
       const text = rejects.map((reject) => `${JSON.stringify(reject)}\n`).join('');
       if (text !== '') appendFileSync(rejectsFile, text);
-      state = { ...state, bytes, lines, accepted: state.accepted + accepted, rejected: state.rejected + rejects.length, rejects_bytes: state.rejects_bytes + Buffer.byteLength(text) };
+      state = {
+        ...state,
+        bytes,
+        lines,
+        accepted: state.accepted + accepted,
+        rejected: state.rejected + rejects.length,
+        rejects_bytes: state.rejects_bytes + Buffer.byteLength(text),
+      };
       // Whoever reads it sees a whole state, the old one or the new one.
       writeFileSync(`${stateFile}.new`, `${JSON.stringify(state, null, 2)}\n`);
       renameSync(`${stateFile}.new`, stateFile);

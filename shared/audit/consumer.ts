@@ -28,7 +28,11 @@ export function startAuditConsumer({ eventLog, audit, clock, logger }: AuditCons
     handler: async (batch) => {
       const { entries, poison } = readBatch(batch, clock);
       if (poison.length > 0) {
-        logger.error('system events that cannot be read went to the dead-letter topic', { topic: batch.topic, partition: batch.partition, count: poison.length });
+        logger.error('system events that cannot be read went to the dead-letter topic', {
+          topic: batch.topic,
+          partition: batch.partition,
+          count: poison.length,
+        });
         await eventLog.append(dlqOf(TOPICS.systemEvents), poison);
       }
       await audit.insert(entries, tokenOf(batch));

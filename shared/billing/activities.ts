@@ -20,11 +20,22 @@ export interface BillingActivityDependencies {
 }
 export type BillingActivities = BillingCycleActivities & BillingSweepActivities;
 
-interface Due { readonly tenantId: string; readonly environmentId: string; readonly start: JobStart }
+interface Due {
+  readonly tenantId: string;
+  readonly environmentId: string;
+  readonly start: JobStart;
+}
 
 /** What the jobs of billing do: calls of services, in the tenant that the input names. Each may be repeated. */
-export function createBillingActivities({ database, clock, subscriptions, invoices, pageSize }: BillingActivityDependencies): BillingActivities {
-  const contextOf = ({ tenantId, environmentId }: { tenantId: string; environmentId: string }) => systemContext(tenantId, environmentId, currentActivity()?.workflowId ?? 'billing');
+export function createBillingActivities({
+  database,
+  clock,
+  subscriptions,
+  invoices,
+  pageSize,
+}: BillingActivityDependencies): BillingActivities {
+  const contextOf = ({ tenantId, environmentId }: { tenantId: string; environmentId: string }) =>
+    systemContext(tenantId, environmentId, currentActivity()?.workflowId ?? 'billing');
 
   /** The outbox starts the jobs: one transaction per environment, and a row that is there twice starts one job. */
   const startAll = async (due: readonly Due[]): Promise<void> => {
@@ -51,23 +62,40 @@ export function createBillingActivities({ database, clock, subscriptions, invoic
     processInvoice: async (input) => {
       const { invoiceStatus, version } = await invoices.process(contextOf(input), input.invoiceId);
       // Done without having done anything would use up the id of this job, and with it the draft's only way to its end.
-      if (invoiceStatus === 'DRAFT' && version === input.version) throw unavailable('clock', new Error(`invoice ${input.invoiceId} is not due by the clock of this process`));
+      if (invoiceStatus === 'DRAFT' && version === input.version)
+        throw unavailable('clock', new Error(`invoice ${input.invoiceId} is not due by the clock of this process`));
       return { invoiceStatus };
     },
 
     startBillingCycles: async ({ after }) => {
       const rows = await subscriptions.due(after, pageSize);
-      await startAll(rows.map(({ id, tenantId, environmentId, currentPeriodEnd }) => ({
-        tenantId, environmentId, start: { job: 'billing-cycle', workflowId: `billing-cycle-${id}-${currentPeriodEnd.toMillis()}`, input: { tenantId, environmentId, subscriptionId: id, periodEnd: currentPeriodEnd.toISO() } },
-      })));
+      await startAll(
+        rows.map(({ id, tenantId, environmentId, currentPeriodEnd }) => ({
+          tenantId,
+          environmentId,
+          start: {
+            job: 'billing-cycle',
+            workflowId: `billing-cycle-${id}-${currentPeriodEnd.toMillis()}`,
+            input: { tenantId, environmentId, subscriptionId: id, periodEnd: currentPeriodEnd.toISO() },
+          },
+        })),
+      );
       return pageOf(rows, rows.at(-1)?.currentPeriodEnd.toISO());
     },
 
     startStrandedDrafts: async ({ after }) => {
       const rows = await invoices.unfinished(after, pageSize);
-      await startAll(rows.map(({ id, tenantId, environmentId, version }) => ({
-        tenantId, environmentId, start: { job: 'process-invoice', workflowId: `process-invoice-${id}-${version}`, input: { tenantId, environmentId, invoiceId: id, version } },
-      })));
+      await startAll(
+        rows.map(({ id, tenantId, environmentId, version }) => ({
+          tenantId,
+          environmentId,
+          start: {
+            job: 'process-invoice',
+            workflowId: `process-invoice-${id}-${version}`,
+            input: { tenantId, environmentId, invoiceId: id, version },
+          },
+        })),
+      );
       return pageOf(rows, rows.at(-1)?.createdAt.toISO());
     },
   };

@@ -19,8 +19,23 @@ export function previewToWire({ subscription, period, computed }: InvoicePreview
   const lines = hideZeroLines ? computed.lines.filter((line) => !line.amount.isZero()) : computed.lines;
   const isSameEnd = +period.end === +subscription.currentPeriodEnd;
   return toWire({
-    customerId: subscription.customerId, subscriptionCustomerId: subscription.customerId, subscriptionId: subscription.id, invoiceType: 'SUBSCRIPTION', invoiceStatus: 'DRAFT', paymentStatus: 'PENDING',
-    billingReason: isSameEnd ? 'SUBSCRIPTION_CYCLE' : 'MANUAL', currency: subscription.currency, ...computed.totals, refundedAmount: '0', billingPeriod: subscription.billingPeriod,
-    periodStart: period.start, periodEnd: period.end, isManuallyEdited: false, version: 1, metadata: {}, lineItems: lines.map(lineShown), ...INVOICE_EMPTY,
+    customerId: subscription.customerId,
+    subscriptionCustomerId: subscription.customerId,
+    subscriptionId: subscription.id,
+    invoiceType: 'SUBSCRIPTION',
+    invoiceStatus: 'DRAFT',
+    paymentStatus: 'PENDING',
+    billingReason: isSameEnd ? 'SUBSCRIPTION_CYCLE' : 'MANUAL',
+    currency: subscription.currency,
+    ...computed.totals,
+    refundedAmount: '0',
+    billingPeriod: subscription.billingPeriod,
+    periodStart: period.start,
+    periodEnd: period.end,
+    isManuallyEdited: false,
+    version: 1,
+    metadata: {},
+    lineItems: lines.map(lineShown),
+    ...INVOICE_EMPTY,
   });
 }

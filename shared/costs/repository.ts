@@ -6,11 +6,15 @@ import type { Table } from '#platform/postgres/tables.ts';
 import type { Costsheet } from './domain/costsheet.ts';
 
 declare module '#platform/postgres/tables.ts' {
-  interface Tables { costsheets: Table<Costsheet> }
+  interface Tables {
+    costsheets: Table<Costsheet>;
+  }
 }
 
 export type NewCostsheet = Omit<Costsheet, 'tenantId' | 'environmentId' | 'status' | 'createdBy' | 'updatedBy'>;
-export type CostsheetChange = Partial<Omit<NewCostsheet, 'id' | 'createdAt'>> & Partial<Pick<Costsheet, 'status'>> & Pick<Costsheet, 'updatedAt'>;
+export type CostsheetChange = Partial<Omit<NewCostsheet, 'id' | 'createdAt'>> &
+  Partial<Pick<Costsheet, 'status'>> &
+  Pick<Costsheet, 'updatedAt'>;
 export interface CostsheetFilter {
   readonly costsheetIds?: readonly string[] | null | undefined;
   readonly lookupKey?: string | null | undefined;
@@ -33,7 +37,7 @@ export const costsheetRepository = {
 
   /** The newest published one, or null. */
   async active(tx: TenantTransaction): Promise<Costsheet | null> {
-    return await published(tx).orderBy('createdAt', 'desc').orderBy('id', 'desc').limit(1).executeTakeFirst() ?? null;
+    return (await published(tx).orderBy('createdAt', 'desc').orderBy('id', 'desc').limit(1).executeTakeFirst()) ?? null;
   },
 
   /** Locks the row until the transaction ends: whoever changes the sheet's prices holds this lock. Throws NotFound for an archived one, too. */
@@ -49,7 +53,12 @@ export const costsheetRepository = {
   },
 
   update(tx: TenantTransaction, id: string, change: CostsheetChange, actorId: string): Promise<Costsheet> {
-    return tx.updateTable('costsheets').set({ ...change, updatedBy: actorId }).where('id', '=', id).returningAll().executeTakeFirstOrThrow();
+    return tx
+      .updateTable('costsheets')
+      .set({ ...change, updatedBy: actorId })
+      .where('id', '=', id)
+      .returningAll()
+      .executeTakeFirstOrThrow();
   },
 
   list(tx: TenantTransaction, filter: CostsheetFilter, options: ListOptions): Promise<Page<Costsheet>> {

@@ -7,7 +7,9 @@ import type { Table } from '#platform/postgres/tables.ts';
 import type { Customer } from './domain.ts';
 
 declare module '#platform/postgres/tables.ts' {
-  interface Tables { customers: Table<Customer> }
+  interface Tables {
+    customers: Table<Customer>;
+  }
 }
 
 type Filled = 'tenantId' | 'environmentId' | 'status' | 'createdBy' | 'updatedBy';
@@ -29,9 +31,12 @@ export const customerRepository = {
 
   /** Nothing when a published customer has the external id; whoever is just making one is waited for. */
   insertUnlessThere(tx: TenantTransaction, customer: NewCustomer): Promise<Customer | undefined> {
-    return tx.insertInto('customers').values(customer)
+    return tx
+      .insertInto('customers')
+      .values(customer)
       .onConflict((conflict) => conflict.columns(['tenantId', 'environmentId', 'externalId']).where('status', '=', 'published').doNothing())
-      .returningAll().executeTakeFirst();
+      .returningAll()
+      .executeTakeFirst();
   },
 
   /** Throws NotFound when the environment has no such customer, or it is deleted. */
@@ -73,16 +78,34 @@ export const customerRepository = {
   },
 
   /** Those of the names that are somebody's, locked until the transaction ends: in the order of their ids, so that two who want the same wait and do not block each other. */
-  lockMany(tx: TenantTransaction, { ids, externalIds }: { readonly ids: readonly string[]; readonly externalIds: readonly string[] }): Promise<Customer[]> {
-    return published(tx).where((eb) => eb.or([eb('id', '=', sql<string>`any(${ids}::text[])`), eb('externalId', '=', sql<string>`any(${externalIds}::text[])`)])).orderBy('id').forNoKeyUpdate().execute();
+  lockMany(
+    tx: TenantTransaction,
+    { ids, externalIds }: { readonly ids: readonly string[]; readonly externalIds: readonly string[] },
+  ): Promise<Customer[]> {
+    return published(tx)
+      .where((eb) =>
+        eb.or([eb('id', '=', sql<string>`any(${ids}::text[])`), eb('externalId', '=', sql<string>`any(${externalIds}::text[])`)]),
+      )
+      .orderBy('id')
+      .forNoKeyUpdate()
+      .execute();
   },
 
   update(tx: TenantTransaction, id: string, change: CustomerChange, actorId: string): Promise<Customer> {
-    return tx.updateTable('customers').set({ ...change, updatedBy: actorId }).where('id', '=', id).returningAll().executeTakeFirstOrThrow();
+    return tx
+      .updateTable('customers')
+      .set({ ...change, updatedBy: actorId })
+      .where('id', '=', id)
+      .returningAll()
+      .executeTakeFirstOrThrow();
   },
 
   async delete(tx: TenantTransaction, id: string, change: Pick<Customer, 'updatedAt'>, actorId: string): Promise<void> {
-    await tx.updateTable('customers').set({ ...change, status: 'archived', updatedBy: actorId }).where('id', '=', id).execute();
+    await tx
+      .updateTable('customers')
+      .set({ ...change, status: 'archived', updatedBy: actorId })
+      .where('id', '=', id)
+      .execute();
   },
 
   list(tx: TenantTransaction, filter: CustomerFilter, options: ListOptions): Promise<Page<Customer>> {

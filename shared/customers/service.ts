@@ -21,16 +21,31 @@ export type CustomerService = ReturnType<typeof createCustomerService>;
 /** Use cases of customers. Every change writes its system event in the same transaction. */
 export function createCustomerService({ database, clock, hasRunningSubscription, endPortalSessions }: CustomerDependencies) {
   const publish = (tx: TenantTransaction, change: 'created' | 'updated' | 'deleted', customer: Customer) =>
-    appendSystemEvent(tx, clock, { eventName: `customer.${change}`, entityType: 'customer', entityId: customer.id, payload: toWire(customer) as Record<string, unknown> });
+    appendSystemEvent(tx, clock, {
+      eventName: `customer.${change}`,
+      entityType: 'customer',
+      entityId: customer.id,
+      payload: toWire(customer) as Record<string, unknown>,
+    });
 
   const draftOf = (request: Camelized<CreateCustomerRequest>): NewCustomer => {
     const now = clock.now();
     return {
-      id: newId('cust', clock), externalId: request.externalId, name: request.name,
-      email: request.email ?? null, contact: request.contact ?? null,
-      addressLine1: request.addressLine1 ?? null, addressLine2: request.addressLine2 ?? null, addressCity: request.addressCity ?? null,
-      addressState: request.addressState ?? null, addressPostalCode: request.addressPostalCode ?? null, addressCountry: request.addressCountry ?? null,
-      timezone: requireTimezone(request.timezone ?? 'UTC'), metadata: request.metadata ?? {}, createdAt: now, updatedAt: now,
+      id: newId('cust', clock),
+      externalId: request.externalId,
+      name: request.name,
+      email: request.email ?? null,
+      contact: request.contact ?? null,
+      addressLine1: request.addressLine1 ?? null,
+      addressLine2: request.addressLine2 ?? null,
+      addressCity: request.addressCity ?? null,
+      addressState: request.addressState ?? null,
+      addressPostalCode: request.addressPostalCode ?? null,
+      addressCountry: request.addressCountry ?? null,
+      timezone: requireTimezone(request.timezone ?? 'UTC'),
+      metadata: request.metadata ?? {},
+      createdAt: now,
+      updatedAt: now,
     };
   };
 
@@ -56,13 +71,18 @@ export function createCustomerService({ database, clock, hasRunningSubscription,
       database.withTenant(ctx, (tx) => customerRepository.getByExternalId(tx, externalId)),
 
     /** The customer as it stays until `tx` ends: for whoever makes something that needs it. Throws NotFound like `get`. */
-    getHeld: (tx: TenantTransaction, by: { readonly id: string } | { readonly externalId: string }): Promise<Customer> => customerRepository.share(tx, by),
+    getHeld: (tx: TenantTransaction, by: { readonly id: string } | { readonly externalId: string }): Promise<Customer> =>
+      customerRepository.share(tx, by),
 
     /** Those of the names that are somebody's, held by `tx` alone until it ends: for whoever makes them part of a hierarchy. */
-    holdAlone: (tx: TenantTransaction, names: { readonly ids: readonly string[]; readonly externalIds: readonly string[] }): Promise<Customer[]> => customerRepository.lockMany(tx, names),
+    holdAlone: (
+      tx: TenantTransaction,
+      names: { readonly ids: readonly string[]; readonly externalIds: readonly string[] },
+    ): Promise<Customer[]> => customerRepository.lockMany(tx, names),
 
     /** Those of the ids that exist, archived ones included. */
-    getMany: (ctx: RequestContext, ids: readonly string[]): Promise<Customer[]> => database.withTenant(ctx, (tx) => customerRepository.getMany(tx, ids)),
+    getMany: (ctx: RequestContext, ids: readonly string[]): Promise<Customer[]> =>
+      database.withTenant(ctx, (tx) => customerRepository.getMany(tx, ids)),
 
     /** Those of the external ids that are somebody's. */
     findByExternalIds: (ctx: RequestContext, externalIds: readonly string[]): Promise<Customer[]> =>
@@ -81,7 +101,8 @@ export function createCustomerService({ database, clock, hasRunningSubscription,
     delete: (ctx: RequestContext, id: string): Promise<void> =>
       database.withTenant(ctx, async (tx) => {
         const customer = await customerRepository.lock(tx, id);
-        if (await hasRunningSubscription(tx, id)) throw invalidOperation('the customer has a subscription that still runs: cancel it first', { entity: 'customer', id });
+        if (await hasRunningSubscription(tx, id))
+          throw invalidOperation('the customer has a subscription that still runs: cancel it first', { entity: 'customer', id });
         await customerRepository.delete(tx, id, { updatedAt: clock.now() }, ctx.actorId);
         await endPortalSessions(tx, id);
         await publish(tx, 'deleted', customer);

@@ -46,7 +46,8 @@ export function createEntitlementCheckService({ clock, summaries, features, coun
   const plans = remember<ReadonlyMap<string, PlanRights>>();
   const customers = remember<CustomerRights>();
   // What plans give is remembered apart: many customers have the same ones.
-  const planRights: ReadPlanRights = (ctx, planIds) => plans([ctx.tenantId, ctx.environmentId, ...planIds], () => summaries.planRights(ctx, planIds));
+  const planRights: ReadPlanRights = (ctx, planIds) =>
+    plans([ctx.tenantId, ctx.environmentId, ...planIds], () => summaries.planRights(ctx, planIds));
   const rightsOf = (ctx: RequestContext, reference: CustomerReference): Promise<CustomerRights> =>
     customers([ctx.tenantId, ctx.environmentId, reference], () => summaries.rightsOf(ctx, reference, null, planRights));
 
@@ -55,8 +56,11 @@ export function createEntitlementCheckService({ clock, summaries, features, coun
   const count = (ctx: RequestContext, question: CounterQuestion, inherited: readonly CustomerSpan[]): Promise<Count> => {
     const { externalCustomerId, meter, window, timezone } = question;
     if (inherited.length === 0) return counters.current(ctx, question);
-    return together([ctx.tenantId, ctx.environmentId, externalCustomerId, meter.id, meter.version, window, timezone], async () =>
-      (await readUsage(ctx, [{ meter, externalCustomerIds: [externalCustomerId], inherited, range: window, timezone }]))[0] as Count);
+    return together(
+      [ctx.tenantId, ctx.environmentId, externalCustomerId, meter.id, meter.version, window, timezone],
+      async () =>
+        (await readUsage(ctx, [{ meter, externalCustomerIds: [externalCustomerId], inherited, range: window, timezone }]))[0] as Count,
+    );
   };
 
   return {
@@ -66,16 +70,33 @@ export function createEntitlementCheckService({ clock, summaries, features, coun
      */
     async check(ctx: RequestContext, reference: CustomerReference, featureReference: string, quantity: Decimal): Promise<EntitlementCheck> {
       const { customer, subscriptions, inherited, summaries: given } = await rightsOf(ctx, reference);
-      const summary = given.find(({ feature: { feature } }) => feature.id === featureReference) ?? given.find(({ feature: { feature } }) => feature.lookupKey === featureReference);
+      const summary =
+        given.find(({ feature: { feature } }) => feature.id === featureReference) ??
+        given.find(({ feature: { feature } }) => feature.lookupKey === featureReference);
       if (summary === undefined) {
         const feature = await features.getByReference(ctx, featureReference);
         return { customer, feature, quantity, entitlement: null, counted: null, ...checkLimit(null, ZERO, quantity) };
       }
-      const { feature: { feature }, entitlement } = summary;
-      if (entitlement.featureType !== 'metered') return { customer, feature, quantity, entitlement, counted: null, ...checkLimit(entitlement, ZERO, quantity) };
+      const {
+        feature: { feature },
+        entitlement,
+      } = summary;
+      if (entitlement.featureType !== 'metered')
+        return { customer, feature, quantity, entitlement, counted: null, ...checkLimit(entitlement, ZERO, quantity) };
       const window = limitWindow(summary, subscriptions, clock.now());
-      const { value: usage, watermark } = await count(ctx, { externalCustomerId: customer.externalId, meter: meterOf(summary), window: window.period, timezone: window.timezone }, inheritedBy(summary, inherited));
-      return { customer, feature, quantity, entitlement, counted: { usage, window, watermark }, ...checkLimit(entitlement, usage, quantity) };
+      const { value: usage, watermark } = await count(
+        ctx,
+        { externalCustomerId: customer.externalId, meter: meterOf(summary), window: window.period, timezone: window.timezone },
+        inheritedBy(summary, inherited),
+      );
+      return {
+        customer,
+        feature,
+        quantity,
+        entitlement,
+        counted: { usage, window, watermark },
+        ...checkLimit(entitlement, usage, quantity),
+      };
     },
   };
 }

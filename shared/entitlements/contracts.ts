@@ -1,7 +1,20 @@
 import * as z from 'zod';
 import { FEATURE_TYPES, FeatureResponse } from '#catalog/contracts/feature.ts';
 import { listQuery, queryFlag, queryList, searchBody } from '#kernel/pagination.ts';
-import { amountInput, decimalText, entityBase, listOf, MAX_INT64, objectInput, requiredText, text, timeInput, timeText, wholeInput, wholeNumber } from '#kernel/wire.ts';
+import {
+  amountInput,
+  decimalText,
+  entityBase,
+  listOf,
+  MAX_INT64,
+  objectInput,
+  requiredText,
+  text,
+  timeInput,
+  timeText,
+  wholeInput,
+  wholeNumber,
+} from '#kernel/wire.ts';
 import { blankable } from '#metering/contracts/meter.ts';
 import { isCountable } from '#metering/domain/properties.ts';
 import { CHECK_REASONS } from './domain/limit.ts';
@@ -13,16 +26,29 @@ const terms = {
   is_enabled: z.boolean().nullish(),
   /** In meter units; null is unlimited. */
   usage_limit: wholeInput(MAX_INT64).nullish(),
-  usage_reset_period: blankable(z.enum(RESET_PERIODS)), is_soft_limit: z.boolean().nullish(), static_value: text.nullish(), config_value: objectInput.nullish(),
+  usage_reset_period: blankable(z.enum(RESET_PERIODS)),
+  is_soft_limit: z.boolean().nullish(),
+  static_value: text.nullish(),
+  config_value: objectInput.nullish(),
   aggregation_mode: blankable(z.enum(['additive', 'parallel'])),
-  grant_measure: blankable(z.enum(['quantity', 'amount'])), grant_duration_value: z.int().nullish(), grant_duration_unit: blankable(z.enum(['hour', 'day', 'week', 'subscription_period'])),
-  grant_allocation_behavior: blankable(z.enum(['first_usage', 'unit_start'])), grant_quota: blankable(amountInput),
+  grant_measure: blankable(z.enum(['quantity', 'amount'])),
+  grant_duration_value: z.int().nullish(),
+  grant_duration_unit: blankable(z.enum(['hour', 'day', 'week', 'subscription_period'])),
+  grant_allocation_behavior: blankable(z.enum(['first_usage', 'unit_start'])),
+  grant_quota: blankable(amountInput),
 };
 
 /** `plan_id` is short for entity_type PLAN with that entity_id. */
 export const CreateEntitlementRequest = z.object({
-  entity_type: blankable(z.enum(ENTITY_TYPES)), entity_id: text.nullish(), plan_id: text.nullish(), feature_id: requiredText, feature_type: z.enum(FEATURE_TYPES), ...terms,
-  parent_entitlement_id: text.nullish(), start_date: timeInput.nullish(), end_date: timeInput.nullish(),
+  entity_type: blankable(z.enum(ENTITY_TYPES)),
+  entity_id: text.nullish(),
+  plan_id: text.nullish(),
+  feature_id: requiredText,
+  feature_type: z.enum(FEATURE_TYPES),
+  ...terms,
+  parent_entitlement_id: text.nullish(),
+  start_date: timeInput.nullish(),
+  end_date: timeInput.nullish(),
 });
 export type CreateEntitlementRequest = z.output<typeof CreateEntitlementRequest>;
 export const CreateBulkEntitlementRequest = z.object({ items: z.array(CreateEntitlementRequest).min(1).max(1000) });
@@ -32,42 +58,87 @@ export const UpdateEntitlementRequest = z.object({ ...terms, clear_grant_config:
 export type UpdateEntitlementRequest = z.output<typeof UpdateEntitlementRequest>;
 
 export const EntitlementResponse = entityBase.extend({
-  entity_type: z.enum(ENTITY_TYPES), entity_id: z.string(), plan_id: z.string().optional(), feature_id: z.string(), feature_type: z.enum(FEATURE_TYPES), feature: FeatureResponse.optional(),
-  is_enabled: z.boolean(), usage_limit: wholeNumber.optional(), usage_reset_period: z.string().optional(), is_soft_limit: z.boolean(), static_value: z.string().optional(),
-  config_value: z.record(z.string(), z.unknown()).optional(), display_order: z.int(), parent_entitlement_id: z.string().optional(), start_date: timeText.optional(), end_date: timeText.optional(),
-  grant_measure: z.string().optional(), grant_duration_value: z.int().optional(), grant_duration_unit: z.string().optional(), grant_allocation_behavior: z.string().optional(),
-  grant_quota: decimalText.optional(), aggregation_mode: z.string(),
+  entity_type: z.enum(ENTITY_TYPES),
+  entity_id: z.string(),
+  plan_id: z.string().optional(),
+  feature_id: z.string(),
+  feature_type: z.enum(FEATURE_TYPES),
+  feature: FeatureResponse.optional(),
+  is_enabled: z.boolean(),
+  usage_limit: wholeNumber.optional(),
+  usage_reset_period: z.string().optional(),
+  is_soft_limit: z.boolean(),
+  static_value: z.string().optional(),
+  config_value: z.record(z.string(), z.unknown()).optional(),
+  display_order: z.int(),
+  parent_entitlement_id: z.string().optional(),
+  start_date: timeText.optional(),
+  end_date: timeText.optional(),
+  grant_measure: z.string().optional(),
+  grant_duration_value: z.int().optional(),
+  grant_duration_unit: z.string().optional(),
+  grant_allocation_behavior: z.string().optional(),
+  grant_quota: decimalText.optional(),
+  aggregation_mode: z.string(),
 });
 export const ListEntitlementsResponse = listOf(EntitlementResponse);
 export const CreateBulkEntitlementResponse = z.object({ items: z.array(EntitlementResponse) });
 
 export const ENTITLEMENT_EXPAND = ['features', 'feature'] as const;
 export const EntitlementListQuery = listQuery({
-  entity_type: z.enum(ENTITY_TYPES).optional(), entity_ids: queryList, plan_ids: queryList, feature_ids: queryList, feature_type: z.enum(FEATURE_TYPES).optional(),
-  is_enabled: queryFlag, has_grant_config: queryFlag,
+  entity_type: z.enum(ENTITY_TYPES).optional(),
+  entity_ids: queryList,
+  plan_ids: queryList,
+  feature_ids: queryList,
+  feature_type: z.enum(FEATURE_TYPES).optional(),
+  is_enabled: queryFlag,
+  has_grant_config: queryFlag,
 });
 const ids = z.array(text).max(1000).nullish();
 export const EntitlementSearchRequest = searchBody({
-  entity_type: blankable(z.enum(ENTITY_TYPES)), entity_ids: ids, plan_ids: ids, feature_ids: ids, feature_type: blankable(z.enum(FEATURE_TYPES)),
-  is_enabled: z.boolean().nullish(), has_grant_config: z.boolean().nullish(),
+  entity_type: blankable(z.enum(ENTITY_TYPES)),
+  entity_ids: ids,
+  plan_ids: ids,
+  feature_ids: ids,
+  feature_type: blankable(z.enum(FEATURE_TYPES)),
+  is_enabled: z.boolean().nullish(),
+  has_grant_config: z.boolean().nullish(),
 });
 
 export const EntitlementSource = z.object({
-  entitlement_id: z.string(), entity_id: z.string(), entity_type: z.enum(['plan', 'addon', 'subscription']), entity_name: z.string(), subscription_id: z.string(), quantity: z.int(),
-  is_enabled: z.boolean(), usage_limit: wholeNumber.optional(), usage_reset_period: z.string().optional(), static_value: z.string().optional(), config_value: z.record(z.string(), z.unknown()).optional(),
+  entitlement_id: z.string(),
+  entity_id: z.string(),
+  entity_type: z.enum(['plan', 'addon', 'subscription']),
+  entity_name: z.string(),
+  subscription_id: z.string(),
+  quantity: z.int(),
+  is_enabled: z.boolean(),
+  usage_limit: wholeNumber.optional(),
+  usage_reset_period: z.string().optional(),
+  static_value: z.string().optional(),
+  config_value: z.record(z.string(), z.unknown()).optional(),
 });
 
 /** What all sources of a feature give together (billing.md 3.7, merging). */
 const AggregatedFeature = z.object({
   feature: FeatureResponse,
   entitlement: z.object({
-    is_enabled: z.boolean(), is_soft_limit: z.boolean(), usage_limit: wholeNumber.optional(), usage_reset_period: z.string().optional(), aggregation_mode: z.string(),
-    static_values: z.array(z.string()), config_values: z.array(z.record(z.string(), z.unknown())),
+    is_enabled: z.boolean(),
+    is_soft_limit: z.boolean(),
+    usage_limit: wholeNumber.optional(),
+    usage_reset_period: z.string().optional(),
+    aggregation_mode: z.string(),
+    static_values: z.array(z.string()),
+    config_values: z.array(z.record(z.string(), z.unknown())),
   }),
   sources: z.array(EntitlementSource),
 });
 export const CustomerEntitlementsResponse = z.object({ customer_id: z.string(), features: z.array(AggregatedFeature) });
-export const SubscriptionEntitlementsResponse = z.object({ subscription_id: z.string(), plan_id: z.string(), features: z.array(AggregatedFeature) });
+export const SubscriptionEntitlementsResponse = z.object({
+  subscription_id: z.string(),
+  plan_id: z.string(),
+  features: z.array(AggregatedFeature),
+});
 
 const narrowing = { feature_ids: queryList, feature_lookup_keys: queryList, subscription_ids: queryList };
 /** Features by id or by lookup key: those of both lists together. */
@@ -76,25 +147,51 @@ export const UsageSummaryOfCustomerQuery = z.object(narrowing);
 
 /** `usage_percent` is a ratio: 0.5 is half of the limit. `next_usage_reset_at` is absent where usage never resets or is not counted. */
 export const FeatureUsageSummary = z.object({
-  feature: FeatureResponse, total_limit: wholeNumber.optional(), is_unlimited: z.boolean(), current_usage: decimalText, usage_percent: decimalText, is_enabled: z.boolean(), is_soft_limit: z.boolean(),
-  next_usage_reset_at: timeText.optional(), sources: z.array(EntitlementSource),
+  feature: FeatureResponse,
+  total_limit: wholeNumber.optional(),
+  is_unlimited: z.boolean(),
+  current_usage: decimalText,
+  usage_percent: decimalText,
+  is_enabled: z.boolean(),
+  is_soft_limit: z.boolean(),
+  next_usage_reset_at: timeText.optional(),
+  sources: z.array(EntitlementSource),
 });
 /** `period` is the billing period of the oldest of the subscriptions; absent without one. All features come in one page. */
 export const CustomerUsageSummaryResponse = z.object({
-  customer_id: z.string(), features: z.array(FeatureUsageSummary), period: z.object({ start_time: timeText, end_time: timeText, period: z.string() }).optional(),
+  customer_id: z.string(),
+  features: z.array(FeatureUsageSummary),
+  period: z.object({ start_time: timeText, end_time: timeText, period: z.string() }).optional(),
   pagination: z.object({ total: z.int(), limit: z.int(), offset: z.int() }),
 });
 
 /** `feature` is an id or a lookup key; `quantity` is what is wanted on top of what was used, 1 unless told. */
 export const CheckEntitlementQuery = z.object({
   feature: requiredText,
-  quantity: amountInput.refine(isCountable, 'must be below 1e30 and have at most 36 fraction digits').meta({ type: 'string', description: 'Decimal number as text, 1 when it is left out' }).optional(),
+  quantity: amountInput
+    .refine(isCountable, 'must be below 1e30 and have at most 36 fraction digits')
+    .meta({ type: 'string', description: 'Decimal number as text, 1 when it is left out' })
+    .optional(),
 });
 
 /** `usage`, `limit`, `remaining` and the window belong to metered features; `limit` and `remaining` are absent without a limit. `watermark` says up to when usage is complete. */
 export const CheckEntitlementResponse = z.object({
-  allowed: z.boolean(), reason: z.enum(CHECK_REASONS), customer_id: z.string(), feature_id: z.string(), feature_lookup_key: z.string().optional(), feature_type: z.enum(FEATURE_TYPES),
-  requested_quantity: decimalText, usage: decimalText.optional(), limit: decimalText.optional(), remaining: decimalText.optional(), is_soft_limit: z.boolean(), is_unlimited: z.boolean(),
-  usage_reset_period: z.string().optional(), period_start: timeText.optional(), next_usage_reset_at: timeText.optional(), watermark: timeText.optional(),
-  static_values: z.array(z.string()).optional(), config_values: z.array(z.record(z.string(), z.unknown())).optional(),
+  allowed: z.boolean(),
+  reason: z.enum(CHECK_REASONS),
+  customer_id: z.string(),
+  feature_id: z.string(),
+  feature_lookup_key: z.string().optional(),
+  feature_type: z.enum(FEATURE_TYPES),
+  requested_quantity: decimalText,
+  usage: decimalText.optional(),
+  limit: decimalText.optional(),
+  remaining: decimalText.optional(),
+  is_soft_limit: z.boolean(),
+  is_unlimited: z.boolean(),
+  usage_reset_period: z.string().optional(),
+  period_start: timeText.optional(),
+  next_usage_reset_at: timeText.optional(),
+  watermark: timeText.optional(),
+  static_values: z.array(z.string()).optional(),
+  config_values: z.array(z.record(z.string(), z.unknown())).optional(),
 });

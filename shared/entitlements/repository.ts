@@ -6,11 +6,16 @@ import type { Table } from '#platform/postgres/tables.ts';
 import type { Entitlement } from './domain/entitlement.ts';
 
 declare module '#platform/postgres/tables.ts' {
-  interface Tables { entitlements: Table<Entitlement> }
+  interface Tables {
+    entitlements: Table<Entitlement>;
+  }
 }
 
 export type NewEntitlement = Omit<Entitlement, 'tenantId' | 'environmentId' | 'status' | 'createdBy' | 'updatedBy'>;
-export type EntitlementChange = Partial<Pick<Entitlement, 'isEnabled' | 'usageLimit' | 'usageResetPeriod' | 'isSoftLimit' | 'staticValue' | 'configValue' | 'status'>> & Pick<Entitlement, 'updatedAt'>;
+export type EntitlementChange = Partial<
+  Pick<Entitlement, 'isEnabled' | 'usageLimit' | 'usageResetPeriod' | 'isSoftLimit' | 'staticValue' | 'configValue' | 'status'>
+> &
+  Pick<Entitlement, 'updatedAt'>;
 export interface EntitlementFilter {
   readonly entityType?: Entitlement['entityType'] | null | undefined;
   readonly entityIds?: readonly string[] | null | undefined;
@@ -22,8 +27,17 @@ export interface EntitlementFilter {
 }
 
 const LIST_FIELDS = {
-  entity_type: 'string', entity_id: 'string', feature_id: 'string', feature_type: 'string', usage_limit: 'number', usage_reset_period: 'string',
-  static_value: 'string', display_order: 'number', parent_entitlement_id: 'string', start_date: 'date', end_date: 'date',
+  entity_type: 'string',
+  entity_id: 'string',
+  feature_id: 'string',
+  feature_type: 'string',
+  usage_limit: 'number',
+  usage_reset_period: 'string',
+  static_value: 'string',
+  display_order: 'number',
+  parent_entitlement_id: 'string',
+  start_date: 'date',
+  end_date: 'date',
 } as const;
 
 export const entitlementRepository = {
@@ -41,7 +55,13 @@ export const entitlementRepository = {
   /** Entitlements of plans, addons or subscriptions, in display order. */
   forEntities(tx: TenantTransaction, entityType: Entitlement['entityType'], entityIds: readonly string[]): Promise<Entitlement[]> {
     if (entityIds.length === 0) return Promise.resolve([]);
-    return published(tx).where('entityType', '=', entityType).where('entityId', 'in', entityIds).orderBy('displayOrder').orderBy('createdAt').orderBy('id').execute();
+    return published(tx)
+      .where('entityType', '=', entityType)
+      .where('entityId', 'in', entityIds)
+      .orderBy('displayOrder')
+      .orderBy('createdAt')
+      .orderBy('id')
+      .execute();
   },
 
   forPlan(tx: TenantTransaction, planId: string): Promise<Entitlement[]> {
@@ -60,7 +80,12 @@ export const entitlementRepository = {
   },
 
   update(tx: TenantTransaction, id: string, change: EntitlementChange, actorId: string): Promise<Entitlement> {
-    return tx.updateTable('entitlements').set({ ...change, updatedBy: actorId }).where('id', '=', id).returningAll().executeTakeFirstOrThrow();
+    return tx
+      .updateTable('entitlements')
+      .set({ ...change, updatedBy: actorId })
+      .where('id', '=', id)
+      .returningAll()
+      .executeTakeFirstOrThrow();
   },
 
   list(tx: TenantTransaction, filter: EntitlementFilter, options: ListOptions): Promise<Page<Entitlement>> {
@@ -71,7 +96,8 @@ export const entitlementRepository = {
     if (filter.featureIds?.length) query = query.where('featureId', 'in', filter.featureIds);
     if (filter.featureType) query = query.where('featureType', '=', filter.featureType);
     if (filter.isEnabled !== undefined && filter.isEnabled !== null) query = query.where('isEnabled', '=', filter.isEnabled);
-    if (filter.hasGrantConfig !== undefined && filter.hasGrantConfig !== null) query = query.where('grantMeasure', filter.hasGrantConfig ? 'is not' : 'is', null);
+    if (filter.hasGrantConfig !== undefined && filter.hasGrantConfig !== null)
+      query = query.where('grantMeasure', filter.hasGrantConfig ? 'is not' : 'is', null);
     return listRows<Entitlement>(query, { ...options, status: options.status ?? 'published' }, LIST_FIELDS, 'entitlements');
   },
 };

@@ -13,12 +13,23 @@ import type { Entitlement } from './domain/entitlement.ts';
 import { type EntitlementFilter, entitlementRepository } from './repository.ts';
 import { checkEntitlementValues } from './domain/terms.ts';
 
-export interface EntitlementDependencies { readonly database: Database; readonly clock: Clock; readonly features: () => FeatureService; readonly plans: () => PlanService }
+export interface EntitlementDependencies {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly features: () => FeatureService;
+  readonly plans: () => PlanService;
+}
 export type EntitlementService = ReturnType<typeof createEntitlementService>;
 
 /** An entitlement as it is shown; `feature` is null unless asked for. */
-export interface EntitlementView { readonly entitlement: Entitlement; readonly feature: FeatureView | null }
-type GrantFields = Pick<Camelized<CreateEntitlementRequest>, 'grantMeasure' | 'grantDurationValue' | 'grantDurationUnit' | 'grantAllocationBehavior' | 'grantQuota' | 'aggregationMode'>;
+export interface EntitlementView {
+  readonly entitlement: Entitlement;
+  readonly feature: FeatureView | null;
+}
+type GrantFields = Pick<
+  Camelized<CreateEntitlementRequest>,
+  'grantMeasure' | 'grantDurationValue' | 'grantDurationUnit' | 'grantAllocationBehavior' | 'grantQuota' | 'aggregationMode'
+>;
 
 /** Whether an entitlement gives the feature: it then cannot be deleted. */
 export function isFeatureInUse(tx: TenantTransaction, featureId: string): Promise<boolean> {
@@ -28,27 +39,57 @@ export function isFeatureInUse(tx: TenantTransaction, featureId: string): Promis
 /** Use cases of entitlements. Every change writes its system event in the same transaction. */
 export function createEntitlementService({ database, clock, features, plans }: EntitlementDependencies) {
   const publish = (tx: TenantTransaction, change: 'created' | 'updated' | 'deleted', entitlement: Entitlement) =>
-    appendSystemEvent(tx, clock, { eventName: `entitlement.${change}`, entityType: 'entitlement', entityId: entitlement.id, payload: toWire(entitlement) as Record<string, unknown> });
+    appendSystemEvent(tx, clock, {
+      eventName: `entitlement.${change}`,
+      entityType: 'entitlement',
+      entityId: entitlement.id,
+      payload: toWire(entitlement) as Record<string, unknown>,
+    });
 
-  const createOne = async (tx: TenantTransaction, ctx: RequestContext, request: Camelized<CreateEntitlementRequest>): Promise<Entitlement> => {
+  const createOne = async (
+    tx: TenantTransaction,
+    ctx: RequestContext,
+    request: Camelized<CreateEntitlementRequest>,
+  ): Promise<Entitlement> => {
     const inside = { ...ctx, transaction: tx };
     refuseGrants(request);
     const { id: entityId } = await plans().getHeld(tx, planIdOf(request));
     const { feature } = await features().get(inside, request.featureId);
     if (feature.type !== request.featureType) throw invalid('feature_type', `the feature is ${feature.type}`);
-    if (request.featureType === 'boolean' && typeof request.isEnabled !== 'boolean') throw invalid('is_enabled', 'is required for a boolean feature');
+    if (request.featureType === 'boolean' && typeof request.isEnabled !== 'boolean')
+      throw invalid('is_enabled', 'is required for a boolean feature');
     if (request.parentEntitlementId) throw invalid('parent_entitlement_id', "belongs to a subscription's own entitlements only");
-    if (request.startDate && request.endDate && request.endDate < request.startDate) throw invalid('end_date', 'must not be before start_date');
+    if (request.startDate && request.endDate && request.endDate < request.startDate)
+      throw invalid('end_date', 'must not be before start_date');
     const values = {
-      isEnabled: request.isEnabled ?? true, usageLimit: request.usageLimit ?? null, usageResetPeriod: request.usageResetPeriod ?? null, isSoftLimit: request.isSoftLimit ?? false,
-      staticValue: request.staticValue || null, configValue: request.configValue ?? null,
+      isEnabled: request.isEnabled ?? true,
+      usageLimit: request.usageLimit ?? null,
+      usageResetPeriod: request.usageResetPeriod ?? null,
+      isSoftLimit: request.isSoftLimit ?? false,
+      staticValue: request.staticValue || null,
+      configValue: request.configValue ?? null,
     };
     checkEntitlementValues(feature.type, values);
     const now = clock.now();
     const entitlement = await entitlementRepository.insert(tx, {
-      id: newId('ent', clock), entityType: 'PLAN', entityId, featureId: feature.id, featureType: feature.type, ...values, displayOrder: 0, parentEntitlementId: null,
-      startDate: request.startDate ?? null, endDate: request.endDate ?? null, grantMeasure: null, grantDurationValue: null, grantDurationUnit: null, grantAllocationBehavior: null,
-      grantQuota: null, aggregationMode: 'additive', createdAt: now, updatedAt: now,
+      id: newId('ent', clock),
+      entityType: 'PLAN',
+      entityId,
+      featureId: feature.id,
+      featureType: feature.type,
+      ...values,
+      displayOrder: 0,
+      parentEntitlementId: null,
+      startDate: request.startDate ?? null,
+      endDate: request.endDate ?? null,
+      grantMeasure: null,
+      grantDurationValue: null,
+      grantDurationUnit: null,
+      grantAllocationBehavior: null,
+      grantQuota: null,
+      aggregationMode: 'additive',
+      createdAt: now,
+      updatedAt: now,
     });
     await publish(tx, 'created', entitlement);
     return entitlement;
@@ -56,7 +97,8 @@ export function createEntitlementService({ database, clock, features, plans }: E
 
   return {
     /** Throws `already_exists` when the plan has an entitlement to the feature. */
-    create: (ctx: RequestContext, request: Camelized<CreateEntitlementRequest>): Promise<Entitlement> => database.withTenant(ctx, (tx) => createOne(tx, ctx, request)),
+    create: (ctx: RequestContext, request: Camelized<CreateEntitlementRequest>): Promise<Entitlement> =>
+      database.withTenant(ctx, (tx) => createOne(tx, ctx, request)),
 
     /** All or none. */
     createMany: (ctx: RequestContext, requests: readonly Camelized<CreateEntitlementRequest>[]): Promise<Entitlement[]> =>
@@ -84,9 +126,12 @@ export function createEntitlementService({ database, clock, features, plans }: E
         refuseGrants(request);
         const { usageLimit, usageResetPeriod, staticValue, configValue } = request;
         const values = {
-          isEnabled: request.isEnabled ?? before.isEnabled, isSoftLimit: request.isSoftLimit ?? before.isSoftLimit,
-          usageLimit: usageLimit === undefined ? before.usageLimit : usageLimit, usageResetPeriod: usageResetPeriod === undefined ? before.usageResetPeriod : usageResetPeriod,
-          staticValue: staticValue === undefined ? before.staticValue : staticValue || null, configValue: configValue === undefined ? before.configValue : configValue,
+          isEnabled: request.isEnabled ?? before.isEnabled,
+          isSoftLimit: request.isSoftLimit ?? before.isSoftLimit,
+          usageLimit: usageLimit === undefined ? before.usageLimit : usageLimit,
+          usageResetPeriod: usageResetPeriod === undefined ? before.usageResetPeriod : usageResetPeriod,
+          staticValue: staticValue === undefined ? before.staticValue : staticValue || null,
+          configValue: configValue === undefined ? before.configValue : configValue,
         };
         checkEntitlementValues(before.featureType, values);
         const entitlement = await entitlementRepository.update(tx, id, { ...values, updatedAt: clock.now() }, ctx.actorId);
@@ -124,8 +169,18 @@ function planIdOf(request: Camelized<CreateEntitlementRequest>): string {
 
 /** Billing does not know quota windows, so that one that is stored would be a promise nobody keeps. */
 function refuseGrants(request: GrantFields): void {
-  const field = request.grantMeasure ? 'grant_measure' : request.grantQuota ? 'grant_quota' : request.grantDurationUnit ? 'grant_duration_unit'
-    : request.grantDurationValue ? 'grant_duration_value' : request.grantAllocationBehavior ? 'grant_allocation_behavior' : null;
+  const field = request.grantMeasure
+    ? 'grant_measure'
+    : request.grantQuota
+      ? 'grant_quota'
+      : request.grantDurationUnit
+        ? 'grant_duration_unit'
+        : request.grantDurationValue
+          ? 'grant_duration_value'
+          : request.grantAllocationBehavior
+            ? 'grant_allocation_behavior'
+            : null;
   if (field !== null) throw invalid(field, 'entitlement grants are not available');
-  if (request.aggregationMode === 'parallel') throw invalid('aggregation_mode', 'parallel belongs to entitlement grants, which are not available');
+  if (request.aggregationMode === 'parallel')
+    throw invalid('aggregation_mode', 'parallel belongs to entitlement grants, which are not available');
 }

@@ -10,13 +10,25 @@ import type { CustomerRights, EntitlementSummaryService, FeatureSummary } from '
 /** Served under the customers' prefix. */
 export const customerEntitlementRoutes = (summaries: EntitlementSummaryService): Route[] => [
   route({
-    method: 'GET', path: '/v1/customers/{id}/entitlements', operationId: 'getCustomerEntitlements', tag: 'Customers', summary: 'What the running subscriptions of a customer give', permission: 'authenticated',
-    params: z.object({ id: z.string() }), responses: { 200: CustomerEntitlementsResponse },
+    method: 'GET',
+    path: '/v1/customers/{id}/entitlements',
+    operationId: 'getCustomerEntitlements',
+    tag: 'Customers',
+    summary: 'What the running subscriptions of a customer give',
+    permission: 'authenticated',
+    params: z.object({ id: z.string() }),
+    responses: { 200: CustomerEntitlementsResponse },
     handler: async ({ ctx, params }) => ok(customerReply(await summaries.rightsOf(ctx, { id: params.id }))),
   }),
   route({
-    method: 'GET', path: '/v1/customers/external/{external_id}/entitlements', operationId: 'getCustomerEntitlementsByExternalID', tag: 'Customers', summary: 'What the running subscriptions of a customer give, by external id', permission: 'authenticated',
-    params: z.object({ external_id: z.string() }), responses: { 200: CustomerEntitlementsResponse },
+    method: 'GET',
+    path: '/v1/customers/external/{external_id}/entitlements',
+    operationId: 'getCustomerEntitlementsByExternalID',
+    tag: 'Customers',
+    summary: 'What the running subscriptions of a customer give, by external id',
+    permission: 'authenticated',
+    params: z.object({ external_id: z.string() }),
+    responses: { 200: CustomerEntitlementsResponse },
     handler: async ({ ctx, params }) => ok(customerReply(await summaries.rightsOf(ctx, { externalId: params.external_id }))),
   }),
 ];
@@ -24,8 +36,15 @@ export const customerEntitlementRoutes = (summaries: EntitlementSummaryService):
 /** Served under the subscriptions' prefix. */
 export const subscriptionEntitlementRoutes = (summaries: EntitlementSummaryService): Route[] => [
   route({
-    method: 'GET', path: '/v1/subscriptions/{id}/entitlements', operationId: 'getSubscriptionEntitlements', tag: 'Subscriptions', summary: 'What a subscription gives', permission: 'authenticated',
-    params: z.object({ id: z.string() }), query: z.object({ feature_ids: queryList }), responses: { 200: SubscriptionEntitlementsResponse },
+    method: 'GET',
+    path: '/v1/subscriptions/{id}/entitlements',
+    operationId: 'getSubscriptionEntitlements',
+    tag: 'Subscriptions',
+    summary: 'What a subscription gives',
+    permission: 'authenticated',
+    params: z.object({ id: z.string() }),
+    query: z.object({ feature_ids: queryList }),
+    responses: { 200: SubscriptionEntitlementsResponse },
     handler: async ({ ctx, params, query }) => {
       const { subscription, summaries: features } = await summaries.ofSubscription(ctx, params.id, query.feature_ids ?? null);
       return ok({ subscription_id: subscription.id, plan_id: subscription.planId, features: features.map(summaryToWire) });
@@ -42,7 +61,14 @@ function summaryToWire({ feature, entitlement }: FeatureSummary): unknown {
   return {
     feature: featureToWire(feature),
     entitlement: {
-      ...(toWire({ isEnabled, isSoftLimit, usageLimit: entitlement.featureType === 'metered' && usageLimit !== null ? wireNumber(usageLimit) : null, usageResetPeriod, staticValues, aggregationMode: 'additive' }) as object),
+      ...(toWire({
+        isEnabled,
+        isSoftLimit,
+        usageLimit: entitlement.featureType === 'metered' && usageLimit !== null ? wireNumber(usageLimit) : null,
+        usageResetPeriod,
+        staticValues,
+        aggregationMode: 'additive',
+      }) as object),
       // The callers' own keys are not re-cased.
       config_values: configValues,
     },

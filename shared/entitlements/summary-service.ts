@@ -25,8 +25,14 @@ export interface EntitlementSummaryDependencies {
 export type EntitlementSummaryService = ReturnType<typeof createEntitlementSummaryService>;
 
 /** An entitlement with the subscription that it comes through. */
-export interface EntitlementSource extends Entitlement { readonly subscriptionId: string; readonly entityName: string }
-export interface FeatureSummary { readonly feature: FeatureView; readonly entitlement: AggregatedEntitlement<EntitlementSource> }
+export interface EntitlementSource extends Entitlement {
+  readonly subscriptionId: string;
+  readonly entityName: string;
+}
+export interface FeatureSummary {
+  readonly feature: FeatureView;
+  readonly entitlement: AggregatedEntitlement<EntitlementSource>;
+}
 
 /** How a caller names a customer. */
 export type CustomerReference = { readonly id: string } | { readonly externalId: string };
@@ -40,7 +46,11 @@ export interface CustomerRights {
 }
 
 /** What a plan gives to every subscription of it. */
-export interface PlanRights { readonly name: string; readonly entitlements: readonly Entitlement[]; readonly features: readonly FeatureView[] }
+export interface PlanRights {
+  readonly name: string;
+  readonly entitlements: readonly Entitlement[];
+  readonly features: readonly FeatureView[];
+}
 /** Reads the rights of plans, by plan. */
 export type ReadPlanRights = (ctx: RequestContext, planIds: readonly string[]) => Promise<ReadonlyMap<string, PlanRights>>;
 
@@ -49,17 +59,31 @@ const RUNNING = ['active', 'trialing'] as const;
 const NOTHING_EXPANDED = { items: false, prices: false, customer: false, plan: false };
 
 /** What subscriptions give together, per feature (billing.md 3.7 "Merging"). */
-export function createEntitlementSummaryService({ database, clock, customers, subscriptions, plans, features }: EntitlementSummaryDependencies) {
+export function createEntitlementSummaryService({
+  database,
+  clock,
+  customers,
+  subscriptions,
+  plans,
+  features,
+}: EntitlementSummaryDependencies) {
   const planRights: ReadPlanRights = (ctx, planIds) =>
     database.withTenant(ctx, async (tx) => {
       const inside = { ...ctx, transaction: tx };
       const names = new Map((await plans.getMany(inside, planIds)).map(({ id, name }) => [id, name]));
       const given = await entitlementRepository.forEntities(tx, 'PLAN', planIds);
-      const shown = new Map((await features.getMany(inside, [...new Set(given.map(({ featureId }) => featureId))])).map((view) => [view.feature.id, view]));
-      return new Map(planIds.map((id) => {
-        const entitlements = given.filter(({ entityId }) => entityId === id);
-        return [id, { name: names.get(id) ?? '', entitlements, features: entitlements.flatMap(({ featureId }) => shown.get(featureId) ?? []) }];
-      }));
+      const shown = new Map(
+        (await features.getMany(inside, [...new Set(given.map(({ featureId }) => featureId))])).map((view) => [view.feature.id, view]),
+      );
+      return new Map(
+        planIds.map((id) => {
+          const entitlements = given.filter(({ entityId }) => entityId === id);
+          return [
+            id,
+            { name: names.get(id) ?? '', entitlements, features: entitlements.flatMap(({ featureId }) => shown.get(featureId) ?? []) },
+          ];
+        }),
+      );
     });
 
   /** Overrides replace their parent inside their own subscription only: another subscription of the customer keeps the plan's. */
@@ -67,15 +91,27 @@ export function createEntitlementSummaryService({ database, clock, customers, su
     const now = clock.now();
     // A limit is about a billing period: here counts what the invoice of the current one will count. Anything else is had now, or not.
     const counts = (entitlement: Entitlement, subscription: Subscription) =>
-      countsIn(entitlement, entitlement.featureType === 'metered' ? currentPeriod(subscription) : { start: now, end: now.plus({ milliseconds: 1 }) });
+      countsIn(
+        entitlement,
+        entitlement.featureType === 'metered' ? currentPeriod(subscription) : { start: now, end: now.plus({ milliseconds: 1 }) },
+      );
     return found.flatMap((subscription) => {
       const plan = rights.get(subscription.planId);
-      const given = [...(plan?.entitlements ?? []), ...own.filter((entitlement) => entitlement.entityId === subscription.id)].filter((entitlement) => counts(entitlement, subscription));
-      return mergeEntitlements(given.map((entitlement) => ({ ...entitlement, subscriptionId: subscription.id, entityName: plan?.name ?? '' }))).flatMap(({ sources }) => sources);
+      const given = [...(plan?.entitlements ?? []), ...own.filter((entitlement) => entitlement.entityId === subscription.id)].filter(
+        (entitlement) => counts(entitlement, subscription),
+      );
+      return mergeEntitlements(
+        given.map((entitlement) => ({ ...entitlement, subscriptionId: subscription.id, entityName: plan?.name ?? '' })),
+      ).flatMap(({ sources }) => sources);
     });
   };
 
-  const summarise = async (ctx: RequestContext, subscribed: Subscribed, featureIds: readonly string[] | null, readPlans: ReadPlanRights): Promise<FeatureSummary[]> => {
+  const summarise = async (
+    ctx: RequestContext,
+    subscribed: Subscribed,
+    featureIds: readonly string[] | null,
+    readPlans: ReadPlanRights,
+  ): Promise<FeatureSummary[]> => {
     const rights = await readPlans(ctx, [...new Set(subscribed.found.map(({ planId }) => planId))]);
     // Each subscription's overrides are settled: their parents must not be taken from the others.
     const settled = sourcesOf(subscribed, rights).map((source) => ({ ...source, parentEntitlementId: null }));
@@ -89,13 +125,31 @@ export function createEntitlementSummaryService({ database, clock, customers, su
     });
   };
 
-  const ownOf = (tx: TenantTransaction, found: readonly Subscription[]): Promise<Entitlement[]> => entitlementRepository.forEntities(tx, 'SUBSCRIPTION', found.map(({ id }) => id));
+  const ownOf = (tx: TenantTransaction, found: readonly Subscription[]): Promise<Entitlement[]> =>
+    entitlementRepository.forEntities(
+      tx,
+      'SUBSCRIPTION',
+      found.map(({ id }) => id),
+    );
 
   const runningOf = async (ctx: RequestContext, customerId: string, subscriptionIds: readonly string[] | null): Promise<Subscription[]> => {
     const found: Subscription[] = [];
     for (let offset = 0, total = 1; offset < total; offset += MAX_PAGE) {
-      const options: ListOptions = { limit: MAX_PAGE, offset, status: null, sort: [{ field: 'created_at', direction: 'asc' }], startTime: null, endTime: null, filters: [] };
-      const page = await subscriptions.list(ctx, { customerIds: [customerId], subscriptionIds, subscriptionType: BILLED_TYPES, subscriptionStatus: RUNNING, activeAt: clock.now() }, options, NOTHING_EXPANDED);
+      const options: ListOptions = {
+        limit: MAX_PAGE,
+        offset,
+        status: null,
+        sort: [{ field: 'created_at', direction: 'asc' }],
+        startTime: null,
+        endTime: null,
+        filters: [],
+      };
+      const page = await subscriptions.list(
+        ctx,
+        { customerIds: [customerId], subscriptionIds, subscriptionType: BILLED_TYPES, subscriptionStatus: RUNNING, activeAt: clock.now() },
+        options,
+        NOTHING_EXPANDED,
+      );
       found.push(...page.items.map((view) => view.subscription));
       total = page.total;
     }
@@ -109,10 +163,17 @@ export function createEntitlementSummaryService({ database, clock, customers, su
      * Rights of a customer: of these subscriptions only, unless null. `readPlans` may remember what plans give. Throws NotFound for
      * an unknown customer.
      */
-    async rightsOf(ctx: RequestContext, reference: CustomerReference, subscriptionIds: readonly string[] | null = null, readPlans: ReadPlanRights = planRights): Promise<CustomerRights> {
+    async rightsOf(
+      ctx: RequestContext,
+      reference: CustomerReference,
+      subscriptionIds: readonly string[] | null = null,
+      readPlans: ReadPlanRights = planRights,
+    ): Promise<CustomerRights> {
       const { customer, inherited, ...subscribed } = await database.withTenant(ctx, async (tx) => {
         const inside = { ...ctx, transaction: tx };
-        const customer = await ('id' in reference ? customers.get(inside, reference.id) : customers.getByExternalId(inside, reference.externalId));
+        const customer = await ('id' in reference
+          ? customers.get(inside, reference.id)
+          : customers.getByExternalId(inside, reference.externalId));
         const found = await runningOf(inside, customer.id, subscriptionIds);
         return { customer, found, own: await ownOf(tx, found), inherited: await subscriptions.inheritedOf(inside, found) };
       });
@@ -120,7 +181,11 @@ export function createEntitlementSummaryService({ database, clock, customers, su
     },
 
     /** What one subscription gives, whatever its status; `featureIds` null means all. An inherited one gives nothing. */
-    async ofSubscription(ctx: RequestContext, id: string, featureIds: readonly string[] | null): Promise<{ subscription: Subscription; summaries: FeatureSummary[] }> {
+    async ofSubscription(
+      ctx: RequestContext,
+      id: string,
+      featureIds: readonly string[] | null,
+    ): Promise<{ subscription: Subscription; summaries: FeatureSummary[] }> {
       const { subscription, own } = await database.withTenant(ctx, async (tx) => {
         const subscription = await subscriptions.get({ ...ctx, transaction: tx }, id);
         return { subscription, own: await ownOf(tx, [subscription]) };
@@ -132,4 +197,7 @@ export function createEntitlementSummaryService({ database, clock, customers, su
 }
 
 /** Subscriptions with the entitlements of their own. */
-interface Subscribed { readonly found: readonly Subscription[]; readonly own: readonly Entitlement[] }
+interface Subscribed {
+  readonly found: readonly Subscription[];
+  readonly own: readonly Entitlement[];
+}

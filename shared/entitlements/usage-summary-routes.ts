@@ -12,21 +12,46 @@ import type { CustomerUsage, FeatureUsage, UsageSummaryService } from './usage-s
 /** Served under the customers' prefix. */
 export const usageSummaryRoutes = (usages: UsageSummaryService): Route[] => [
   route({
-    method: 'GET', path: '/v1/customers/usage', operationId: 'getCustomerUsageSummary', tag: 'Customers', summary: 'What a customer has used of what it may use', permission: 'authenticated',
-    query: CustomerUsageSummaryQuery, responses: { 200: CustomerUsageSummaryResponse },
+    method: 'GET',
+    path: '/v1/customers/usage',
+    operationId: 'getCustomerUsageSummary',
+    tag: 'Customers',
+    summary: 'What a customer has used of what it may use',
+    permission: 'authenticated',
+    query: CustomerUsageSummaryQuery,
+    responses: { 200: CustomerUsageSummaryResponse },
     handler: ({ ctx, query }) => usageSummaryReply(usages, ctx, referenceOf(query.customer_id, query.customer_lookup_key), query),
   }),
   route({
-    method: 'GET', path: '/v1/customers/{id}/usage', operationId: 'getCustomerUsageSummaryById', tag: 'Customers', summary: 'What the customer has used of what it may use', permission: 'authenticated',
-    params: z.object({ id: z.string() }), query: UsageSummaryOfCustomerQuery, responses: { 200: CustomerUsageSummaryResponse },
+    method: 'GET',
+    path: '/v1/customers/{id}/usage',
+    operationId: 'getCustomerUsageSummaryById',
+    tag: 'Customers',
+    summary: 'What the customer has used of what it may use',
+    permission: 'authenticated',
+    params: z.object({ id: z.string() }),
+    query: UsageSummaryOfCustomerQuery,
+    responses: { 200: CustomerUsageSummaryResponse },
     handler: ({ ctx, params, query }) => usageSummaryReply(usages, ctx, { id: params.id }, query),
   }),
 ];
 
 /** The answer about one customer, for whoever else asks. */
-export async function usageSummaryReply(usages: UsageSummaryService, ctx: RequestContext, reference: CustomerReference, query: z.output<typeof UsageSummaryOfCustomerQuery>): Promise<Reply> {
-  const usage = await usages.ofCustomer(ctx, reference, { featureIds: narrowed(query.feature_ids), featureLookupKeys: narrowed(query.feature_lookup_keys), subscriptionIds: narrowed(query.subscription_ids) });
-  return { ...ok(usageToWire(usage)), ...(usage.watermark === null ? {} : { headers: { 'X-Usage-Watermark': wireTime(usage.watermark) } }) };
+export async function usageSummaryReply(
+  usages: UsageSummaryService,
+  ctx: RequestContext,
+  reference: CustomerReference,
+  query: z.output<typeof UsageSummaryOfCustomerQuery>,
+): Promise<Reply> {
+  const usage = await usages.ofCustomer(ctx, reference, {
+    featureIds: narrowed(query.feature_ids),
+    featureLookupKeys: narrowed(query.feature_lookup_keys),
+    subscriptionIds: narrowed(query.subscription_ids),
+  });
+  return {
+    ...ok(usageToWire(usage)),
+    ...(usage.watermark === null ? {} : { headers: { 'X-Usage-Watermark': wireTime(usage.watermark) } }),
+  };
 }
 
 /** An empty parameter does not narrow. */
@@ -43,7 +68,8 @@ function referenceOf(customerId: string | undefined, lookupKey: string | undefin
 
 function usageToWire({ customerId, features, period }: CustomerUsage): unknown {
   return {
-    customer_id: customerId, features: features.map(featureUsageToWire),
+    customer_id: customerId,
+    features: features.map(featureUsageToWire),
     ...(period && { period: toWire({ startTime: period.start, endTime: period.end, period: period.billingPeriod }) }),
     pagination: { total: features.length, limit: features.length, offset: 0 },
   };
@@ -55,8 +81,13 @@ function featureUsageToWire({ feature, entitlement, usage, ratio, window }: Feat
   return {
     feature: featureToWire(feature),
     ...(toWire({
-      totalLimit: limit && wireNumber(limit), isUnlimited: isMetered && limit === null, currentUsage: usage, usagePercent: ratio,
-      isEnabled: entitlement.isEnabled, isSoftLimit: entitlement.isSoftLimit, nextUsageResetAt: window?.nextReset,
+      totalLimit: limit && wireNumber(limit),
+      isUnlimited: isMetered && limit === null,
+      currentUsage: usage,
+      usagePercent: ratio,
+      isEnabled: entitlement.isEnabled,
+      isSoftLimit: entitlement.isSoftLimit,
+      nextUsageResetAt: window?.nextReset,
     }) as object),
     sources: entitlement.sources.map(sourceToWire),
   };

@@ -27,7 +27,11 @@ export interface UsageSummaryFilter {
 }
 
 /** A right with what was used of it. `window` and a usage other than 0 belong to metered features. */
-export interface FeatureUsage extends FeatureSummary { readonly usage: Decimal; readonly ratio: Decimal; readonly window: AllowanceWindow | null }
+export interface FeatureUsage extends FeatureSummary {
+  readonly usage: Decimal;
+  readonly ratio: Decimal;
+  readonly window: AllowanceWindow | null;
+}
 export interface CustomerUsage {
   readonly customerId: string;
   readonly features: readonly FeatureUsage[];
@@ -38,14 +42,19 @@ export interface CustomerUsage {
 }
 
 /** A window with the time zone in which the days of a bucketed meter are cut: the oldest giving subscription's. */
-export interface LimitWindow extends AllowanceWindow { readonly timezone: string }
+export interface LimitWindow extends AllowanceWindow {
+  readonly timezone: string;
+}
 
 /** The window of a metered right: over the subscriptions that give it, or that would if it were enabled. */
 export function limitWindow({ entitlement }: FeatureSummary, subscriptions: readonly Subscription[], now: DateTime): LimitWindow {
   const byId = new Map(subscriptions.map((subscription) => [subscription.id, subscription]));
-  const giving = entitlement.sources.filter((source) => source.isEnabled || !entitlement.isEnabled)
+  const giving = entitlement.sources
+    .filter((source) => source.isEnabled || !entitlement.isEnabled)
     .map(({ subscriptionId, startDate }) => ({ subscription: byId.get(subscriptionId) as Subscription, startDate }));
-  const [first, ...others] = giving.map(({ subscription, startDate }) => allowanceWindow(subscription, entitlement.usageResetPeriod, now, startDate));
+  const [first, ...others] = giving.map(({ subscription, startDate }) =>
+    allowanceWindow(subscription, entitlement.usageResetPeriod, now, startDate),
+  );
   return { ...combinedWindow([first as AllowanceWindow, ...others]), timezone: giving[0]?.subscription.timezone ?? 'UTC' };
 }
 
@@ -56,7 +65,11 @@ export function inheritedBy({ entitlement }: FeatureSummary, inherited: Customer
 
 /** The meter of a metered right. Throws `invalid_operation` when it was deleted: usage that cannot be known is not 0 (metering.md Q4). */
 export function meterOf({ feature: { feature, meter } }: FeatureSummary): Meter {
-  if (meter === null) throw invalidOperation('the meter of a feature was deleted, so its usage is not known', { feature_id: feature.id, meter_id: feature.meterId });
+  if (meter === null)
+    throw invalidOperation('the meter of a feature was deleted, so its usage is not known', {
+      feature_id: feature.id,
+      meter_id: feature.meterId,
+    });
   return meter;
 }
 
@@ -68,9 +81,22 @@ export function createUsageSummaryService({ clock, summaries, readUsage }: Usage
       const { customer, subscriptions, inherited, summaries: all } = await summaries.rightsOf(ctx, reference, filter.subscriptionIds);
       const now = clock.now();
       const asked = all.filter((summary) => isAsked(summary, filter));
-      const metered = asked.filter(({ entitlement }) => entitlement.featureType === 'metered').map((summary) => ({ summary, meter: meterOf(summary), window: limitWindow(summary, subscriptions, now) }));
-      const usages = metered.length === 0 ? [] : await readUsage(ctx, metered.map(({ summary, meter, window: { period, timezone } }) =>
-        ({ meter, externalCustomerIds: [customer.externalId], inherited: inheritedBy(summary, inherited), range: period, timezone })));
+      const metered = asked
+        .filter(({ entitlement }) => entitlement.featureType === 'metered')
+        .map((summary) => ({ summary, meter: meterOf(summary), window: limitWindow(summary, subscriptions, now) }));
+      const usages =
+        metered.length === 0
+          ? []
+          : await readUsage(
+              ctx,
+              metered.map(({ summary, meter, window: { period, timezone } }) => ({
+                meter,
+                externalCustomerIds: [customer.externalId],
+                inherited: inheritedBy(summary, inherited),
+                range: period,
+                timezone,
+              })),
+            );
       const counted = new Map(metered.map(({ summary, window }, index) => [summary, { window, usage: (usages[index] as Usage).value }]));
       const [oldest] = subscriptions;
       return {
@@ -80,7 +106,10 @@ export function createUsageSummaryService({ clock, summaries, readUsage }: Usage
           return { ...summary, usage, window, ratio: window === null ? ZERO : usageRatio(usage, summary.entitlement.usageLimit) };
         }),
         period: oldest === undefined ? null : { ...billingPeriodAt(oldest, now), billingPeriod: oldest.billingPeriod },
-        watermark: usages.map(({ watermark }) => watermark).filter((mark) => mark !== null).reduce<DateTime | null>((least, mark) => (least === null ? mark : earlier(least, mark)), null),
+        watermark: usages
+          .map(({ watermark }) => watermark)
+          .filter((mark) => mark !== null)
+          .reduce<DateTime | null>((least, mark) => (least === null ? mark : earlier(least, mark)), null),
       };
     },
   };

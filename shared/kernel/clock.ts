@@ -10,5 +10,10 @@ export const systemClock: Clock = { now: () => DateTime.utc() };
 /** A clock that stands still until told otherwise. */
 export function fixedClock(start: DateTime): Clock & { set(time: DateTime): void } {
   let time = start.toUTC();
-  return { now: () => time, set: (next) => { time = next.toUTC(); } };
+  return {
+    now: () => time,
+    set: (next) => {
+      time = next.toUTC();
+    },
+  };
 }

@@ -20,7 +20,10 @@ export interface RequestContext {
 }
 
 /** So many events per second on average, and so many at once. */
-export interface IngestQuota { readonly eventsPerSecond: number; readonly burst: number }
+export interface IngestQuota {
+  readonly eventsPerSecond: number;
+  readonly burst: number;
+}
 
 /** What was agreed with a tenant and for a key about events. Null: no limit. */
 export interface IngestTerms {

@@ -67,7 +67,11 @@ export function notFound(entity: string, id: string): DomainError {
 }
 
 export function alreadyExists(entity: string, field: string, value?: string): DomainError {
-  return new DomainError('already_exists', `a ${entity} with this ${field} already exists`, { entity, field, ...(value === undefined ? {} : { value }) });
+  return new DomainError('already_exists', `a ${entity} with this ${field} already exists`, {
+    entity,
+    field,
+    ...(value === undefined ? {} : { value }),
+  });
 }
 
 /** An engine did not answer: the caller may try again, and nothing was accepted. */

@@ -3,9 +3,45 @@ import type { Clock } from './clock.ts';
 
 /** Prefixes of wire ids (wire-rules.md section 8, billing.md section 1). */
 export type IdPrefix =
-  | 'tenant' | 'env' | 'user' | 'secret' | 'cust' | 'plan' | 'price' | 'feat' | 'meter' | 'ent' | 'addon' | 'group'
-  | 'subs' | 'subs_line' | 'phase' | 'inv' | 'inv_line' | 'pay' | 'wallet' | 'wtxn' | 'cg' | 'cga' | 'cn' | 'coupon'
-  | 'taxrate' | 'ta' | 'sched' | 'cs' | 'cost' | 'event' | 'req' | 'sys_event' | 'job' | 'idem' | 'bucket' | 'uctr' | 'psess' | 'setting' | 'onboarding';
+  | 'tenant'
+  | 'env'
+  | 'user'
+  | 'secret'
+  | 'cust'
+  | 'plan'
+  | 'price'
+  | 'feat'
+  | 'meter'
+  | 'ent'
+  | 'addon'
+  | 'group'
+  | 'subs'
+  | 'subs_line'
+  | 'phase'
+  | 'inv'
+  | 'inv_line'
+  | 'pay'
+  | 'wallet'
+  | 'wtxn'
+  | 'cg'
+  | 'cga'
+  | 'cn'
+  | 'coupon'
+  | 'taxrate'
+  | 'ta'
+  | 'sched'
+  | 'cs'
+  | 'cost'
+  | 'event'
+  | 'req'
+  | 'sys_event'
+  | 'job'
+  | 'idem'
+  | 'bucket'
+  | 'uctr'
+  | 'psess'
+  | 'setting'
+  | 'onboarding';
 
 /** Random bytes by the page: an id takes sixteen, and asking for each of them costs more than the rest of the id. */
 const POOL = new Uint8Array(4096);

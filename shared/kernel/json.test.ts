@@ -16,19 +16,23 @@ test.each([
 });
 
 test('no decimal text loses a digit on its way in', () => {
-  fc.assert(fc.property(fc.bigInt({ min: -(10n ** 40n), max: 10n ** 40n }), fc.nat(30), (digits, scale) => {
-    const text = decimal(digits.toString()).div(decimal(10).pow(scale)).toFixed();
-    const parsed = parseExactJson(`[${text}]`) as [number | string];
-    expect(decimal(String(parsed[0])).toFixed()).toBe(decimal(text).toFixed());
-  }));
+  fc.assert(
+    fc.property(fc.bigInt({ min: -(10n ** 40n), max: 10n ** 40n }), fc.nat(30), (digits, scale) => {
+      const text = decimal(digits.toString()).div(decimal(10).pow(scale)).toFixed();
+      const parsed = parseExactJson(`[${text}]`) as [number | string];
+      expect(decimal(String(parsed[0])).toFixed()).toBe(decimal(text).toFixed());
+    }),
+  );
 });
 
 test('without risky numbers it is plain JSON', () => {
-  fc.assert(fc.property(fc.jsonValue({ maxDepth: 3 }), (value) => {
-    const text = JSON.stringify(value);
-    fc.pre(!/\d[\d.]{15,}|[eE][+-]?\d{3,}/.test(text));
-    expect(parseExactJson(text)).toEqual(JSON.parse(text));
-  }));
+  fc.assert(
+    fc.property(fc.jsonValue({ maxDepth: 3 }), (value) => {
+      const text = JSON.stringify(value);
+      fc.pre(!/\d[\d.]{15,}|[eE][+-]?\d{3,}/.test(text));
+      expect(parseExactJson(text)).toEqual(JSON.parse(text));
+    }),
+  );
 });
 
 test('malformed text throws a SyntaxError', () => {

@@ -1,6 +1,8 @@
 import { Decimal } from './decimal.ts';
 
-interface Source { readonly source?: string }
+interface Source {
+  readonly source?: string;
+}
 
 /** A digit run that a double may not hold, or an exponent that may leave its range. */
 const RISKY_NUMBER = /\d[\d.]{15,}|[eE][+-]?\d{3,}/;
@@ -19,7 +21,10 @@ export function parseExactJson(text: string): unknown {
 }
 
 function significantDigits(number: string): number {
-  return number.replace(/[eE].*$/, '').replace(/[-.]/g, '').replace(/^0+/, '').length;
+  return number
+    .replace(/[eE].*$/, '')
+    .replace(/[-.]/g, '')
+    .replace(/^0+/, '').length;
 }
 
 /** Beyond a few hundred digits the notation stays as it came: nothing can count with it, and it could be made to fill the memory. */

@@ -2,12 +2,27 @@ import { expect, test } from 'vitest';
 import { decimal, divide } from './decimal.ts';
 import { currencyDigits, displayAmount, minorUnits, roundToCurrency } from './money.ts';
 
-test.each([['usd', '10.275', '10.28'], ['USD', '0.005', '0.01'], ['usd', '0.014', '0.01'], ['usd', '-0.005', '-0.01'], ['jpy', '1000.5', '1001'], ['kwd', '1.0005', '1.001'], ['clf', '1.00005', '1.0001'], ['idr', '1.005', '1.01'], ['xyz', '1.005', '1.01']])('%s %s rounds to %s', (currency, amount, expected) => {
+test.each([
+  ['usd', '10.275', '10.28'],
+  ['USD', '0.005', '0.01'],
+  ['usd', '0.014', '0.01'],
+  ['usd', '-0.005', '-0.01'],
+  ['jpy', '1000.5', '1001'],
+  ['kwd', '1.0005', '1.001'],
+  ['clf', '1.00005', '1.0001'],
+  ['idr', '1.005', '1.01'],
+  ['xyz', '1.005', '1.01'],
+])('%s %s rounds to %s', (currency, amount, expected) => {
   expect(roundToCurrency(decimal(amount), currency).toFixed()).toBe(expected);
 });
 
 test('amounts for people keep their digits', () => {
-  expect([displayAmount(decimal('12.5'), 'USD'), displayAmount(decimal('0.000003'), 'usd'), displayAmount(decimal('1000'), 'jpy'), displayAmount(decimal('5'), 'chf')]).toEqual(['$12.50', '$0.000003', '¥1000', 'CHF 5.00']);
+  expect([
+    displayAmount(decimal('12.5'), 'USD'),
+    displayAmount(decimal('0.000003'), 'usd'),
+    displayAmount(decimal('1000'), 'jpy'),
+    displayAmount(decimal('5'), 'chf'),
+  ]).toEqual(['$12.50', '$0.000003', '¥1000', 'CHF 5.00']);
 });
 
 test('unknown currencies have two digits; quotients have sixteen', () => {
@@ -16,5 +31,7 @@ test('unknown currencies have two digits; quotients have sixteen', () => {
 });
 
 test('minor units are cents, whole yen, and thousandths of a dinar', () => {
-  expect([minorUnits(decimal('12.5'), 'USD'), minorUnits(decimal('1000'), 'jpy'), minorUnits(decimal('-0.001'), 'kwd')].map(String)).toEqual(['1250', '1000', '-1']);
+  expect(
+    [minorUnits(decimal('12.5'), 'USD'), minorUnits(decimal('1000'), 'jpy'), minorUnits(decimal('-0.001'), 'kwd')].map(String),
+  ).toEqual(['1250', '1000', '-1']);
 });

@@ -17,11 +17,15 @@ export const decimalInput = z
   .meta({ type: 'string', description: 'Decimal number as text' });
 
 /** Money or a rate: a decimal that is not negative. */
-export const amountInput = decimalInput.refine((value) => !value.isNegative() || value.isZero(), 'must not be negative').meta({ type: 'string' });
+export const amountInput = decimalInput
+  .refine((value) => !value.isNegative() || value.isZero(), 'must not be negative')
+  .meta({ type: 'string' });
 
 /** Whole number of a request that may be larger than a double holds: 0 or more, up to `maximum`. */
 export function wholeInput(maximum: string) {
-  return decimalInput.refine((value) => value.isInteger() && !value.isNegative() && value.lte(maximum), `must be a whole number from 0 to ${maximum}`).meta({ type: 'integer' });
+  return decimalInput
+    .refine((value) => value.isInteger() && !value.isNegative() && value.lte(maximum), `must be a whole number from 0 to ${maximum}`)
+    .meta({ type: 'integer' });
 }
 export const MAX_INT64 = '9223372036854775807';
 export const MAX_UINT64 = '18446744073709551615';
@@ -40,10 +44,14 @@ export const timeInput = z
 
 export const metadataInput = z.record(z.string().max(255), z.string().max(4096), { error: 'must be a map of strings' });
 /** Any JSON object that a caller may keep with us, within bounds that every engine can hold and print. */
-export const objectInput = z.record(z.string(), z.unknown())
+export const objectInput = z
+  .record(z.string(), z.unknown())
   .refine((value) => !isDeeperThan(value, OBJECT_LEVELS), `must not be nested deeper than ${OBJECT_LEVELS} levels`)
   // What is nested too deep cannot be printed, and has been refused already.
-  .refine((value) => isDeeperThan(value, OBJECT_LEVELS) || JSON.stringify(value).length <= OBJECT_LENGTH, `must not be longer than ${OBJECT_LENGTH} characters`);
+  .refine(
+    (value) => isDeeperThan(value, OBJECT_LEVELS) || JSON.stringify(value).length <= OBJECT_LENGTH,
+    `must not be longer than ${OBJECT_LENGTH} characters`,
+  );
 
 function isDeeperThan(value: unknown, levels: number): boolean {
   if (typeof value !== 'object' || value === null) return false;
@@ -51,9 +59,15 @@ function isDeeperThan(value: unknown, levels: number): boolean {
 }
 
 /** Text that must say something. Control characters that Postgres cannot store are refused. */
-export const text = z.string().max(1024).refine((value) => !value.includes('\u0000'), 'must not contain NUL');
+export const text = z
+  .string()
+  .max(1024)
+  .refine((value) => !value.includes('\u0000'), 'must not contain NUL');
 export const requiredText = text.refine((value) => value.trim() !== '', 'must not be empty');
-export const currencyInput = z.string().regex(/^[a-zA-Z]{3}$/, 'must be a three-letter currency code').transform((code) => code.toLowerCase());
+export const currencyInput = z
+  .string()
+  .regex(/^[a-zA-Z]{3}$/, 'must be a three-letter currency code')
+  .transform((code) => code.toLowerCase());
 
 /** Decimal in an answer: JSON string in plain notation. */
 export const decimalText = z.string().meta({ description: 'Decimal number as text' });
@@ -98,10 +112,13 @@ export type RecordStatus = 'published' | 'archived' | 'deleted';
 type CamelKey<S extends string> = S extends `${infer Head}_${infer Tail}` ? `${Head}${Capitalize<CamelKey<Tail>>}` : S;
 type Opaque = 'metadata' | 'properties';
 /** The request as the domain names it. Keys inside `metadata` and `properties` stay as the caller wrote them. */
-export type Camelized<T> = T extends Decimal | DateTime ? T
-  : T extends readonly (infer Item)[] ? Camelized<Item>[]
-  : T extends object ? { [K in keyof T as K extends string ? CamelKey<K> : K]: K extends Opaque ? T[K] : Camelized<T[K]> }
-  : T;
+export type Camelized<T> = T extends Decimal | DateTime
+  ? T
+  : T extends readonly (infer Item)[]
+    ? Camelized<Item>[]
+    : T extends object
+      ? { [K in keyof T as K extends string ? CamelKey<K> : K]: K extends Opaque ? T[K] : Camelized<T[K]> }
+      : T;
 
 const OPAQUE_KEYS = new Set<string>(['metadata', 'properties', 'gateway_metadata', 'config_value']);
 
@@ -113,7 +130,9 @@ export function fromWire<T>(value: T): Camelized<T> {
 function recase(value: unknown, rename: (key: string) => string): unknown {
   if (Array.isArray(value)) return value.map((item) => recase(item, rename));
   if (!isPlainObject(value)) return value;
-  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [rename(key), OPAQUE_KEYS.has(key) ? inner : recase(inner, rename)]));
+  return Object.fromEntries(
+    Object.entries(value).map(([key, inner]) => [rename(key), OPAQUE_KEYS.has(key) ? inner : recase(inner, rename)]),
+  );
 }
 
 /**
@@ -124,7 +143,8 @@ export function toWire(value: unknown): unknown {
   if (value === null || value === undefined) return undefined;
   if (typeof value !== 'object') return value;
   if (Array.isArray(value)) return value.map((item) => toWire(item));
-  if (!isPlainObject(value)) return DateTime.isDateTime(value) ? wireTime(value) : Decimal.isDecimal(value) ? (value as Decimal).toFixed() : value;
+  if (!isPlainObject(value))
+    return DateTime.isDateTime(value) ? wireTime(value) : Decimal.isDecimal(value) ? (value as Decimal).toFixed() : value;
   const wire: Record<string, unknown> = {};
   // A page holds a thousand fields, most of them texts: those are settled here, without a call or a list of entries.
   for (const key in value) {
@@ -188,7 +208,9 @@ export function wireNumber(value: Decimal): WireNumber {
   return new WireNumber(value);
 }
 
-interface RawJson { rawJSON(text: string): unknown }
+interface RawJson {
+  rawJSON(text: string): unknown;
+}
 
 /** Serialises an answer; WireNumber keeps all its digits. */
 export function toJson(value: unknown): string {

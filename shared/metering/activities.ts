@@ -12,11 +12,13 @@ export interface MeteringActivityDependencies {
 
 /** What the jobs of metering do, in the tenant that the input names or over all of them. Each may be repeated. */
 export function createMeteringActivities({ reprocess, counters }: MeteringActivityDependencies): ReprocessActivities & ReconcileActivities {
-  const contextOf = ({ tenantId, environmentId }: { tenantId: string; environmentId: string }) => systemContext(tenantId, environmentId, currentActivity()?.workflowId ?? 'metering');
+  const contextOf = ({ tenantId, environmentId }: { tenantId: string; environmentId: string }) =>
+    systemContext(tenantId, environmentId, currentActivity()?.workflowId ?? 'metering');
   const heartbeat = (): void => currentActivity()?.heartbeat();
 
   return {
-    reprocessPage: (input) => reprocess().page(contextOf(input), input.reprocessId, { after: input.after ?? null, processed: input.processed ?? 0 }, heartbeat),
+    reprocessPage: (input) =>
+      reprocess().page(contextOf(input), input.reprocessId, { after: input.after ?? null, processed: input.processed ?? 0 }, heartbeat),
     failReprocess: (input) => reprocess().fail(contextOf(input), input.reprocessId, input.reason),
     reconcileCounters: ({ after }) => counters().reconcile(after),
     forgetCounters: () => counters().forget(),

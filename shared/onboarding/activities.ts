@@ -5,7 +5,8 @@ import type { OnboardingService } from './service.ts';
 
 /** What the job of an onboarding does, in the tenant that the input names. Each may be repeated. */
 export function createOnboardingActivities(onboarding: () => Pick<OnboardingService, 'step' | 'fail'>): OnboardingActivities {
-  const contextOf = ({ tenantId, environmentId }: OnboardingInput) => systemContext(tenantId, environmentId, currentActivity()?.workflowId ?? 'onboarding');
+  const contextOf = ({ tenantId, environmentId }: OnboardingInput) =>
+    systemContext(tenantId, environmentId, currentActivity()?.workflowId ?? 'onboarding');
   return {
     takeOnboardingStep: (input) => onboarding().step(contextOf(input), input.onboardingId),
     failOnboarding: (input) => onboarding().fail(contextOf(input), input.onboardingId, input.reason),

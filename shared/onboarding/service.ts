@@ -42,16 +42,41 @@ const PER_LOOKUP = 1_000;
 /** Customers that are made because events name them (metering.md 1.5). */
 export function createOnboardingService({ database, clock, settings, customers, findPlanId, subscribe }: OnboardingDependencies) {
   const actionsOf = remembering<readonly OnboardingAction[]>(clock, { ttlMs: SETTING_MS, max: ENVIRONMENTS });
-  const settled = new LRUCache<string, true>({ max: SETTLED, ttl: SETTLED_MS, ttlResolution: 0, perf: { now: () => clock.now().toMillis() } });
-  const keyOf = ({ tenantId, environmentId }: RequestContext, externalId: string): string => JSON.stringify([tenantId, environmentId, externalId]);
+  const settled = new LRUCache<string, true>({
+    max: SETTLED,
+    ttl: SETTLED_MS,
+    ttlResolution: 0,
+    perf: { now: () => clock.now().toMillis() },
+  });
+  const keyOf = ({ tenantId, environmentId }: RequestContext, externalId: string): string =>
+    JSON.stringify([tenantId, environmentId, externalId]);
 
   /** The rows and the starts of their jobs are one transaction: after a crash there are both, or the batch comes again and makes both. */
-  const start = async (tx: TenantTransaction, { tenantId, environmentId }: RequestContext, externalIds: readonly string[], firstEvents: FirstEvents, actions: readonly OnboardingAction[]): Promise<Onboarding[]> => {
+  const start = async (
+    tx: TenantTransaction,
+    { tenantId, environmentId }: RequestContext,
+    externalIds: readonly string[],
+    firstEvents: FirstEvents,
+    actions: readonly OnboardingAction[],
+  ): Promise<Onboarding[]> => {
     const now = clock.now();
-    const claimed = await onboardingRepository.claim(tx, externalIds.map((externalCustomerId) =>
-      ({ id: newId('onboarding', clock), externalCustomerId, actions, startsAt: startOf(firstEvents.get(externalCustomerId) ?? null, now), createdAt: now })), now.minus(START_AGAIN_AFTER));
+    const claimed = await onboardingRepository.claim(
+      tx,
+      externalIds.map((externalCustomerId) => ({
+        id: newId('onboarding', clock),
+        externalCustomerId,
+        actions,
+        startsAt: startOf(firstEvents.get(externalCustomerId) ?? null, now),
+        createdAt: now,
+      })),
+      now.minus(START_AGAIN_AFTER),
+    );
     for (const { id } of claimed) {
-      await enqueueJob(tx, clock, { job: CUSTOMER_ONBOARDING.name, workflowId: `${CUSTOMER_ONBOARDING.name}-${id}`, input: { tenantId, environmentId, onboardingId: id } });
+      await enqueueJob(tx, clock, {
+        job: CUSTOMER_ONBOARDING.name,
+        workflowId: `${CUSTOMER_ONBOARDING.name}-${id}`,
+        input: { tenantId, environmentId, onboardingId: id },
+      });
     }
     return claimed;
   };
@@ -59,7 +84,7 @@ export function createOnboardingService({ database, clock, settings, customers, 
   const perform = async (ctx: RequestContext, { externalCustomerId, startsAt }: Onboarding, action: OnboardingAction): Promise<void> => {
     if (action.action === 'create_customer') return customers.ensure(ctx, { externalId: externalCustomerId, name: externalCustomerId });
     const { action: _, plan_lookup_key: lookupKey, ...terms } = action;
-    const planId = terms.plan_id ?? await findPlanId(ctx, lookupKey ?? '');
+    const planId = terms.plan_id ?? (await findPlanId(ctx, lookupKey ?? ''));
     if (planId === null) throw notFound('plan', lookupKey ?? '');
     await subscribe(ctx, { ...terms, plan_id: planId, external_customer_id: externalCustomerId, start_date: wireTime(startsAt) });
   };
@@ -70,7 +95,10 @@ export function createOnboardingService({ database, clock, settings, customers, 
      * it is called. `firstEvents` says when their events begin, where that is known. Answers how many were started. Where nothing is wanted, it costs a look-up of the setting every few seconds.
      */
     async notice(ctx: RequestContext, externalIds: readonly string[], firstEvents: FirstEvents = new Map()): Promise<number> {
-      const actions = await actionsOf([ctx.tenantId, ctx.environmentId], async () => (await settings.valueOf(ctx, 'customer_onboarding')).actions);
+      const actions = await actionsOf(
+        [ctx.tenantId, ctx.environmentId],
+        async () => (await settings.valueOf(ctx, 'customer_onboarding')).actions,
+      );
       if (!isOnboarding(actions)) return 0;
       const unsettled = [...new Set(externalIds)].filter((externalId) => !settled.has(keyOf(ctx, externalId)));
       let started = 0;
@@ -92,7 +120,12 @@ export function createOnboardingService({ database, clock, settings, customers, 
         const action = actions[stepsDone];
         if (action !== undefined) await perform({ ...ctx, transaction: tx }, onboarding, action);
         const done = Math.min(stepsDone + 1, actions.length);
-        await onboardingRepository.update(tx, id, { stepsDone: done, runStatus: done === actions.length ? 'completed' : 'pending', failureReason: null, updatedAt: clock.now() });
+        await onboardingRepository.update(tx, id, {
+          stepsDone: done,
+          runStatus: done === actions.length ? 'completed' : 'pending',
+          failureReason: null,
+          updatedAt: clock.now(),
+        });
         return { left: actions.length - done };
       }),
 
@@ -104,7 +137,10 @@ export function createOnboardingService({ database, clock, settings, customers, 
         const failureReason = reason.slice(0, 500);
         await onboardingRepository.update(tx, id, { runStatus: 'failed', failureReason, updatedAt: clock.now() });
         await appendSystemEvent(tx, clock, {
-          eventName: 'customer_onboarding.failed', entityType: 'customer_onboarding', entityId: id, payload: { id, external_customer_id: externalCustomerId, steps_done: stepsDone, reason: failureReason },
+          eventName: 'customer_onboarding.failed',
+          entityType: 'customer_onboarding',
+          entityId: id,
+          payload: { id, external_customer_id: externalCustomerId, steps_done: stepsDone, reason: failureReason },
         });
       }),
   };

@@ -2,7 +2,10 @@ import { LRUCache } from 'lru-cache';
 import type { Clock } from '#kernel/clock.ts';
 
 /** How long an answer is remembered (milliseconds), and how many are. */
-export interface Remembered { readonly ttlMs: number; readonly max: number }
+export interface Remembered {
+  readonly ttlMs: number;
+  readonly max: number;
+}
 
 /**
  * Remembers answers by their key (any JSON), and what is under way: those who ask at once ask once. What failed is not remembered.
@@ -16,7 +19,9 @@ export function remembering<T>(clock: Clock, { ttlMs, max }: Remembered): (key: 
     if (known) return known;
     const asked = ask();
     answers.set(text, asked);
-    asked.catch(() => { if (answers.peek(text) === asked) answers.delete(text); });
+    asked.catch(() => {
+      if (answers.peek(text) === asked) answers.delete(text);
+    });
     return asked;
   };
 }

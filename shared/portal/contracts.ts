@@ -24,5 +24,13 @@ export const PortalCostAnalyticsRequest = CustomerCostAnalyticsRequest;
 
 /** Which parts of the portal there is something to show in. */
 export const PortalConfigResponse = z.object({
-  tabs: z.object({ info: z.boolean(), usage: z.boolean(), analytics: z.boolean(), subscriptions: z.boolean(), invoices: z.boolean(), wallets: z.boolean(), costs: z.boolean() }),
+  tabs: z.object({
+    info: z.boolean(),
+    usage: z.boolean(),
+    analytics: z.boolean(),
+    subscriptions: z.boolean(),
+    invoices: z.boolean(),
+    wallets: z.boolean(),
+    costs: z.boolean(),
+  }),
 });

@@ -8,8 +8,10 @@ test('tokens are long, random and fit into an address as they are', () => {
 });
 
 test.each([
-  ['https://portal.example/#token={token}', 'https://portal.example/#token=ps_1'], ['https://portal.example/{token}?again={token}', 'https://portal.example/ps_1?again=ps_1'],
-  ['https://portal.example/', 'https://portal.example/'], [undefined, ''],
+  ['https://portal.example/#token={token}', 'https://portal.example/#token=ps_1'],
+  ['https://portal.example/{token}?again={token}', 'https://portal.example/ps_1?again=ps_1'],
+  ['https://portal.example/', 'https://portal.example/'],
+  [undefined, ''],
 ])('the address %s becomes %s', (address, url) => {
   expect(portalUrl(address, 'ps_1')).toBe(url);
 });

@@ -6,7 +6,9 @@ import type { Tenant } from '#tenancy/domain.ts';
 import type { PortalSession } from './domain.ts';
 
 declare module '#platform/postgres/tables.ts' {
-  interface Tables { portalSessions: Table<PortalSession> }
+  interface Tables {
+    portalSessions: Table<PortalSession>;
+  }
 }
 
 type Filled = 'tenantId' | 'environmentId' | 'createdBy';
@@ -19,8 +21,13 @@ export const portalSessionRepository = {
 
   /** Across tenants: the token comes before its tenant is known. */
   async findByHash(tx: SystemTransaction, tokenHash: string): Promise<FoundSession | null> {
-    const session = await tx.selectFrom('portalSessions').innerJoin('tenants', 'tenants.id', 'portalSessions.tenantId')
-      .selectAll('portalSessions').select('tenants.internalStatus').where('portalSessions.tokenHash', '=', tokenHash).executeTakeFirst();
+    const session = await tx
+      .selectFrom('portalSessions')
+      .innerJoin('tenants', 'tenants.id', 'portalSessions.tenantId')
+      .selectAll('portalSessions')
+      .select('tenants.internalStatus')
+      .where('portalSessions.tokenHash', '=', tokenHash)
+      .executeTakeFirst();
     return session ?? null;
   },
 
@@ -30,6 +37,8 @@ export const portalSessionRepository = {
 
   /** Deletes at most `limit` sessions that were over at `now`; those that somebody else deletes already are left to it. */
   async deleteExpired(tx: TenantTransaction, now: DateTime, limit: number): Promise<void> {
-    await sql`delete from portal_sessions where id in (select id from portal_sessions where expires_at <= ${now} limit ${limit} for update skip locked)`.execute(tx);
+    await sql`delete from portal_sessions where id in (select id from portal_sessions where expires_at <= ${now} limit ${limit} for update skip locked)`.execute(
+      tx,
+    );
   },
 };

@@ -15,17 +15,19 @@ export interface EventIngestionFilter {
 export type OnboardingAction =
   | { readonly action: 'create_customer' }
   | {
-    readonly action: 'create_subscription';
-    /** One of the two. */
-    readonly plan_id?: string | undefined;
-    readonly plan_lookup_key?: string | undefined;
-    readonly currency: string;
-    readonly billing_period: RecurringPeriod;
-    readonly billing_period_count?: number | undefined;
-    readonly billing_cycle?: BillingCycle | undefined;
-    readonly metadata?: Readonly<Record<string, string>> | undefined;
-  };
-export interface CustomerOnboarding { readonly actions: readonly OnboardingAction[] }
+      readonly action: 'create_subscription';
+      /** One of the two. */
+      readonly plan_id?: string | undefined;
+      readonly plan_lookup_key?: string | undefined;
+      readonly currency: string;
+      readonly billing_period: RecurringPeriod;
+      readonly billing_period_count?: number | undefined;
+      readonly billing_cycle?: BillingCycle | undefined;
+      readonly metadata?: Readonly<Record<string, string>> | undefined;
+    };
+export interface CustomerOnboarding {
+  readonly actions: readonly OnboardingAction[];
+}
 
 /** What customers are shown in the portal. */
 export interface CustomerPortalConfig {

@@ -4,7 +4,9 @@ import { jsonb } from '#platform/postgres/types.ts';
 import type { Setting, SettingKey } from './domain.ts';
 
 declare module '#platform/postgres/tables.ts' {
-  interface Tables { settings: Table<Setting> }
+  interface Tables {
+    settings: Table<Setting>;
+  }
 }
 
 /** Settings of an environment, one row per key that was set. */
@@ -14,10 +16,21 @@ export const settingRepository = {
   },
 
   /** Sets the value, whether or not there is one: the later of two at once stands. */
-  put(tx: TenantTransaction, { value, ...setting }: Pick<Setting, 'id' | 'key' | 'value' | 'createdAt' | 'updatedAt'>, actorId: string): Promise<Setting> {
-    return tx.insertInto('settings').values({ ...setting, value: jsonb(value) })
-      .onConflict((conflict) => conflict.columns(['tenantId', 'environmentId', 'key']).doUpdateSet({ value: jsonb(value), updatedAt: setting.updatedAt, updatedBy: actorId }))
-      .returningAll().executeTakeFirstOrThrow();
+  put(
+    tx: TenantTransaction,
+    { value, ...setting }: Pick<Setting, 'id' | 'key' | 'value' | 'createdAt' | 'updatedAt'>,
+    actorId: string,
+  ): Promise<Setting> {
+    return tx
+      .insertInto('settings')
+      .values({ ...setting, value: jsonb(value) })
+      .onConflict((conflict) =>
+        conflict
+          .columns(['tenantId', 'environmentId', 'key'])
+          .doUpdateSet({ value: jsonb(value), updatedAt: setting.updatedAt, updatedBy: actorId }),
+      )
+      .returningAll()
+      .executeTakeFirstOrThrow();
   },
 
   /** The row that was there, or nothing. */

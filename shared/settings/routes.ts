@@ -10,13 +10,26 @@ const tag = 'Settings';
 
 export const settingRoutes = (settings: SettingService): Route[] => [
   route({
-    method: 'GET', path: '/v1/settings/{key}', operationId: 'getSettingByKey', tag, summary: 'Get a setting of the environment, or its default', permission: 'read:Setting',
-    params: SettingParams, responses: { 200: SettingResponse },
-    handler: async ({ ctx, params }) => ok(settingToWire(await settings.find(ctx, params.key) ?? unset(ctx, params.key))),
+    method: 'GET',
+    path: '/v1/settings/{key}',
+    operationId: 'getSettingByKey',
+    tag,
+    summary: 'Get a setting of the environment, or its default',
+    permission: 'read:Setting',
+    params: SettingParams,
+    responses: { 200: SettingResponse },
+    handler: async ({ ctx, params }) => ok(settingToWire((await settings.find(ctx, params.key)) ?? unset(ctx, params.key))),
   }),
   route({
-    method: 'PUT', path: '/v1/settings/{key}', operationId: 'updateSettingByKey', tag, summary: 'Set a setting of the environment; it is followed within a minute', permission: 'write:Setting+super_admin',
-    params: SettingParams, body: UpdateSettingRequest, responses: { 200: SettingResponse },
+    method: 'PUT',
+    path: '/v1/settings/{key}',
+    operationId: 'updateSettingByKey',
+    tag,
+    summary: 'Set a setting of the environment; it is followed within a minute',
+    permission: 'write:Setting+super_admin',
+    params: SettingParams,
+    body: UpdateSettingRequest,
+    responses: { 200: SettingResponse },
     handler: async ({ ctx, params, body }) => {
       const read = SETTING_VALUES[params.key].safeParse(body.value, { reportInput: true });
       if (!read.success) throw validationError(read.error, 'value');
@@ -24,8 +37,14 @@ export const settingRoutes = (settings: SettingService): Route[] => [
     },
   }),
   route({
-    method: 'DELETE', path: '/v1/settings/{key}', operationId: 'deleteSettingByKey', tag, summary: 'Let the default of a setting hold again', permission: 'write:Setting+super_admin',
-    params: SettingParams, responses: { 200: successResponse },
+    method: 'DELETE',
+    path: '/v1/settings/{key}',
+    operationId: 'deleteSettingByKey',
+    tag,
+    summary: 'Let the default of a setting hold again',
+    permission: 'write:Setting+super_admin',
+    params: SettingParams,
+    responses: { 200: successResponse },
     handler: async ({ ctx, params }) => {
       await settings.delete(ctx, params.key);
       return ok({ message: 'setting deleted successfully' });

@@ -7,17 +7,26 @@ import { appendSystemEvent } from '#platform/postgres/outbox.ts';
 import { SETTING_DEFAULTS, type Setting, type SettingKey, type SettingValues } from './domain.ts';
 import { settingRepository } from './repository.ts';
 
-export interface SettingDependencies { readonly database: Database; readonly clock: Clock }
+export interface SettingDependencies {
+  readonly database: Database;
+  readonly clock: Clock;
+}
 export type SettingService = ReturnType<typeof createSettingService>;
 
 /** Use cases of settings. Every change writes its system event in the same transaction. */
 export function createSettingService({ database, clock }: SettingDependencies) {
   const publish = (tx: TenantTransaction, change: 'updated' | 'deleted', { id, key, value }: Setting) =>
-    appendSystemEvent(tx, clock, { eventName: `setting.${change}`, entityType: 'setting', entityId: id, payload: change === 'updated' ? { id, key, value } : { id, key } });
+    appendSystemEvent(tx, clock, {
+      eventName: `setting.${change}`,
+      entityType: 'setting',
+      entityId: id,
+      payload: change === 'updated' ? { id, key, value } : { id, key },
+    });
 
   return {
     /** The row of a key; null where the default holds. */
-    find: async (ctx: RequestContext, key: SettingKey): Promise<Setting | null> => (await database.withTenant(ctx, (tx) => settingRepository.find(tx, key))) ?? null,
+    find: async (ctx: RequestContext, key: SettingKey): Promise<Setting | null> =>
+      (await database.withTenant(ctx, (tx) => settingRepository.find(tx, key))) ?? null,
 
     /** What holds: the value that was set, else the default. */
     valueOf: async <K extends SettingKey>(ctx: RequestContext, key: K): Promise<SettingValues[K]> =>
@@ -27,7 +36,11 @@ export function createSettingService({ database, clock }: SettingDependencies) {
     put: (ctx: RequestContext, key: SettingKey, value: SettingValues[SettingKey]): Promise<Setting> =>
       database.withTenant(ctx, async (tx) => {
         const now = clock.now();
-        const setting = await settingRepository.put(tx, { id: newId('setting', clock), key, value, createdAt: now, updatedAt: now }, ctx.actorId);
+        const setting = await settingRepository.put(
+          tx,
+          { id: newId('setting', clock), key, value, createdAt: now, updatedAt: now },
+          ctx.actorId,
+        );
         await publish(tx, 'updated', setting);
         return setting;
       }),

@@ -5,13 +5,23 @@ import type { CreateSubscriptionRequest } from './contracts.ts';
 import type { CommitmentRequest, TimeBucketRequest } from './service/commitments.ts';
 
 /** Commitments of a request in the words of the domain. Keys are ids of prices and stay as they came. */
-export function commitmentsOf({ line_item_commitments: commitments }: Pick<CreateSubscriptionRequest, 'line_item_commitments'>): CommitmentRequest[] {
+export function commitmentsOf({
+  line_item_commitments: commitments,
+}: Pick<CreateSubscriptionRequest, 'line_item_commitments'>): CommitmentRequest[] {
   return Object.entries(commitments ?? {}).map(([priceId, wire]): CommitmentRequest => {
     const config = fromWire(wire);
     return {
-      priceId, commitmentType: config.commitmentType ?? null, commitmentAmount: config.commitmentAmount ?? null, commitmentQuantity: config.commitmentQuantity ?? null,
-      overageFactor: config.overageFactor ?? null, trueUpEnabled: config.enableTrueUp ?? false, windowed: config.isWindowCommitment ?? null, duration: config.commitmentDuration ?? null,
-      timeBuckets: (config.commitmentTimeBuckets ?? []).map((bucket, index) => timeBucketOf(bucket, `line_item_commitments.${priceId}.commitment_time_buckets[${index}]`)),
+      priceId,
+      commitmentType: config.commitmentType ?? null,
+      commitmentAmount: config.commitmentAmount ?? null,
+      commitmentQuantity: config.commitmentQuantity ?? null,
+      overageFactor: config.overageFactor ?? null,
+      trueUpEnabled: config.enableTrueUp ?? false,
+      windowed: config.isWindowCommitment ?? null,
+      duration: config.commitmentDuration ?? null,
+      timeBuckets: (config.commitmentTimeBuckets ?? []).map((bucket, index) =>
+        timeBucketOf(bucket, `line_item_commitments.${priceId}.commitment_time_buckets[${index}]`),
+      ),
     };
   });
 }
@@ -23,8 +33,12 @@ function timeBucketOf({ price, ...bucket }: Bucket, field: string): TimeBucketRe
   const terms = price ? termsChangeOf({ ...price, billingModel: price.billingModel ?? null }) : null;
   if (price && terms === null) throw invalid(`${field}.price`, 'needs an amount or tiers');
   return {
-    start: { hour: bucket.start.hour ?? 0, minute: bucket.start.minute ?? 0 }, end: { hour: bucket.end.hour ?? 0, minute: bucket.end.minute ?? 0 },
-    commitmentType: bucket.commitmentType ?? 'amount', commitmentValue: bucket.commitmentValue, overageFactor: bucket.overageFactor ?? null, trueUpEnabled: bucket.trueUpEnabled ?? false,
+    start: { hour: bucket.start.hour ?? 0, minute: bucket.start.minute ?? 0 },
+    end: { hour: bucket.end.hour ?? 0, minute: bucket.end.minute ?? 0 },
+    commitmentType: bucket.commitmentType ?? 'amount',
+    commitmentValue: bucket.commitmentValue,
+    overageFactor: bucket.overageFactor ?? null,
+    trueUpEnabled: bucket.trueUpEnabled ?? false,
     price: price && terms ? { terms, currency: price.currency ?? null, meterId: price.meterId ?? null } : null,
   };
 }

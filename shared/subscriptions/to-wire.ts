@@ -11,7 +11,9 @@ import type { SubscriptionView } from './service/subscription.ts';
 export function subscriptionToWire({ subscription, items, customer, plan }: SubscriptionView): object {
   return {
     ...(toWire({ ...subscription, pauseStatus: 'none', customer, plan }) as object),
-    ...(items && { line_items: items.map(({ item, price }) => ({ ...lineItemToWire(item), ...(price && { price: barePriceToWire(price) }) })) }),
+    ...(items && {
+      line_items: items.map(({ item, price }) => ({ ...lineItemToWire(item), ...(price && { price: barePriceToWire(price) }) })),
+    }),
   };
 }
 
@@ -30,19 +32,33 @@ function commitmentsToWire(lines: SubscriptionUsage['lines']): object {
   const overage = sum(commitments.map(({ info }) => info.computedOverageAmount));
   const factors = [...new Set(commitments.map(({ info }) => info.overageFactor?.toFixed()))];
   return {
-    has_overage: overage.gt(0), overage_amount: wireNumber(overage), overage_factor: wireNumber(factors.length === 1 ? (commitments[0]?.info.overageFactor ?? ONE) : ONE),
-    commitment_amount: wireNumber(sum(commitments.map(({ committed }) => committed))), commitment_utilized: wireNumber(sum(commitments.map(({ info }) => info.computedCommitmentUtilizedAmount))),
+    has_overage: overage.gt(0),
+    overage_amount: wireNumber(overage),
+    overage_factor: wireNumber(factors.length === 1 ? (commitments[0]?.info.overageFactor ?? ONE) : ONE),
+    commitment_amount: wireNumber(sum(commitments.map(({ committed }) => committed))),
+    commitment_utilized: wireNumber(sum(commitments.map(({ info }) => info.computedCommitmentUtilizedAmount))),
   };
 }
 
 /** Usage of a subscription: numbers are JSON numbers with all their digits. */
 export function subscriptionUsageToWire({ currency, period, amount, lines }: SubscriptionUsage): unknown {
   return {
-    amount: wireNumber(amount), currency, display_amount: displayAmount(amount, currency), start_time: wireTime(period.start), end_time: wireTime(period.end),
+    amount: wireNumber(amount),
+    currency,
+    display_amount: displayAmount(amount, currency),
+    start_time: wireTime(period.start),
+    end_time: wireTime(period.end),
     ...commitmentsToWire(lines),
     charges: lines.map((line) => ({
-      subscription_line_item_id: line.lineItemId, amount: wireNumber(line.amount), currency, display_amount: displayAmount(line.amount, currency), quantity: wireNumber(line.quantity),
-      meter_id: line.meterId, meter_display_name: line.meterName, price: barePriceToWire(line.price), is_overage: line.commitment?.info.computedOverageAmount.gt(0) ?? false,
+      subscription_line_item_id: line.lineItemId,
+      amount: wireNumber(line.amount),
+      currency,
+      display_amount: displayAmount(line.amount, currency),
+      quantity: wireNumber(line.quantity),
+      meter_id: line.meterId,
+      meter_display_name: line.meterName,
+      price: barePriceToWire(line.price),
+      is_overage: line.commitment?.info.computedOverageAmount.gt(0) ?? false,
       overage_factor: wireNumber(line.commitment?.info.overageFactor ?? ONE),
     })),
   };

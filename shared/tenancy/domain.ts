@@ -21,8 +21,13 @@ export interface Tenant {
 }
 
 interface TenantColumns {
-  readonly id: string; readonly tenantId: string; readonly status: RecordStatus;
-  readonly createdAt: DateTime; readonly updatedAt: DateTime; readonly createdBy: string | null; readonly updatedBy: string | null;
+  readonly id: string;
+  readonly tenantId: string;
+  readonly status: RecordStatus;
+  readonly createdAt: DateTime;
+  readonly updatedAt: DateTime;
+  readonly createdBy: string | null;
+  readonly updatedBy: string | null;
 }
 
 /** A tenant's data apart from its other data: `development`, `production`. */

@@ -13,9 +13,20 @@ export function createPrincipalStore(database: Database): PrincipalStore {
       const key = await database.asSystem('api key look-up', (tx) => tenancyRepository.findKeyByHash(tx, hash));
       if (!key) return null;
       return {
-        tenantId: key.tenantId, environmentId: key.environmentId, actorId: key.userId ?? key.id, actorType: key.userId === null ? 'api_key' : 'user',
-        roles: key.roles, tenantSuspended: key.internalStatus === 'suspended', ...(key.userType === 'service_account' ? { serviceAccount: true } : {}), ...rawTerms(key.rawFilter),
-        ingest: { lazy: key.ingestLazy, tenantQuota: quotaOf(key.tenantEventsPerSecond, key.tenantBurst), keyId: key.id, keyQuota: quotaOf(key.ingestEventsPerSecond, key.ingestBurst) },
+        tenantId: key.tenantId,
+        environmentId: key.environmentId,
+        actorId: key.userId ?? key.id,
+        actorType: key.userId === null ? 'api_key' : 'user',
+        roles: key.roles,
+        tenantSuspended: key.internalStatus === 'suspended',
+        ...(key.userType === 'service_account' ? { serviceAccount: true } : {}),
+        ...rawTerms(key.rawFilter),
+        ingest: {
+          lazy: key.ingestLazy,
+          tenantQuota: quotaOf(key.tenantEventsPerSecond, key.tenantBurst),
+          keyId: key.id,
+          keyQuota: quotaOf(key.ingestEventsPerSecond, key.ingestBurst),
+        },
         expiresAtMs: key.expiresAt?.toMillis() ?? null,
       };
     },

@@ -12,7 +12,11 @@ export async function atRate(work: (round: number) => Promise<void>, perSecond: 
     if (ahead > 1) await delay(ahead);
     // A timer may fire a little early: then the work began before it was due.
     const from = Math.min(due, performance.now());
-    pending.push(work(round).then(() => { durations.push(performance.now() - from); }));
+    pending.push(
+      work(round).then(() => {
+        durations.push(performance.now() - from);
+      }),
+    );
   }
   await Promise.all(pending);
   return percentiles(durations);

@@ -6,7 +6,13 @@ import type { Server } from './surroundings.ts';
 const BODY_EVENTS = 100;
 
 /** Sends bulks of new events at a steady rate until it is stopped, so that what is measured beside it has company. */
-export function steadyIngest(server: Server, headers: Readonly<Record<string, string>>, perSecond: number, firstIndex: number, customers: number) {
+export function steadyIngest(
+  server: Server,
+  headers: Readonly<Record<string, string>>,
+  perSecond: number,
+  firstIndex: number,
+  customers: number,
+) {
   let stopped = false;
   let sent = 0;
   const running = (async (): Promise<void> => {
@@ -30,7 +36,11 @@ export function steadyIngest(server: Server, headers: Readonly<Record<string, st
 
 /** One bulk request; throws when it is not accepted. */
 export async function sendBulk({ url }: Server, headers: Readonly<Record<string, string>>, body: string): Promise<void> {
-  const answer = await fetch(`${url}/v1/events/bulk`, { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body });
+  const answer = await fetch(`${url}/v1/events/bulk`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body,
+  });
   const text = await answer.text();
   if (answer.status !== 202) throw new Error(`a bulk was answered ${answer.status} ${text}`);
 }

@@ -18,9 +18,10 @@ runChild(async () => {
     server.listen(Number(process.env.FLEXPRICE_SERVER_PORT), process.env.FLEXPRICE_SERVER_HOST, resolve);
   });
   return {
-    stop: () => new Promise((resolve) => {
-      server.close(() => resolve());
-      server.closeIdleConnections();
-    }),
+    stop: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeIdleConnections();
+      }),
   };
 });

@@ -19,7 +19,10 @@ const ON_THE_WAY = 100_000;
  * of their own, on a real broker where it is installed. Held against the slower of the two stages when it has the machine to itself.
  */
 export async function benchChain(surroundings: Surroundings, sizes: Sizes): Promise<Measurement[]> {
-  const { app: { clickhouse }, startServer } = surroundings;
+  const {
+    app: { clickhouse },
+    startServer,
+  } = surroundings;
   const onKafka = await withKafka(surroundings, 'kafka-chain');
   const config = onKafka ?? surroundings.config;
   const eventLog = await createEventLog(config);
@@ -52,17 +55,30 @@ export async function benchChain(surroundings: Surroundings, sizes: Sizes): Prom
 
   const name = onKafka === undefined ? 'Postgres' : 'Kafka';
   return [
-    measurement(`API to ClickHouse over ${name}, 1,000 per request`, { perSecond: (events / chainMs) * 1000 }, 'its slowest stage alone', { perSecond: slowest }, 'events'),
-    ...await eventToVisible({ api, headers, firstIndex: events * 2 }, sizes),
+    measurement(
+      `API to ClickHouse over ${name}, 1,000 per request`,
+      { perSecond: (events / chainMs) * 1000 },
+      'its slowest stage alone',
+      { perSecond: slowest },
+      'events',
+    ),
+    ...(await eventToVisible({ api, headers, firstIndex: events * 2 }, sizes)),
   ];
 }
 
 function bodiesFrom(from: number, events: number): string[] {
-  return Array.from({ length: Math.ceil(events / BULK) }, (_, index) => JSON.stringify({ events: sampleEvents(from + index * BULK, BULK, CUSTOMERS) }));
+  return Array.from({ length: Math.ceil(events / BULK) }, (_, index) =>
+    JSON.stringify({ events: sampleEvents(from + index * BULK, BULK, CUSTOMERS) }),
+  );
 }
 
 /** Milliseconds until all are accepted. */
-function sendAll(api: Server, bodies: readonly string[], headers: Readonly<Record<string, string>>, room: () => Promise<unknown> = async () => undefined): Promise<number> {
+function sendAll(
+  api: Server,
+  bodies: readonly string[],
+  headers: Readonly<Record<string, string>>,
+  room: () => Promise<unknown> = async () => undefined,
+): Promise<number> {
   let next = 0;
   const sender = async (): Promise<void> => {
     for (;;) {

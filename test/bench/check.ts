@@ -29,20 +29,29 @@ export async function benchCheck({ app, ctx, config, startServer }: Surroundings
   const customers = await prepare(call, Math.min(sizes.customers, 100));
 
   const check = async (round: number): Promise<void> => {
-    const { usage, allowed } = await call('GET', `/v1/customers/external/${customers[round % customers.length]}/entitlements/check?feature=${FEATURE}`) as unknown as { usage: string; allowed: boolean };
+    const { usage, allowed } = (await call(
+      'GET',
+      `/v1/customers/external/${customers[round % customers.length]}/entitlements/check?feature=${FEATURE}`,
+    )) as unknown as { usage: string; allowed: boolean };
     if (usage !== '0' || !allowed) throw new Error(`a check answered usage ${usage}, allowed ${allowed}`);
   };
   // The first check of each customer counts: that is another path, and paid once.
   for (const round of customers.keys()) await check(round);
 
-  const pool = new pg.Pool({ ...await connectionOptions(config.postgres), max: config.postgres.pool_max });
+  const pool = new pg.Pool({ ...(await connectionOptions(config.postgres)), max: config.postgres.pool_max });
   // The server ends connections that are still being closed when it stops.
   pool.on('error', () => undefined);
   try {
     const read = (round: number) => readCounter(pool, ctx, customers[round % customers.length] as string);
     await atRate(check, PER_SECOND, sizes.warmUpSeconds);
     await atRate(read, PER_SECOND, sizes.warmUpSeconds);
-    const both = async (name: string) => measurement(name, await atRate(check, PER_SECOND, sizes.loadSeconds), 'one SQL transaction', await atRate(read, PER_SECOND, sizes.loadSeconds));
+    const both = async (name: string) =>
+      measurement(
+        name,
+        await atRate(check, PER_SECOND, sizes.loadSeconds),
+        'one SQL transaction',
+        await atRate(read, PER_SECOND, sizes.loadSeconds),
+      );
     const alone = await both(`entitlement checks, ${PER_SECOND}/s`);
     const api = await startServer('local/api.ts');
     await startServer('workers/consumer/main.ts');
@@ -60,16 +69,48 @@ export async function benchCheck({ app, ctx, config, startServer }: Surroundings
 }
 
 /** A metered feature in a plan, and customers that have it. Answers their external ids. */
-async function prepare(call: (method: string, path: string, body?: unknown) => Promise<Record<string, string>>, count: number): Promise<string[]> {
-  const feature = await call('POST', '/v1/features', { name: 'Checks', lookup_key: FEATURE, type: 'metered', meter: { name: 'Checks', event_name: FEATURE, aggregation: { type: 'COUNT' }, reset_usage: 'BILLING_PERIOD' } });
+async function prepare(
+  call: (method: string, path: string, body?: unknown) => Promise<Record<string, string>>,
+  count: number,
+): Promise<string[]> {
+  const feature = await call('POST', '/v1/features', {
+    name: 'Checks',
+    lookup_key: FEATURE,
+    type: 'metered',
+    meter: { name: 'Checks', event_name: FEATURE, aggregation: { type: 'COUNT' }, reset_usage: 'BILLING_PERIOD' },
+  });
   const plan = await call('POST', '/v1/plans', { name: 'Checks' });
-  await call('POST', '/v1/prices', { entity_type: 'PLAN', entity_id: plan.id, type: 'FIXED', billing_model: 'FLAT_FEE', billing_period: 'MONTHLY', invoice_cadence: 'ADVANCE', price_unit_type: 'FIAT', amount: '1', currency: 'USD' });
-  await call('POST', '/v1/entitlements', { entity_type: 'PLAN', entity_id: plan.id, feature_id: feature.id, feature_type: 'metered', usage_limit: 1000, usage_reset_period: 'MONTHLY', is_enabled: true });
+  await call('POST', '/v1/prices', {
+    entity_type: 'PLAN',
+    entity_id: plan.id,
+    type: 'FIXED',
+    billing_model: 'FLAT_FEE',
+    billing_period: 'MONTHLY',
+    invoice_cadence: 'ADVANCE',
+    price_unit_type: 'FIAT',
+    amount: '1',
+    currency: 'USD',
+  });
+  await call('POST', '/v1/entitlements', {
+    entity_type: 'PLAN',
+    entity_id: plan.id,
+    feature_id: feature.id,
+    feature_type: 'metered',
+    usage_limit: 1000,
+    usage_reset_period: 'MONTHLY',
+    is_enabled: true,
+  });
   const customers: string[] = [];
   for (let number = 0; number < count; number += 1) {
     const externalId = `bench-check-${number}`;
     const customer = await call('POST', '/v1/customers', { external_id: externalId, name: 'Bench' });
-    await call('POST', '/v1/subscriptions', { customer_id: customer.id, plan_id: plan.id, currency: 'usd', billing_period: 'MONTHLY', billing_cycle: 'anniversary' });
+    await call('POST', '/v1/subscriptions', {
+      customer_id: customer.id,
+      plan_id: plan.id,
+      currency: 'usd',
+      billing_period: 'MONTHLY',
+      billing_cycle: 'anniversary',
+    });
     customers.push(externalId);
   }
   return customers;
@@ -79,7 +120,10 @@ async function readCounter(pool: pg.Pool, { tenantId, environmentId }: RequestCo
   const client = await pool.connect();
   try {
     await client.query('begin');
-    await client.query(`select set_config('app.tenant_id', $1, true), set_config('app.environment_id', $2, true)`, [tenantId, environmentId]);
+    await client.query(`select set_config('app.tenant_id', $1, true), set_config('app.environment_id', $2, true)`, [
+      tenantId,
+      environmentId,
+    ]);
     const { rowCount } = await client.query('select value from usage_counters where external_customer_id = $1', [customer]);
     await client.query('commit');
     if (rowCount !== 1) throw new Error(`${rowCount} counters of ${customer}`);

@@ -12,7 +12,20 @@ import type { Sizes } from './sizes.ts';
 import type { Surroundings } from './surroundings.ts';
 
 const COLUMNS = [
-  'tenant_id', 'environment_id', 'external_customer_id', 'event_name', 'timestamp', 'id', 'customer_id', 'source', 'properties', 'ingested_at', 'topic', 'partition', 'offset', 'line',
+  'tenant_id',
+  'environment_id',
+  'external_customer_id',
+  'event_name',
+  'timestamp',
+  'id',
+  'customer_id',
+  'source',
+  'properties',
+  'ingested_at',
+  'topic',
+  'partition',
+  'offset',
+  'line',
 ] as const;
 const CUSTOMERS = 1_000;
 const REQUEST_EVENTS = 1_000;
@@ -28,7 +41,8 @@ export async function benchConsume({ app, ctx }: Surroundings, { consumedEvents 
   const { clickhouse } = app;
   const eventLog = await app.eventLog;
   const group = `${EVENT_CONSUMER_GROUP}-${TOPICS.events}`;
-  const countOf = async (table: string): Promise<number> => Number((await clickhouse.query<{ n: string }>(`SELECT count() AS n FROM ${table} FINAL`))[0]?.n);
+  const countOf = async (table: string): Promise<number> =>
+    Number((await clickhouse.query<{ n: string }>(`SELECT count() AS n FROM ${table} FINAL`))[0]?.n);
   const rate = (took: number): number => (consumedEvents / took) * 1000;
 
   const without = rate(await consume(Object.create(app, { clickhouse: { value: withoutRegistry(clickhouse) } }) as App));
@@ -37,9 +51,13 @@ export async function benchConsume({ app, ctx }: Surroundings, { consumedEvents 
   await clickhouse.command('CREATE TABLE IF NOT EXISTS bench_events AS events');
   let rawMilliseconds = 0;
   for (let from = 0; from < consumedEvents; from += INSERT_ROWS) {
-    const rows = await clickhouse.query<Record<string, unknown>>(`SELECT ${COLUMNS.join(', ')} FROM events FINAL ORDER BY topic, partition, offset, line LIMIT ${INSERT_ROWS} OFFSET ${from}`);
+    const rows = await clickhouse.query<Record<string, unknown>>(
+      `SELECT ${COLUMNS.join(', ')} FROM events FINAL ORDER BY topic, partition, offset, line LIMIT ${INSERT_ROWS} OFFSET ${from}`,
+    );
     const values = rows.map((row) => COLUMNS.map((column) => row[column]));
-    rawMilliseconds += await timed(() => clickhouse.insert({ table: 'bench_events', columns: COLUMNS, rows: values, token: `bench:${from}` }));
+    rawMilliseconds += await timed(() =>
+      clickhouse.insert({ table: 'bench_events', columns: COLUMNS, rows: values, token: `bench:${from}` }),
+    );
   }
   if ((await countOf('bench_events')) !== consumedEvents) throw new Error('the raw inserts stored something else');
   return [
@@ -55,7 +73,10 @@ export async function benchConsume({ app, ctx }: Surroundings, { consumedEvents 
     await clickhouse.command('TRUNCATE TABLE event_ids');
     const ingest = await app.ingest;
     for (let from = 0; from < consumedEvents; from += REQUEST_EVENTS) {
-      await ingest.ingestBatch(ctx, sampleEvents(from, REQUEST_EVENTS, CUSTOMERS).map((event) => IngestEventRequest.parse(event)));
+      await ingest.ingestBatch(
+        ctx,
+        sampleEvents(from, REQUEST_EVENTS, CUSTOMERS).map((event) => IngestEventRequest.parse(event)),
+      );
     }
     const milliseconds = await consumeAll(app);
     const stored = await countOf('events');
@@ -68,8 +89,10 @@ export async function benchConsume({ app, ctx }: Surroundings, { consumedEvents 
     const started = performance.now();
     const consumer = await startConsumer({ app, logger: silentLogger });
     try {
-      const done = async (): Promise<boolean> => (await eventLog.lag(group, TOPICS.events)).every(({ end, committed }) => committed === end);
-      if (!(await until(done, PATIENCE_MS, 10))) throw new Error(`the consumer did not come to the end of the log within ${PATIENCE_MS / 1000} s`);
+      const done = async (): Promise<boolean> =>
+        (await eventLog.lag(group, TOPICS.events)).every(({ end, committed }) => committed === end);
+      if (!(await until(done, PATIENCE_MS, 10)))
+        throw new Error(`the consumer did not come to the end of the log within ${PATIENCE_MS / 1000} s`);
       return performance.now() - started;
     } finally {
       await consumer.stop();
@@ -82,6 +105,8 @@ function withoutRegistry(real: ClickHouse): ClickHouse {
   return {
     ...real,
     query: async (sql, ...rest) => (sql.includes('FROM event_ids') ? [] : real.query(sql, ...rest)),
-    insert: async (insert) => { if (insert.table !== 'event_ids') await real.insert(insert); },
+    insert: async (insert) => {
+      if (insert.table !== 'event_ids') await real.insert(insert);
+    },
   };
 }

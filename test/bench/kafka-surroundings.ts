@@ -8,12 +8,17 @@ import { topicSpecs } from '#platform/event-log/topics.ts';
 import type { Surroundings } from './surroundings.ts';
 
 /** A configuration with a real broker of its own, or undefined where Kafka is not installed (`npm run engines`). */
-export async function withKafka({ config, folder, onStop }: Pick<Surroundings, 'config' | 'folder' | 'onStop'>, name = 'kafka'): Promise<Config | undefined> {
+export async function withKafka(
+  { config, folder, onStop }: Pick<Surroundings, 'config' | 'folder' | 'onStop'>,
+  name = 'kafka',
+): Promise<Config | undefined> {
   if (!kafkaIsInstalled()) return undefined;
   const dataDir = join(folder, name);
   mkdirSync(dataDir, { recursive: true });
   const broker = startKafka({ dataDir, logFile: join(folder, `${name}.log`) });
-  onStop(async () => { await (await broker.catch(() => undefined))?.stop(); });
+  onStop(async () => {
+    await (await broker.catch(() => undefined))?.stop();
+  });
   const { brokers } = await broker;
   const onKafka: Config = { ...config, kafka: { ...config.kafka, brokers: [...brokers] } };
   const log = await createEventLog(onKafka);

@@ -24,21 +24,35 @@ export async function underLoad(server: Server, load: Load, { warmUpSeconds, loa
   return shoot(server, load, loadSeconds);
 }
 
-async function shoot({ url, pid }: Server, { method, path, headers, connections, perRequest, bodies }: Load, duration: number): Promise<Figures> {
+async function shoot(
+  { url, pid }: Server,
+  { method, path, headers, connections, perRequest, bodies }: Load,
+  duration: number,
+): Promise<Figures> {
   // autocannon's own histogram counts whole milliseconds, which is too coarse for the bare server.
   const durations: number[] = [];
   const before = processorMs(pid);
   const result = await new Promise<autocannon.Result>((resolve, reject) => {
     const all = { 'content-type': 'application/json', ...headers };
-    const requests: autocannon.Request[] = typeof bodies === 'function'
-      ? [{ method, path, headers: all, setupRequest: (request) => ({ ...request, body: bodies() }) }]
-      : bodies.map((body) => ({ method, path, headers: all, ...(method === 'GET' ? {} : { body }) }));
-    const instance = autocannon({ url, connections, duration, requests }, (error: unknown, done) => (error ? reject(error as Error) : resolve(done)));
-    instance.on('response', (_client, _status, _bytes, milliseconds) => { durations.push(milliseconds); });
+    const requests: autocannon.Request[] =
+      typeof bodies === 'function'
+        ? [{ method, path, headers: all, setupRequest: (request) => ({ ...request, body: bodies() }) }]
+        : bodies.map((body) => ({ method, path, headers: all, ...(method === 'GET' ? {} : { body }) }));
+    const instance = autocannon({ url, connections, duration, requests }, (error: unknown, done) =>
+      error ? reject(error as Error) : resolve(done),
+    );
+    instance.on('response', (_client, _status, _bytes, milliseconds) => {
+      durations.push(milliseconds);
+    });
   });
-  if (result.errors > 0 || result.non2xx > 0) throw new Error(`${path}: ${result.errors} requests failed, ${result.non2xx} were not accepted`);
+  if (result.errors > 0 || result.non2xx > 0)
+    throw new Error(`${path}: ${result.errors} requests failed, ${result.non2xx} were not accepted`);
   const [count, after] = [result['2xx'] * perRequest, processorMs(pid)];
-  return { perSecond: count / result.duration, ...percentiles(durations), ...(before === undefined || after === undefined ? {} : { cpuMs: (after - before) / count }) };
+  return {
+    perSecond: count / result.duration,
+    ...percentiles(durations),
+    ...(before === undefined || after === undefined ? {} : { cpuMs: (after - before) / count }),
+  };
 }
 
 /** Processor time of a process so far, all its threads together; undefined where there is no /proc. */

@@ -8,7 +8,10 @@ const POLL_MS = 20;
 const PATIENCE_MS = 300_000;
 
 /** Records of the log: what was appended, and what the consumer has stored and committed. */
-export interface Progress { readonly appended: number; readonly committed: number }
+export interface Progress {
+  readonly appended: number;
+  readonly committed: number;
+}
 
 export async function progressOf(eventLog: Pick<EventLog, 'lag'>): Promise<Progress> {
   const partitions = await eventLog.lag(GROUP, TOPICS.events);
@@ -22,7 +25,8 @@ export async function progressUntil(eventLog: Pick<EventLog, 'lag'>, holds: (pro
   for (;;) {
     const progress = await progressOf(eventLog);
     if (holds(progress)) return progress;
-    if (performance.now() > deadline) throw new Error(`the consumer stands at ${progress.committed} of ${progress.appended} records after ${PATIENCE_MS / 1000} s`);
+    if (performance.now() > deadline)
+      throw new Error(`the consumer stands at ${progress.committed} of ${progress.appended} records after ${PATIENCE_MS / 1000} s`);
     await delay(POLL_MS);
   }
 }

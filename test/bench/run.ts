@@ -17,9 +17,20 @@ import { benchSoak } from './soak.ts';
 import { openSurroundings, type Surroundings } from './surroundings.ts';
 import { benchUsage } from './usage.ts';
 
-const BENCHMARKS: Readonly<Record<string, (surroundings: Surroundings, sizes: Sizes) => Promise<Measurement[]>>> = { ingest: benchIngest, api: benchApi, consume: benchConsume, chain: benchChain, usage: benchUsage, analytics: benchAnalytics, check: benchCheck, noisy: benchNoisy };
+const BENCHMARKS: Readonly<Record<string, (surroundings: Surroundings, sizes: Sizes) => Promise<Measurement[]>>> = {
+  ingest: benchIngest,
+  api: benchApi,
+  consume: benchConsume,
+  chain: benchChain,
+  usage: benchUsage,
+  analytics: benchAnalytics,
+  check: benchCheck,
+  noisy: benchNoisy,
+};
 
-const { values: options } = parseArgs({ options: { quick: { type: 'boolean', default: false }, only: { type: 'string', multiple: true, default: [] }, json: { type: 'string' } } });
+const { values: options } = parseArgs({
+  options: { quick: { type: 'boolean', default: false }, only: { type: 'string', multiple: true, default: [] }, json: { type: 'string' } },
+});
 /** Needs no engine and is held against no other server. */
 const COLD = 'cold';
 /** Takes ten minutes: only when it is named. */
@@ -53,16 +64,22 @@ try {
   const engines = names.filter((name) => name !== COLD);
   const measurements: Measurement[] = [];
   if (engines.length > 0) {
-    const surroundings = await openSurroundings((stopAll) => { stop = stopAll; });
+    const surroundings = await openSurroundings((stopAll) => {
+      stop = stopAll;
+    });
     for (const name of engines) {
       say(`measuring ${name} ...`);
       if (name === SOAK) process.stdout.write(`\n${await benchSoak(surroundings, sizes)}\n`);
-      else measurements.push(...await (BENCHMARKS[name] as (typeof BENCHMARKS)[string])(surroundings, sizes));
+      else measurements.push(...(await (BENCHMARKS[name] as (typeof BENCHMARKS)[string])(surroundings, sizes)));
     }
   }
   if (cold.length > 0) process.stdout.write(`\n${coldStartLines(cold)}\n`);
-  if (measurements.length > 0) process.stdout.write(`\n${table(measurements)}\n\nratio: ours over the other; of rates more is better, of latencies (rows without a rate) less is better\n`);
-  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify({ machine: host, quick: options.quick, sizes, measurements, cold }, null, 2)}\n`);
+  if (measurements.length > 0)
+    process.stdout.write(
+      `\n${table(measurements)}\n\nratio: ours over the other; of rates more is better, of latencies (rows without a rate) less is better\n`,
+    );
+  if (options.json !== undefined)
+    writeFileSync(options.json, `${JSON.stringify({ machine: host, quick: options.quick, sizes, measurements, cold }, null, 2)}\n`);
 } catch (error) {
   // After Ctrl-C whatever fails does so because its engine is gone.
   if (stopping === undefined) {

@@ -16,5 +16,27 @@ export interface Sizes {
   readonly overallQueries: number;
 }
 
-export const FULL: Sizes = { warmUpSeconds: 2, loadSeconds: 5, consumedEvents: 200_000, chainEvents: 500_000, visibleEvents: 200, soakSeconds: 600, storedEvents: [1_000_000, 10_000_000], customers: 10_000, customerQueries: 200, overallQueries: 30 };
-export const QUICK: Sizes = { warmUpSeconds: 1, loadSeconds: 1, consumedEvents: 20_000, chainEvents: 50_000, visibleEvents: 20, soakSeconds: 20, storedEvents: [100_000], customers: 1_000, customerQueries: 40, overallQueries: 10 };
+export const FULL: Sizes = {
+  warmUpSeconds: 2,
+  loadSeconds: 5,
+  consumedEvents: 200_000,
+  chainEvents: 500_000,
+  visibleEvents: 200,
+  soakSeconds: 600,
+  storedEvents: [1_000_000, 10_000_000],
+  customers: 10_000,
+  customerQueries: 200,
+  overallQueries: 30,
+};
+export const QUICK: Sizes = {
+  warmUpSeconds: 1,
+  loadSeconds: 1,
+  consumedEvents: 20_000,
+  chainEvents: 50_000,
+  visibleEvents: 20,
+  soakSeconds: 20,
+  storedEvents: [100_000],
+  customers: 1_000,
+  customerQueries: 40,
+  overallQueries: 10,
+};

@@ -12,7 +12,7 @@ const SAMPLE_MS = 2_000;
 
 /** Memory of the consumer under a steady load: whether it stays flat. Takes ten minutes, and so runs only when it is asked for by name. */
 export async function benchSoak(surroundings: Surroundings, { soakSeconds }: Sizes): Promise<string> {
-  const config = await withKafka(surroundings, 'kafka-soak') ?? surroundings.config;
+  const config = (await withKafka(surroundings, 'kafka-soak')) ?? surroundings.config;
   const api = await surroundings.startServer('local/api.ts', config);
   const consumer = await surroundings.startServer('workers/consumer/main.ts', config);
   const ingest = steadyIngest(api, { [config.auth.header]: config.local.api_key }, PER_SECOND, 0, CUSTOMERS);

@@ -15,7 +15,12 @@ export function customerId(number: number): string {
  * So many events in the table, spread over customers and a month; made by the engine itself, those that are missing. Resolves once the
  * engine has finished merging them: a table that lives is mostly merged, and merging takes the processors.
  */
-export async function storeEvents(clickhouse: ClickHouse, { tenantId, environmentId }: { tenantId: string; environmentId: string }, events: number, customers: number): Promise<void> {
+export async function storeEvents(
+  clickhouse: ClickHouse,
+  { tenantId, environmentId }: { tenantId: string; environmentId: string },
+  events: number,
+  customers: number,
+): Promise<void> {
   const [there] = await clickhouse.query<{ n: string }>(`SELECT count() AS n FROM events WHERE event_name = '${EVENT_NAME}'`);
   for (let from = Number(there?.n); from < events; from += BATCH_ROWS) {
     await clickhouse.command(
@@ -25,7 +30,8 @@ export async function storeEvents(clickhouse: ClickHouse, { tenantId, environmen
               concat('usage-event-', toString(number)), '', 'bench',
               concat('{"tokens":', toString(1 + number % 5000), '.25,"model":"', if(number % 3 = 0, 'large', 'small'), '"}'),
               toDateTime64('${RANGE.end.slice(0, 10)} 00:00:00', 3, 'UTC'), 'events', toUInt32(number % 8), number, 0
-       FROM numbers(${from}, ${Math.min(BATCH_ROWS, events - from)})`);
+       FROM numbers(${from}, ${Math.min(BATCH_ROWS, events - from)})`,
+    );
   }
   await merged(clickhouse);
 }

@@ -31,7 +31,10 @@ export interface Surroundings {
   onStop(stop: () => Promise<void>): void;
 }
 
-export interface Server { readonly url: string; readonly pid: number }
+export interface Server {
+  readonly url: string;
+  readonly pid: number;
+}
 
 /**
  * Starts what the benchmarks run on. `onStop` gets, before anything is started, the function that ends all of it again and deletes the folder:
@@ -60,7 +63,9 @@ export async function openSurroundings(onStop: (stop: () => Promise<void>) => vo
   });
   const prepared = Promise.all(starting).then(([postgres, clickhouse]) => prepare(postgres, clickhouse, loadCredentials(postgresDir)));
   // Engines are not taken away from under migrations: these take a second or two.
-  stops.push(async () => { await (await prepared.catch(() => undefined))?.app.close(); });
+  stops.push(async () => {
+    await (await prepared.catch(() => undefined))?.app.close();
+  });
   const { config, app, ctx } = await prepared;
 
   const startServer = async (script: string, told = config): Promise<Server> => {
@@ -69,7 +74,9 @@ export async function openSurroundings(onStop: (stop: () => Promise<void>) => vo
     // Its log is a file, and written as in production; this process's would be in the midst of the report.
     const env = childEnvironment({ ...told, server: { ...told.server, port }, log: { ...told.log, level: 'INFO' } });
     const child = startChild({ name, script, env, logFile: join(folder, `${name}.log`), signal: stopping.signal });
-    stops.push(async () => { await (await child.catch(() => undefined))?.stop(); });
+    stops.push(async () => {
+      await (await child.catch(() => undefined))?.stop();
+    });
     const { pid } = await child;
     return { url: `http://${config.server.host}:${port}`, pid };
   };
@@ -77,12 +84,20 @@ export async function openSurroundings(onStop: (stop: () => Promise<void>) => vo
 }
 
 /** Migrates the engines and seeds the tenant. */
-async function prepare(postgres: RunningPostgres, clickhouse: RunningClickHouse, { app: password, migrator }: Credentials): Promise<Pick<Surroundings, 'config' | 'app' | 'ctx'>> {
+async function prepare(
+  postgres: RunningPostgres,
+  clickhouse: RunningClickHouse,
+  { app: password, migrator }: Credentials,
+): Promise<Pick<Surroundings, 'config' | 'app' | 'ctx'>> {
   const config = loadConfig({
     file: 'no-such-file.yaml',
     env: {
-      FLEXPRICE_POSTGRES_HOST: postgres.host, FLEXPRICE_POSTGRES_PORT: String(postgres.port), FLEXPRICE_POSTGRES_PASSWORD: password, FLEXPRICE_POSTGRES_MIGRATOR_PASSWORD: migrator,
-      FLEXPRICE_CLICKHOUSE_URL: clickhouse.url, FLEXPRICE_LOG_LEVEL: 'ERROR',
+      FLEXPRICE_POSTGRES_HOST: postgres.host,
+      FLEXPRICE_POSTGRES_PORT: String(postgres.port),
+      FLEXPRICE_POSTGRES_PASSWORD: password,
+      FLEXPRICE_POSTGRES_MIGRATOR_PASSWORD: migrator,
+      FLEXPRICE_CLICKHOUSE_URL: clickhouse.url,
+      FLEXPRICE_LOG_LEVEL: 'ERROR',
     },
   });
   await bootstrapDatabase(superuserConnection(postgres), config);

@@ -28,22 +28,49 @@ async function measureIngest({ app, config }: Surroundings, batch: number) {
   const eventLog = {
     partitionCount: async () => PARTITIONS,
     append: async (_: string, records: readonly LogRecord[]) => {
-      for (const { key, value, headers } of records) kafkaBytes += gzipSync(value).length + RECORD_OVERHEAD_BYTES + Buffer.byteLength(key + JSON.stringify(headers));
+      for (const { key, value, headers } of records)
+        kafkaBytes += gzipSync(value).length + RECORD_OVERHEAD_BYTES + Buffer.byteLength(key + JSON.stringify(headers));
     },
   };
   const talking = { ...config, log: { level: 'INFO' as const }, metrics: { enabled: true } };
   const metrics = await createMetrics(talking, 'ingest');
   const { authenticator, database, clock } = app;
-  const ingest = createIngestService({ eventLog, overflow: { put: async () => { throw new Error('the overflow was used'); } }, clock, config, metrics });
-  const handler = createIngestHandler({ config: talking, authenticator, database, clock, metrics, ingest: Promise.resolve(ingest) } as unknown as App);
-  const bodyOf = (from: number) => JSON.stringify(batch === 1 ? sampleEvent(from, CUSTOMERS) : { events: sampleEvents(from, batch, CUSTOMERS) });
-  const events = Array.from({ length: REQUESTS }, (_, index) => toGatewayEvent('POST', batch === 1 ? '/v1/events' : '/v1/events/bulk', bodyOf(index * batch), { 'x-api-key': config.local.api_key, 'content-type': 'application/json' }));
+  const ingest = createIngestService({
+    eventLog,
+    overflow: {
+      put: async () => {
+        throw new Error('the overflow was used');
+      },
+    },
+    clock,
+    config,
+    metrics,
+  });
+  const handler = createIngestHandler({
+    config: talking,
+    authenticator,
+    database,
+    clock,
+    metrics,
+    ingest: Promise.resolve(ingest),
+  } as unknown as App);
+  const bodyOf = (from: number) =>
+    JSON.stringify(batch === 1 ? sampleEvent(from, CUSTOMERS) : { events: sampleEvents(from, batch, CUSTOMERS) });
+  const events = Array.from({ length: REQUESTS }, (_, index) =>
+    toGatewayEvent('POST', batch === 1 ? '/v1/events' : '/v1/events/bulk', bodyOf(index * batch), {
+      'x-api-key': config.local.api_key,
+      'content-type': 'application/json',
+    }),
+  );
 
   let logBytes = 0;
   const write = process.stdout.write.bind(process.stdout);
   const milliseconds: number[] = [];
   let responseBytes = 0;
-  process.stdout.write = ((chunk: string | Uint8Array) => { logBytes += Buffer.byteLength(chunk); return true; }) as typeof process.stdout.write;
+  process.stdout.write = ((chunk: string | Uint8Array) => {
+    logBytes += Buffer.byteLength(chunk);
+    return true;
+  }) as typeof process.stdout.write;
   try {
     await handler(events[0] as (typeof events)[number]);
     [logBytes, kafkaBytes] = [0, 0];
@@ -59,8 +86,12 @@ async function measureIngest({ app, config }: Surroundings, batch: number) {
   }
   const requestBytes = events.reduce((sum, { body = '' }) => sum + Buffer.byteLength(body ?? ''), 0);
   return {
-    batch, handlerMs: round(milliseconds.sort((a, b) => a - b)[REQUESTS / 2] ?? 0, 2),
-    requestBytes: round(requestBytes / REQUESTS), responseBytes: round(responseBytes / REQUESTS), kafkaBytes: round(kafkaBytes / REQUESTS), logBytes: round(logBytes / REQUESTS),
+    batch,
+    handlerMs: round(milliseconds.sort((a, b) => a - b)[REQUESTS / 2] ?? 0, 2),
+    requestBytes: round(requestBytes / REQUESTS),
+    responseBytes: round(responseBytes / REQUESTS),
+    kafkaBytes: round(kafkaBytes / REQUESTS),
+    logBytes: round(logBytes / REQUESTS),
   };
 }
 
@@ -72,12 +103,18 @@ async function measureStorage(surroundings: Surroundings) {
   let sent = 0;
   for (const table of ['events', 'event_ids']) {
     await clickhouse.command(`OPTIMIZE TABLE ${table} FINAL`);
-    const [parts] = await clickhouse.query<{ bytes: string; rows: string }>(`SELECT sum(bytes_on_disk) AS bytes, sum(rows) AS rows FROM system.parts WHERE active AND database = currentDatabase() AND table = '${table}'`);
+    const [parts] = await clickhouse.query<{ bytes: string; rows: string }>(
+      `SELECT sum(bytes_on_disk) AS bytes, sum(rows) AS rows FROM system.parts WHERE active AND database = currentDatabase() AND table = '${table}'`,
+    );
     stored += Number(parts?.bytes) / Number(parts?.rows);
     const rows = await clickhouse.query(`SELECT * FROM ${table} LIMIT 2500`);
     sent += gzipSync(rows.map((row) => JSON.stringify(row)).join('\n')).length / rows.length;
   }
-  return { clickhouseStoredBytes: round(stored, 1), clickhouseSentBytes: round(sent, 1), consumerRowsPerSecond: round((consumed as { ours: { perSecond?: number } }).ours.perSecond ?? 0) };
+  return {
+    clickhouseStoredBytes: round(stored, 1),
+    clickhouseSentBytes: round(sent, 1),
+    consumerRowsPerSecond: round((consumed as { ours: { perSecond?: number } }).ours.perSecond ?? 0),
+  };
 }
 
 function round(value: number, digits = 0): number {
@@ -86,11 +123,19 @@ function round(value: number, digits = 0): number {
 
 let stop: () => Promise<void> = async () => undefined;
 try {
-  const surroundings = await openSurroundings((all) => { stop = all; });
+  const surroundings = await openSurroundings((all) => {
+    stop = all;
+  });
   const ingest = [];
   for (const batch of BATCHES) ingest.push(await measureIngest(surroundings, batch));
   const perEvent = await measureStorage(surroundings);
-  const measured = { measuredOn: machineLine(machine()), date: new Date().toISOString().slice(0, 10), command: 'node scripts/run.mjs test/bench/unit-costs.ts', ingest, perEvent };
+  const measured = {
+    measuredOn: machineLine(machine()),
+    date: new Date().toISOString().slice(0, 10),
+    command: 'node scripts/run.mjs test/bench/unit-costs.ts',
+    ingest,
+    perEvent,
+  };
   writeFileSync(join(import.meta.dirname, '../../infra/cost/unit-costs.json'), `${JSON.stringify(measured, null, 2)}\n`);
   console.log(JSON.stringify(measured, null, 2));
 } finally {

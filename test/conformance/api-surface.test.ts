@@ -5,13 +5,25 @@ import { describe, expect, test } from 'vitest';
 import type { Route } from '#platform/http/route.ts';
 import { allRoutes, generateOpenApi } from '../../scripts/generate-openapi.ts';
 
-interface Row { readonly method: string; readonly path: string; readonly operationId: string; readonly code: string; readonly gate: string }
+interface Row {
+  readonly method: string;
+  readonly path: string;
+  readonly operationId: string;
+  readonly code: string;
+  readonly gate: string;
+}
 
 /** The operations that clients of FlexPrice know: path, success code, permission. */
-const surface = new Map(readFileSync(join(import.meta.dirname, 'api-surface.tsv'), 'utf8').trim().split('\n').slice(1).map((line): [string, Row] => {
-  const [method = '', path = '', operationId = '', , , , code = '', , , gate = ''] = line.split('\t');
-  return [key(method, path), { method, path, operationId, code, gate }];
-}));
+const surface = new Map(
+  readFileSync(join(import.meta.dirname, 'api-surface.tsv'), 'utf8')
+    .trim()
+    .split('\n')
+    .slice(1)
+    .map((line): [string, Row] => {
+      const [method = '', path = '', operationId = '', , , , code = '', , , gate = ''] = line.split('\t');
+      return [key(method, path), { method, path, operationId, code, gate }];
+    }),
+);
 const routes = await allRoutes();
 
 /** Parameter names do not matter to a client. */
@@ -21,8 +33,17 @@ function key(method: string, path: string): string {
 
 /** Operations that go beyond the compatible surface. */
 const OURS = new Set([
-  'GET /health/ready', 'GET /v1/tenants/{id}/ingest', 'PUT /v1/tenants/{id}/ingest', 'POST /v1/meters/preview', 'GET /v1/events/dead-letters', 'GET /v1/events/dead-letters/{id}', 'POST /v1/events/dead-letters/redrive',
-  'POST /v1/events/reprocess', 'GET /v1/events/reprocess/{workflow_id}', 'GET /v1/customers/{id}/entitlements/check', 'GET /v1/customers/external/{external_id}/entitlements/check',
+  'GET /health/ready',
+  'GET /v1/tenants/{id}/ingest',
+  'PUT /v1/tenants/{id}/ingest',
+  'POST /v1/meters/preview',
+  'GET /v1/events/dead-letters',
+  'GET /v1/events/dead-letters/{id}',
+  'POST /v1/events/dead-letters/redrive',
+  'POST /v1/events/reprocess',
+  'GET /v1/events/reprocess/{workflow_id}',
+  'GET /v1/customers/{id}/entitlements/check',
+  'GET /v1/customers/external/{external_id}/entitlements/check',
 ]);
 
 /** Where the original admits any credential and we do not: whoever makes a session of the portal can write what it can write. */

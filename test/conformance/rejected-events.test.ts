@@ -11,7 +11,10 @@ import { type MeteringApi, startMeteringApi } from '../support/metering-api.ts';
 
 // When an event that no meter took is told of (metering.md 1.6, E38): from the request that brings it to the change that is published.
 
-interface Sent { readonly name: string; readonly properties?: object }
+interface Sent {
+  readonly name: string;
+  readonly properties?: object;
+}
 interface Given {
   readonly enabled: boolean;
   readonly throttle: 'available' | 'unavailable';
@@ -38,29 +41,47 @@ afterAll(async () => {
   }
 });
 
-test.each(cases<Given, string[][]>('rejected-events.json', 'rejected'))('$id', async ({ id, given: { enabled, throttle, meters = [], sends }, expected }) => {
-  const { api, database } = apis.get(enabled) as { api: MeteringApi; database: pg.Client };
-  const tenant = await api.tenant(id);
-  for (const { name, filters = [], field } of meters) {
-    const aggregation = field === undefined ? { type: 'COUNT' } : { type: 'SUM', field };
-    expect((await tenant.request('POST', '/v1/meters', { name, event_name: name, aggregation, filters, reset_usage: 'BILLING_PERIOD' })).status).toBe(201);
-  }
-  if (throttle === 'unavailable') await database.query('revoke insert on rejected_event_windows from flexprice_app');
-  try {
-    let told = 0;
-    for (const [index, { after_seconds = 0, events }] of sends.entries()) {
-      api.clock.set(api.clock.now().plus({ seconds: after_seconds }));
-      await api.store(`customer of ${id}`, events.map(({ name, properties }, number) => ({ id: `${id}-${index}-${number}`, at: '2026-03-15T11:00:00Z', name, ...(properties && { properties }) })), tenant);
-      await followedUp(api.app);
-      const rows = await outboxOf(api.app, tenant.ctx, 'event.rejected');
-      const said = rows.slice(told).map(({ payload }) => payload as { event_type: string; reason: string; event: { id: string; event_name: string } });
-      told = rows.length;
-      expect(said.map(({ event, reason }) => `${event.event_name} ${reason}`).sort()).toEqual(expected[index]);
-      // Each of them another event, and one of those that were just sent.
-      expect(new Set(said.map(({ event }) => event.id)).size).toBe(said.length);
-      for (const { event, event_type } of said) expect([event_type, event.id]).toEqual(['event.rejected', expect.stringContaining(`${id}-${index}-`)]);
+test.each(cases<Given, string[][]>('rejected-events.json', 'rejected'))(
+  '$id',
+  async ({ id, given: { enabled, throttle, meters = [], sends }, expected }) => {
+    const { api, database } = apis.get(enabled) as { api: MeteringApi; database: pg.Client };
+    const tenant = await api.tenant(id);
+    for (const { name, filters = [], field } of meters) {
+      const aggregation = field === undefined ? { type: 'COUNT' } : { type: 'SUM', field };
+      expect(
+        (await tenant.request('POST', '/v1/meters', { name, event_name: name, aggregation, filters, reset_usage: 'BILLING_PERIOD' }))
+          .status,
+      ).toBe(201);
     }
-  } finally {
-    await database.query('grant insert on rejected_event_windows to flexprice_app');
-  }
-});
+    if (throttle === 'unavailable') await database.query('revoke insert on rejected_event_windows from flexprice_app');
+    try {
+      let told = 0;
+      for (const [index, { after_seconds = 0, events }] of sends.entries()) {
+        api.clock.set(api.clock.now().plus({ seconds: after_seconds }));
+        await api.store(
+          `customer of ${id}`,
+          events.map(({ name, properties }, number) => ({
+            id: `${id}-${index}-${number}`,
+            at: '2026-03-15T11:00:00Z',
+            name,
+            ...(properties && { properties }),
+          })),
+          tenant,
+        );
+        await followedUp(api.app);
+        const rows = await outboxOf(api.app, tenant.ctx, 'event.rejected');
+        const said = rows
+          .slice(told)
+          .map(({ payload }) => payload as { event_type: string; reason: string; event: { id: string; event_name: string } });
+        told = rows.length;
+        expect(said.map(({ event, reason }) => `${event.event_name} ${reason}`).sort()).toEqual(expected[index]);
+        // Each of them another event, and one of those that were just sent.
+        expect(new Set(said.map(({ event }) => event.id)).size).toBe(said.length);
+        for (const { event, event_type } of said)
+          expect([event_type, event.id]).toEqual(['event.rejected', expect.stringContaining(`${id}-${index}-`)]);
+      }
+    } finally {
+      await database.query('grant insert on rejected_event_windows to flexprice_app');
+    }
+  },
+);

@@ -18,7 +18,9 @@ export function eventLogContract(address: () => LogAddress): void {
     opened.push(log);
     return log;
   };
-  afterEach(async () => { await Promise.all(opened.splice(0).map((log) => log.close())); });
+  afterEach(async () => {
+    await Promise.all(opened.splice(0).map((log) => log.close()));
+  });
 
   async function newTopic(log: EventLog, partitions = 4): Promise<string> {
     const name = unique('topic');
@@ -27,27 +29,35 @@ export function eventLogContract(address: () => LogAddress): void {
   }
   const sum = (values: readonly bigint[]): bigint => values.reduce((total, value) => total + value, 0n);
   const committed = async (log: EventLog, group: string, topic: string) => sum((await log.lag(group, topic)).map((each) => each.committed));
-  const numbered = (key: string, from: number, to: number) => Array.from({ length: to - from }, (_, index) => record(key, `${key}:${from + index}`));
+  const numbered = (key: string, from: number, to: number) =>
+    Array.from({ length: to - from }, (_, index) => record(key, `${key}:${from + index}`));
 
   test('messages of one key come in the order of their appends', async () => {
     const log = open();
     const topic = await newTopic(log);
     const keys = ['a', 'b', 'c', 'd', 'e', 'f'];
-    for (let from = 0; from < 40; from += 10) await log.append(topic, keys.flatMap((key) => numbered(key, from, from + 10)));
+    for (let from = 0; from < 40; from += 10)
+      await log.append(
+        topic,
+        keys.flatMap((key) => numbered(key, from, from + 10)),
+      );
     const reader = await read(log, { group: unique('group'), topics: [topic] });
     await eventually('all messages have been read', () => reader.messages.length >= 240);
-    for (const key of keys) expect(reader.texts().filter((text) => text.startsWith(`${key}:`))).toEqual(Array.from({ length: 40 }, (_, n) => `${key}:${n}`));
+    for (const key of keys)
+      expect(reader.texts().filter((text) => text.startsWith(`${key}:`))).toEqual(Array.from({ length: 40 }, (_, n) => `${key}:${n}`));
   });
 
   test('keys, headers and binary values come back as they were, with offset, partition and time', async () => {
     const log = open();
     const topic = await newTopic(log);
     const value = Buffer.from([0, 255, 10, 13, 0, 128, 195, 40]);
-    const headers = { tenant_id: 'tenant_1', 'content': 'events+ndjson', empty: '', accents: 'größe — 数' };
+    const headers = { tenant_id: 'tenant_1', content: 'events+ndjson', empty: '', accents: 'größe — 数' };
     await log.append(topic, [record('ключ:1', value, { headers }), record('second', '', { partition: 3 })]);
     const reader = await read(log, { group: unique('group'), topics: [topic] });
     await eventually('both messages have been read', () => reader.messages.length === 2);
-    const byKey = new Map(reader.batches.flatMap(({ partition, messages }) => messages.map((message) => [message.key, { partition, message }])));
+    const byKey = new Map(
+      reader.batches.flatMap(({ partition, messages }) => messages.map((message) => [message.key, { partition, message }])),
+    );
     expect(byKey.get('ключ:1')).toMatchObject({ partition: partitionOf('ключ:1', 4), message: { offset: 0n, value, headers } });
     expect(byKey.get('second')).toMatchObject({ partition: 3, message: { headers: {}, value: Buffer.alloc(0) } });
     expect(byKey.get('second')?.message.timestamp).toMatchObject({ isValid: true, zoneName: 'UTC' });
@@ -57,7 +67,10 @@ export function eventLogContract(address: () => LogAddress): void {
     const log = open();
     const topic = await newTopic(log, 1);
     const values = Array.from({ length: 12 }, () => randomBytes(BIG_BYTES));
-    await log.append(topic, values.map((value) => record('big', value)));
+    await log.append(
+      topic,
+      values.map((value) => record('big', value)),
+    );
     const reader = await read(log, { group: unique('group'), topics: [topic], maxBytes: 1024 * 1024 });
     await eventually('all have been read', () => reader.messages.length === values.length);
     expect(Buffer.concat(reader.messages.map(({ value }) => value)).equals(Buffer.concat(values))).toBe(true);
@@ -81,7 +94,10 @@ export function eventLogContract(address: () => LogAddress): void {
     await log.append(topic, numbered('a', 0, 5));
     const gate = Promise.withResolvers<void>();
     const entered = Promise.withResolvers<void>();
-    const reader = await read(log, { group, topics: [topic] }, async () => { entered.resolve(); await gate.promise; });
+    const reader = await read(log, { group, topics: [topic] }, async () => {
+      entered.resolve();
+      await gate.promise;
+    });
     await entered.promise;
     expect(await log.lag(group, topic)).toEqual([{ partition: 0, end: 5n, committed: 0n }]);
     gate.resolve();
@@ -113,9 +129,16 @@ export function eventLogContract(address: () => LogAddress): void {
     let failing = true;
     let failures = 0;
     const reader = await read(log, { group, topics: [topic] }, async ({ partition }) => {
-      if (partition === 2 && failing) { failures += 1; throw new Error('poison'); }
+      if (partition === 2 && failing) {
+        failures += 1;
+        throw new Error('poison');
+      }
     });
-    const round = (n: number) => log.append(topic, [0, 1, 2, 3].map((partition) => record('k', `${partition}:${n}`, { partition })));
+    const round = (n: number) =>
+      log.append(
+        topic,
+        [0, 1, 2, 3].map((partition) => record('k', `${partition}:${n}`, { partition })),
+      );
     await round(0);
     await eventually('the partition has failed', () => failures > 0);
     for (let n = 1; n <= 3; n += 1) {
@@ -151,10 +174,15 @@ export function eventLogContract(address: () => LogAddress): void {
     const group = unique('group');
     await log.append(topic, numbered('a', 0, 3));
     const entered = Promise.withResolvers<void>();
-    const stuck = await read(log, { group, topics: [topic] }, (_, signal) => new Promise((_resolve, reject) => {
-      entered.resolve();
-      signal.addEventListener('abort', () => reject(signal.reason as Error));
-    }));
+    const stuck = await read(
+      log,
+      { group, topics: [topic] },
+      (_, signal) =>
+        new Promise((_resolve, reject) => {
+          entered.resolve();
+          signal.addEventListener('abort', () => reject(signal.reason as Error));
+        }),
+    );
     await entered.promise;
     await stuck.stop();
     expect(await committed(log, group, topic)).toBe(0n);
@@ -170,7 +198,10 @@ export function eventLogContract(address: () => LogAddress): void {
     await log.append(topic, numbered('a', 0, 3));
     const entered = Promise.withResolvers<void>();
     const gate = Promise.withResolvers<void>();
-    const reader = await read(log, { group, topics: [topic] }, async () => { entered.resolve(); await gate.promise; });
+    const reader = await read(log, { group, topics: [topic] }, async () => {
+      entered.resolve();
+      await gate.promise;
+    });
     await entered.promise;
     const stopped = reader.stop();
     gate.resolve();
@@ -199,7 +230,7 @@ export function eventLogContract(address: () => LogAddress): void {
     await eventually('the time of two leases has passed', () => performance.now() > until || entered.length > 1);
     expect(entered.map((signal) => signal.aborted)).toEqual([false]);
     gate.resolve();
-    await eventually('the batch is committed', async () => await committed(log, group, topic) === 3n);
+    await eventually('the batch is committed', async () => (await committed(log, group, topic)) === 3n);
     expect(readers.flatMap((reader) => reader.texts())).toEqual(['a:0', 'a:1', 'a:2']);
   });
 
@@ -207,8 +238,14 @@ export function eventLogContract(address: () => LogAddress): void {
     const log = open();
     const topic = await newTopic(log, 2);
     const group = unique('group');
-    await log.append(topic, [0, 1].flatMap((partition) => [record('a', `${partition}:0`, { partition }), record('a', `${partition}:1`, { partition })]));
-    const victim = fork(join(import.meta.dirname, 'event-log-victim.ts'), [JSON.stringify(address()), group, topic], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'], execArgv: ['--disable-warning=TimeoutNegativeWarning'] });
+    await log.append(
+      topic,
+      [0, 1].flatMap((partition) => [record('a', `${partition}:0`, { partition }), record('a', `${partition}:1`, { partition })]),
+    );
+    const victim = fork(join(import.meta.dirname, 'event-log-victim.ts'), [JSON.stringify(address()), group, topic], {
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      execArgv: ['--disable-warning=TimeoutNegativeWarning'],
+    });
     const [held] = (await once(victim, 'message')) as [{ offsets: string[] }];
     expect(held.offsets.length).toBeGreaterThan(0);
     victim.kill('SIGKILL');
@@ -224,11 +261,15 @@ export function eventLogContract(address: () => LogAddress): void {
     const group = unique('group');
     let sent = 0;
     const round = async () => {
-      await log.append(topic, [0, 1, 2, 3, 4, 5].map((partition) => record('k', `${sent}:${partition}`, { partition })));
+      await log.append(
+        topic,
+        [0, 1, 2, 3, 4, 5].map((partition) => record('k', `${sent}:${partition}`, { partition })),
+      );
       sent += 1;
     };
     const all = () => new Set([first, second, third].flatMap((reader) => reader?.texts() ?? []));
-    const partitionsSince = (reader: Awaited<ReturnType<typeof read>>, from: number) => new Set(reader.batches.slice(from).map(({ partition }) => partition)).size;
+    const partitionsSince = (reader: Awaited<ReturnType<typeof read>>, from: number) =>
+      new Set(reader.batches.slice(from).map(({ partition }) => partition)).size;
     /** Sends rounds until each of the readers has got messages of as many partitions as is its share. */
     const sharedBy = async (readers: Awaited<ReturnType<typeof read>>[], share: number) => {
       const from = readers.map(({ batches }) => batches.length);

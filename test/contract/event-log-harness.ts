@@ -20,9 +20,15 @@ export function openEventLog(address: LogAddress): EventLog {
     return createPostgresEventLog({ pool: eventLogPool(address.postgres), leaseMs: SILENCE_MS, pollMs: 200, stopGraceMs: 500 });
   }
   return createKafkaEventLog({
-    brokers: address.brokers, client_id: 'test', auth: 'none', ssl: false, replication_factor: 1,
+    brokers: address.brokers,
+    client_id: 'test',
+    auth: 'none',
+    ssl: false,
+    replication_factor: 1,
     logger: { debug() {}, info() {}, warn() {}, error() {} },
-    sessionTimeoutMs: SILENCE_MS, rebalanceTimeoutMs: 10_000, stopGraceMs: 500,
+    sessionTimeoutMs: SILENCE_MS,
+    rebalanceTimeoutMs: 10_000,
+    stopGraceMs: 500,
   });
 }
 
@@ -50,13 +56,21 @@ export interface Reader extends Subscription {
 }
 
 /** A subscription that keeps what it handled. `before` runs first in the handler and may throw. */
-export async function read(log: EventLog, options: Omit<SubscribeOptions, 'handler'>, before: SubscribeOptions['handler'] = async () => {}): Promise<Reader> {
+export async function read(
+  log: EventLog,
+  options: Omit<SubscribeOptions, 'handler'>,
+  before: SubscribeOptions['handler'] = async () => {},
+): Promise<Reader> {
   const messages: LogMessage[] = [];
   const batches: LogBatch[] = [];
-  const { stop } = await log.subscribe({ maxWaitMs: 50, ...options, async handler(batch, signal) {
-    await before(batch, signal);
-    batches.push(batch);
-    messages.push(...batch.messages);
-  } });
+  const { stop } = await log.subscribe({
+    maxWaitMs: 50,
+    ...options,
+    async handler(batch, signal) {
+      await before(batch, signal);
+      batches.push(batch);
+      messages.push(...batch.messages);
+    },
+  });
   return { stop, messages, batches, texts: () => messages.map(({ value }) => value.toString('utf8')) };
 }

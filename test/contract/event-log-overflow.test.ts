@@ -17,13 +17,19 @@ function overflowContract(open: () => Overflow): void {
   const never = new AbortController().signal;
   const drain = async (from = overflow): Promise<Taken> => {
     const taken: Taken = [];
-    await from.take(async (topic, records) => { taken.push({ topic, records: [...records] }); }, never);
+    await from.take(async (topic, records) => {
+      taken.push({ topic, records: [...records] });
+    }, never);
     return taken;
   };
   const values = (taken: Taken) => taken.flatMap(({ records }) => records.map(({ value }) => value.toString('utf8'))).sort();
 
-  beforeAll(() => { overflow = open(); });
-  afterEach(async () => { await drain(); });
+  beforeAll(() => {
+    overflow = open();
+  });
+  afterEach(async () => {
+    await drain();
+  });
   afterAll(() => overflow.close());
 
   test('records come out as they went in, and only once', async () => {
@@ -42,10 +48,12 @@ function overflowContract(open: () => Overflow): void {
   test('a handler that fails ends the take, and nothing is lost', async () => {
     for (const value of ['1', '2', '3']) await overflow.put('events', [record('a', value)]);
     let calls = 0;
-    await expect(overflow.take(async () => {
-      calls += 1;
-      if (calls === 2) throw new Error('the log is still down');
-    }, never)).rejects.toThrow('still down');
+    await expect(
+      overflow.take(async () => {
+        calls += 1;
+        if (calls === 2) throw new Error('the log is still down');
+      }, never),
+    ).rejects.toThrow('still down');
     expect(calls).toBe(2);
     expect(values(await drain())).toHaveLength(2);
   });
@@ -77,14 +85,18 @@ function overflowContract(open: () => Overflow): void {
 
 describe('the overflow in Postgres', () => {
   let postgres: TestPostgres;
-  beforeAll(async () => { postgres = await createTestPostgres(); });
+  beforeAll(async () => {
+    postgres = await createTestPostgres();
+  });
   afterAll(() => postgres.drop());
   overflowContract(() => createPostgresOverflow(eventLogPool(postgres.config)));
 });
 
 describe('the overflow in SQS', () => {
   let sqs: Awaited<ReturnType<typeof startSqsDouble>>;
-  beforeAll(async () => { sqs = await startSqsDouble(); });
+  beforeAll(async () => {
+    sqs = await startSqsDouble();
+  });
   afterAll(() => sqs.stop());
   const open = () => createSqsOverflow({ queueUrl: sqs.queueUrl, client: sqs.client() });
   overflowContract(open);
@@ -92,13 +104,19 @@ describe('the overflow in SQS', () => {
   test('a pack that exceeds a message is cut between lines, with its count', async () => {
     const overflow = open();
     const lines = Array.from({ length: 10 }, () => JSON.stringify({ properties: { blob: randomBytes(40_000).toString('hex') } }));
-    await overflow.put('events', [record('a', lines.join('\n'), { headers: { [HEADERS.content]: CONTENT.eventPack, [HEADERS.count]: '10' } })]);
+    await overflow.put('events', [
+      record('a', lines.join('\n'), { headers: { [HEADERS.content]: CONTENT.eventPack, [HEADERS.count]: '10' } }),
+    ]);
     expect(sqs.bodies().every((body) => body.length <= 262_144)).toBe(true);
     const records: LogRecord[] = [];
-    await overflow.take(async (_, some) => { records.push(...some); }, new AbortController().signal);
+    await overflow.take(async (_, some) => {
+      records.push(...some);
+    }, new AbortController().signal);
     expect(records.length).toBeGreaterThan(1);
     expect(records.flatMap(({ value }) => value.toString('utf8').split('\n')).sort()).toEqual([...lines].sort());
-    expect(records.map(({ value, headers }) => Number(headers[HEADERS.count]) === value.toString('utf8').split('\n').length)).not.toContain(false);
+    expect(records.map(({ value, headers }) => Number(headers[HEADERS.count]) === value.toString('utf8').split('\n').length)).not.toContain(
+      false,
+    );
     await overflow.close();
   });
 
@@ -113,7 +131,11 @@ describe('the overflow in SQS', () => {
     sqs.inject('not ours');
     await overflow.put('events', [record('a', 'good')]);
     const seen: string[] = [];
-    expect(await overflow.take(async (_, records) => { seen.push(...records.map(({ value }) => value.toString('utf8'))); }, new AbortController().signal)).toBe(1);
+    expect(
+      await overflow.take(async (_, records) => {
+        seen.push(...records.map(({ value }) => value.toString('utf8')));
+      }, new AbortController().signal),
+    ).toBe(1);
     expect(seen).toEqual(['good']);
     expect(sqs.bodies()).toEqual(['not ours']);
     await overflow.close();

@@ -5,7 +5,9 @@ const [address = '', group = '', topic = ''] = process.argv.slice(2);
 process.once('disconnect', () => process.exit(1));
 
 await openEventLog(JSON.parse(address) as LogAddress).subscribe({
-  group, topics: [topic], maxWaitMs: 50,
+  group,
+  topics: [topic],
+  maxWaitMs: 50,
   handler(batch) {
     process.send?.({ offsets: batch.messages.map(({ offset }) => String(offset)) });
     return new Promise(() => {});

@@ -6,7 +6,9 @@ import { eventLogReadContract } from './event-log-read-contract.ts';
 
 describe('the event log in Postgres', () => {
   let postgres: TestPostgres;
-  beforeAll(async () => { postgres = await createTestPostgres(); });
+  beforeAll(async () => {
+    postgres = await createTestPostgres();
+  });
   afterAll(() => postgres.drop());
   eventLogContract(() => ({ kind: 'postgres', postgres: postgres.config }));
   eventLogReadContract(() => ({ kind: 'postgres', postgres: postgres.config }));

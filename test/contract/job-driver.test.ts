@@ -29,7 +29,16 @@ describe('the job driver in process', () => {
   });
 
   jobDriverContract(async (activities, { schedules = [], onJobFailed } = {}) => {
-    const driver = createLocalJobDriver({ database, clock: systemClock, logger: silentLogger, jobs: SAMPLE_JOBS, app: activities, schedules, pollMs: 50, ...(onJobFailed ? { onJobFailed } : {}) });
+    const driver = createLocalJobDriver({
+      database,
+      clock: systemClock,
+      logger: silentLogger,
+      jobs: SAMPLE_JOBS,
+      app: activities,
+      schedules,
+      pollMs: 50,
+      ...(onJobFailed ? { onJobFailed } : {}),
+    });
     return { driver, stop: () => driver.close() };
   });
 });
@@ -47,9 +56,17 @@ describeWithTemporal('the job driver on Temporal', (temporal) => {
   jobDriverContract(async (activities, { schedules = [], onJobFailed } = {}) => {
     hosts += 1;
     const config: TemporalConfig = {
-      ...testConfig({ FLEXPRICE_TEMPORAL_TASK_QUEUE: `contract-${hosts}` }).temporal, address: temporal().address,
+      ...testConfig({ FLEXPRICE_TEMPORAL_TASK_QUEUE: `contract-${hosts}` }).temporal,
+      address: temporal().address,
     };
-    const worker = await startTemporalWorker({ config, jobs: SAMPLE_JOBS, app: activities, logger: silentLogger, workflows: { bundle }, ...(onJobFailed ? { onJobFailed } : {}) });
+    const worker = await startTemporalWorker({
+      config,
+      jobs: SAMPLE_JOBS,
+      app: activities,
+      logger: silentLogger,
+      workflows: { bundle },
+      ...(onJobFailed ? { onJobFailed } : {}),
+    });
     const client = await createTemporalClient(config);
     await upsertSchedules(client, schedules, config.task_queue);
     const driver = createTemporalJobDriver(config, SAMPLE_JOBS);

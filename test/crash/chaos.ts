@@ -4,7 +4,10 @@ import type { Host } from './host.ts';
 import type { Action } from './plan.ts';
 
 /** How far the load is; what is still to be done when it is over is done then. */
-export interface Progress { answered(): number; over(): boolean }
+export interface Progress {
+  answered(): number;
+  over(): boolean;
+}
 
 const LONGEST_LOAD_MS = 120_000;
 
@@ -22,7 +25,7 @@ export async function runActions(host: Host, actions: readonly Action[], { answe
         await join(host);
         break;
       case 'consumer leaves':
-        if (await host.removeConsumer(action.how) && action.how === 'kill') kills += 1;
+        if ((await host.removeConsumer(action.how)) && action.how === 'kill') kills += 1;
     }
   }
   return kills;
@@ -30,9 +33,17 @@ export async function runActions(host: Host, actions: readonly Action[], { answe
 
 /** A consumer that starts while its log is down ends, as it does in production, where something starts it again. */
 async function join(host: Host): Promise<void> {
-  const joined = await until(() => host.addConsumer().then(() => true, (error: Error) => {
-    host.log(`a consumer could not join: ${error.message}`);
-    return false;
-  }), 30_000, 100);
+  const joined = await until(
+    () =>
+      host.addConsumer().then(
+        () => true,
+        (error: Error) => {
+          host.log(`a consumer could not join: ${error.message}`);
+          return false;
+        },
+      ),
+    30_000,
+    100,
+  );
   if (!joined) throw new Error('no consumer could join for half a minute');
 }

@@ -12,17 +12,25 @@ const seeds = (count: number): number[] => Array.from({ length: count }, (_, ind
 const embedded = Number(process.env.FLEXPRICE_TEST_CRASH_SEEDS ?? 3);
 
 describe('events while processes of Local Mode are killed', () => {
-  test.each(seeds(embedded))('seed %i: what was acknowledged counts exactly once', async (seed) => {
-    const report = await runSeed(seed);
-    expect(report.countedEvents).toBeGreaterThan(1_000);
-    expect(report.kills).toBeGreaterThanOrEqual(2);
-  }, SEED_MS);
+  test.each(seeds(embedded))(
+    'seed %i: what was acknowledged counts exactly once',
+    async (seed) => {
+      const report = await runSeed(seed);
+      expect(report.countedEvents).toBeGreaterThan(1_000);
+      expect(report.kills).toBeGreaterThanOrEqual(2);
+    },
+    SEED_MS,
+  );
 });
 
 describeWithKafka('events while processes and the Kafka broker are killed', (kafka) => {
-  test.each(seeds(ON_KAFKA))('seed %i: what was acknowledged counts exactly once', async (seed) => {
-    const report = await runSeed(seed, { kafka: kafka() });
-    expect(report.countedEvents).toBeGreaterThan(1_000);
-    expect(report.kills).toBeGreaterThanOrEqual(2);
-  }, SEED_MS);
+  test.each(seeds(ON_KAFKA))(
+    'seed %i: what was acknowledged counts exactly once',
+    async (seed) => {
+      const report = await runSeed(seed, { kafka: kafka() });
+      expect(report.countedEvents).toBeGreaterThan(1_000);
+      expect(report.kills).toBeGreaterThanOrEqual(2);
+    },
+    SEED_MS,
+  );
 });

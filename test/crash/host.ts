@@ -74,7 +74,13 @@ export async function startHost({ kafka, scripts = {} }: HostOptions = {}): Prom
 
   const children = CHILDREN.map((child) => ({ ...child, script: scripts[child.name] ?? child.script }));
   const [port, postgres, clickhouse] = await ownPorts();
-  const supervisor = new Supervisor({ config: configOf(dataDir, port, kafka), real: false, output, children, ports: { postgres, clickhouse } });
+  const supervisor = new Supervisor({
+    config: configOf(dataDir, port, kafka),
+    real: false,
+    output,
+    children,
+    ports: { postgres, clickhouse },
+  });
   const config = await supervisor.start().catch(async (error: unknown) => {
     await supervisor.stop();
     rmSync(folder, { recursive: true, force: true });
@@ -88,7 +94,11 @@ export async function startHost({ kafka, scripts = {} }: HostOptions = {}): Prom
   let restarting: Promise<void> = Promise.resolve();
 
   return {
-    url: `http://127.0.0.1:${port}`, apiKey: API_KEY, config, dataDir, log,
+    url: `http://127.0.0.1:${port}`,
+    apiKey: API_KEY,
+    config,
+    dataDir,
+    log,
     processes: () => [...processesOf(dataDir).keys(), ...(kafka ? ['kafka'] : [])].sort(),
 
     async kill(name) {
@@ -131,17 +141,22 @@ export async function startHost({ kafka, scripts = {} }: HostOptions = {}): Prom
       await restarting;
       const back = await until(async () => {
         if (running().size < processesOf(dataDir).size) return false;
-        return fetch(`http://127.0.0.1:${port}/health/ready`).then(({ ok }) => ok, () => false);
+        return fetch(`http://127.0.0.1:${port}/health/ready`).then(
+          ({ ok }) => ok,
+          () => false,
+        );
       }, BACK_MS);
       if (!back) throw new Error(`not all processes came back: there are only ${[...running().keys()].join(', ')}`);
     },
 
     async stop(keep) {
       stopping.abort();
-      await Promise.all(extra.splice(0).map(async (consumer) => {
-        consumer.kill();
-        await consumer.exited;
-      }));
+      await Promise.all(
+        extra.splice(0).map(async (consumer) => {
+          consumer.kill();
+          await consumer.exited;
+        }),
+      );
       await restarting.catch(() => undefined);
       const pids = [...running().values()];
       await supervisor.stop();
@@ -174,9 +189,14 @@ function configOf(dataDir: string, port: number, kafka: TestKafka | undefined): 
   return loadConfig({
     file: 'no-such-file.yaml',
     env: {
-      FLEXPRICE_LOCAL_DATA_DIR: dataDir, FLEXPRICE_LOCAL_API_KEY: API_KEY, FLEXPRICE_LOCAL_DEMO: 'false', FLEXPRICE_SERVER_PORT: String(port),
+      FLEXPRICE_LOCAL_DATA_DIR: dataDir,
+      FLEXPRICE_LOCAL_API_KEY: API_KEY,
+      FLEXPRICE_LOCAL_DEMO: 'false',
+      FLEXPRICE_SERVER_PORT: String(port),
       // Small batches make many moments between an insert and its commit.
-      FLEXPRICE_CONSUMER_MIN_BYTES: '4096', FLEXPRICE_CONSUMER_MAX_WAIT_MS: '60', FLEXPRICE_CONSUMER_SESSION_TIMEOUT_MS: String(SILENCE_MS),
+      FLEXPRICE_CONSUMER_MIN_BYTES: '4096',
+      FLEXPRICE_CONSUMER_MAX_WAIT_MS: '60',
+      FLEXPRICE_CONSUMER_SESSION_TIMEOUT_MS: String(SILENCE_MS),
       ...(kafka ? { FLEXPRICE_KAFKA_BROKERS: kafka.brokers.join(',') } : {}),
     },
   });

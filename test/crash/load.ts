@@ -51,20 +51,36 @@ async function sendToTheEnd(host: Pick<Host, 'url' | 'apiKey'>, request: Planned
     if (attempt.kind === 'failed' && request.givesUp) return { accepted: false, answers };
   }
   throw new CrashMismatch(`request ${request.index} was not accepted for ${PATIENCE_MS / 1000} s`, [
-    { kind: 'bad answer', what: `request ${request.index}`, expected: '202 in the end', actual: [...new Set(answers)].join(', '), events: [] },
+    {
+      kind: 'bad answer',
+      what: `request ${request.index}`,
+      expected: '202 in the end',
+      actual: [...new Set(answers)].join(', '),
+      events: [],
+    },
   ]);
 }
 
-async function send({ url, apiKey }: Pick<Host, 'url' | 'apiKey'>, { index, single, events }: PlannedRequest, hangsUpMs: number | null): Promise<Attempt> {
+async function send(
+  { url, apiKey }: Pick<Host, 'url' | 'apiKey'>,
+  { index, single, events }: PlannedRequest,
+  hangsUpMs: number | null,
+): Promise<Attempt> {
   const body = events.map(wireEvent);
   try {
     const answer = await fetch(`${url}/v1/events${single ? '' : '/bulk'}`, {
-      method: 'POST', headers: { 'x-api-key': apiKey, 'content-type': 'application/json' },
-      body: JSON.stringify(single ? body[0] : { events: body }), signal: AbortSignal.timeout(hangsUpMs ?? ANSWER_MS),
+      method: 'POST',
+      headers: { 'x-api-key': apiKey, 'content-type': 'application/json' },
+      body: JSON.stringify(single ? body[0] : { events: body }),
+      signal: AbortSignal.timeout(hangsUpMs ?? ANSWER_MS),
     });
     const text = await answer.text();
     if (answer.status === 202) {
-      checkIds(index, text, events.map(({ id }) => id));
+      checkIds(
+        index,
+        text,
+        events.map(({ id }) => id),
+      );
       return { kind: 'accepted' };
     }
     if (answer.status >= 500) return { kind: 'failed', why: String(answer.status) };
@@ -82,5 +98,7 @@ function checkIds(index: number, text: string, ids: readonly string[]): void {
 }
 
 function badAnswer(index: number, expected: string, actual: string): CrashMismatch {
-  return new CrashMismatch('the gateway gave an answer that no crash explains', [{ kind: 'bad answer', what: `request ${index}`, expected, actual, events: [] }]);
+  return new CrashMismatch('the gateway gave an answer that no crash explains', [
+    { kind: 'bad answer', what: `request ${index}`, expected, actual, events: [] },
+  ]);
 }

@@ -12,13 +12,19 @@ describe('the plan of a seed', () => {
   });
 
   test('never waits for a request that is dealt out later', () => {
-    for (const seed of SEEDS) for (const { index, after } of makePlan(seed, { processes }).requests) expect(after.every((other) => other < index)).toBe(true);
+    for (const seed of SEEDS)
+      for (const { index, after } of makePlan(seed, { processes }).requests) expect(after.every((other) => other < index)).toBe(true);
   });
 
   test('holds copies at other times, also in other months, within one request and in later ones', () => {
     for (const seed of SEEDS) {
       const { requests } = makePlan(seed, { processes });
-      const copies = [...Map.groupBy(requests.flatMap(({ index, events }) => events.map((event) => ({ index, event }))), ({ event }) => event.id).values()].filter((same) => same.length > 1);
+      const copies = [
+        ...Map.groupBy(
+          requests.flatMap(({ index, events }) => events.map((event) => ({ index, event }))),
+          ({ event }) => event.id,
+        ).values(),
+      ].filter((same) => same.length > 1);
       const total = requests.reduce((sum, { events }) => sum + events.length, 0);
       expect(total).toBeGreaterThan(1_000);
       expect(copies.length).toBeGreaterThan(total * 0.02);
@@ -30,7 +36,9 @@ describe('the plan of a seed', () => {
   });
 
   test('kills every process that there is, over the seeds', () => {
-    const killed = SEEDS.flatMap((seed) => makePlan(seed, { processes }).actions).flatMap((action) => (action.kind === 'kill' ? [action.process] : []));
+    const killed = SEEDS.flatMap((seed) => makePlan(seed, { processes }).actions).flatMap((action) =>
+      action.kind === 'kill' ? [action.process] : [],
+    );
     expect(new Set(killed)).toEqual(new Set(processes));
   });
 });

@@ -26,7 +26,10 @@ const MAX_BULK = 24;
 const MAX_PAUSE_MS = 90;
 
 /** The plan of a seed: the same for the same seed and options. */
-export function makePlan(seed: number, { processes, requests: count = REQUESTS, actions, duplicates = DUPLICATES, givesUp = GIVES_UP }: PlanOptions): Plan {
+export function makePlan(
+  seed: number,
+  { processes, requests: count = REQUESTS, actions, duplicates = DUPLICATES, givesUp = GIVES_UP }: PlanOptions,
+): Plan {
   const random = randomOf(seed);
   const events = eventSource(random, seed);
   const requests: PlannedRequest[] = [];
@@ -34,10 +37,27 @@ export function makePlan(seed: number, { processes, requests: count = REQUESTS, 
     const single = random.chance(0.5);
     const after = new Set<number>();
     const own: PlannedEvent[] = [];
-    for (let left = single ? 1 : random.int(2, MAX_BULK); left > 0; left -= 1) own.push(random.chance(duplicates) ? events.copy(index, after) : events.fresh(index));
-    requests.push({ index, single, events: own, after: [...after], pauseMs: random.int(0, MAX_PAUSE_MS), givesUp: random.chance(givesUp), hangsUpMs: random.chance(HANGS_UP) ? random.int(1, 25) : null });
+    for (let left = single ? 1 : random.int(2, MAX_BULK); left > 0; left -= 1)
+      own.push(random.chance(duplicates) ? events.copy(index, after) : events.fresh(index));
+    requests.push({
+      index,
+      single,
+      events: own,
+      after: [...after],
+      pauseMs: random.int(0, MAX_PAUSE_MS),
+      givesUp: random.chance(givesUp),
+      hangsUpMs: random.chance(HANGS_UP) ? random.int(1, 25) : null,
+    });
   }
-  return { seed, customers: CUSTOMERS, eventNames: EVENT_NAMES, start: START, end: END, requests, actions: actions ?? randomActions(random, processes, count) };
+  return {
+    seed,
+    customers: CUSTOMERS,
+    eventNames: EVENT_NAMES,
+    start: START,
+    end: END,
+    requests,
+    actions: actions ?? randomActions(random, processes, count),
+  };
 }
 
 /** Deals new events, and copies of those it has dealt. */
@@ -55,10 +75,11 @@ function eventSource(random: Random, seed: number) {
     }
   };
   /** Most events come about in the order of their times; the others are late, or early. */
-  const timeOf = (request: number): number => unusedTime(() => {
-    const expected = START + ((END - START) * Math.min(request, REQUESTS)) / REQUESTS;
-    return random.chance(0.7) ? Math.floor(expected) + random.int(-43_200_000, 43_200_000) : random.int(START, END - 1);
-  });
+  const timeOf = (request: number): number =>
+    unusedTime(() => {
+      const expected = START + ((END - START) * Math.min(request, REQUESTS)) / REQUESTS;
+      return random.chance(0.7) ? Math.floor(expected) + random.int(-43_200_000, 43_200_000) : random.int(START, END - 1);
+    });
   const anotherTime = (at: number): number => {
     const month = new Date(at).getUTCMonth();
     const intoAnotherMonth = random.chance(0.5);
@@ -71,9 +92,14 @@ function eventSource(random: Random, seed: number) {
   const fresh = (request: number): PlannedEvent => {
     const amount = amountOf(random);
     const event: PlannedEvent = {
-      id: `s${seed}-e${dealt.length}`, eventName: random.pick(EVENT_NAMES), customer: random.pick(CUSTOMERS), at: timeOf(request),
-      amount, asNumber: amount !== null && /^-?\d+(\.\d+)?$/.test(amount) && random.chance(0.5),
-      model: random.pick(['large', 'large', 'small', 'tiny', null]), user: random.chance(0.1) ? null : `u${random.int(1, 40)}`,
+      id: `s${seed}-e${dealt.length}`,
+      eventName: random.pick(EVENT_NAMES),
+      customer: random.pick(CUSTOMERS),
+      at: timeOf(request),
+      amount,
+      asNumber: amount !== null && /^-?\d+(\.\d+)?$/.test(amount) && random.chance(0.5),
+      model: random.pick(['large', 'large', 'small', 'tiny', null]),
+      user: random.chance(0.1) ? null : `u${random.int(1, 40)}`,
     };
     dealt.push({ event, request });
     return event;
@@ -104,7 +130,10 @@ function amountOf(random: Random): string | null {
 }
 
 function randomActions(random: Random, processes: readonly string[], requests: number): Action[] {
-  const moment = (from = 0.04, to = 0.9) => ({ afterRequests: Math.floor(requests * from) + random.int(0, Math.floor(requests * (to - from))), delayMs: random.int(0, 80) });
+  const moment = (from = 0.04, to = 0.9) => ({
+    afterRequests: Math.floor(requests * from) + random.int(0, Math.floor(requests * (to - from))),
+    delayMs: random.int(0, 80),
+  });
   const actions: Action[] = [];
   let left = [...processes];
   for (let kills = random.int(2, 4); kills > 0 && left.length > 0; kills -= 1) {

@@ -1,6 +1,16 @@
 /** One thing that is not as it must be. */
 export interface Finding {
-  readonly kind: 'lost' | 'twice' | 'half' | 'altered' | 'unknown' | 'wrong copy' | 'claimed without event' | 'wrong number' | 'not settled' | 'bad answer';
+  readonly kind:
+    | 'lost'
+    | 'twice'
+    | 'half'
+    | 'altered'
+    | 'unknown'
+    | 'wrong copy'
+    | 'claimed without event'
+    | 'wrong number'
+    | 'not settled'
+    | 'bad answer';
   /** What was looked at: an event, a request, an aggregation. */
   readonly what: string;
   readonly expected: string;
@@ -27,5 +37,11 @@ export class CrashMismatch extends Error {
 
 function describe({ kind, what, expected, actual, events }: Finding): string {
   const shown = events.slice(0, EVENTS_SHOWN).map((line) => `      ${line}`);
-  return [`  ${kind}: ${what}`, `    expected ${expected}`, `    actual   ${actual}`, ...shown, ...(events.length > EVENTS_SHOWN ? [`      ... of ${events.length} events`] : [])].join('\n');
+  return [
+    `  ${kind}: ${what}`,
+    `    expected ${expected}`,
+    `    actual   ${actual}`,
+    ...shown,
+    ...(events.length > EVENTS_SHOWN ? [`      ... of ${events.length} events`] : []),
+  ].join('\n');
 }

@@ -10,30 +10,40 @@ const SEED_MS = 120_000;
 const SEEDS = 3;
 
 const mutant = (name: string): string => `test/crash/mutants/${name}.ts`;
-const kills = (process: string, ...moments: number[]): Action[] => moments.map((afterRequests) => ({ afterRequests, delayMs: 0, kind: 'kill', process }));
+const kills = (process: string, ...moments: number[]): Action[] =>
+  moments.map((afterRequests) => ({ afterRequests, delayMs: 0, kind: 'kill', process }));
 const REPEATED = { consumer: mutant('consumer-repeats-inserts') };
 
-interface Mutation { readonly broken: string; readonly kind: Finding['kind']; readonly options: SeedOptions }
+interface Mutation {
+  readonly broken: string;
+  readonly kind: Finding['kind'];
+  readonly options: SeedOptions;
+}
 
 const MUTATIONS: readonly Mutation[] = [
   {
-    broken: 'ids are not looked up', kind: 'twice',
+    broken: 'ids are not looked up',
+    kind: 'twice',
     options: { scripts: { consumer: mutant('consumer-without-registry') }, plan: { requests: 60, duplicates: 0.2, actions: [] } },
   },
   {
-    broken: 'offsets are committed before the insert', kind: 'lost',
+    broken: 'offsets are committed before the insert',
+    kind: 'lost',
     options: { scripts: { consumer: mutant('consumer-commits-first') }, plan: { requests: 120, actions: kills('consumer', 30, 80) } },
   },
   {
-    broken: 'events are acknowledged before the log has them', kind: 'lost',
+    broken: 'events are acknowledged before the log has them',
+    kind: 'lost',
     options: { scripts: { api: mutant('api-acknowledges-first') }, plan: { requests: 120, actions: kills('api', 30, 80) } },
   },
   {
-    broken: 'a request is appended in parts', kind: 'half',
+    broken: 'a request is appended in parts',
+    kind: 'half',
     options: { scripts: { api: mutant('api-appends-halves') }, plan: { requests: 60, givesUp: 0.8, actions: [] } },
   },
   {
-    broken: 'reads do not use FINAL, and a batch is inserted again', kind: 'twice',
+    broken: 'reads do not use FINAL, and a batch is inserted again',
+    kind: 'twice',
     options: { scripts: { ...REPEATED, api: mutant('api-without-final') }, plan: { requests: 60, actions: [] }, prepare: stopMerges },
   },
 ];
@@ -55,13 +65,21 @@ async function findingsOf(seed: number, options: SeedOptions): Promise<readonly 
 }
 
 describe('the crash harness notices when', () => {
-  test.each(MUTATIONS)('$broken', async ({ kind, options }) => {
-    let found: readonly Finding[] = [];
-    for (let seed = 1; seed <= SEEDS && found.length === 0; seed += 1) found = await findingsOf(seed, options);
-    expect(found.map((finding) => finding.kind)).toContain(kind);
-  }, SEEDS * SEED_MS);
+  test.each(MUTATIONS)(
+    '$broken',
+    async ({ kind, options }) => {
+      let found: readonly Finding[] = [];
+      for (let seed = 1; seed <= SEEDS && found.length === 0; seed += 1) found = await findingsOf(seed, options);
+      expect(found.map((finding) => finding.kind)).toContain(kind);
+    },
+    SEEDS * SEED_MS,
+  );
 });
 
-test('batches that are inserted again without a token change no number', async () => {
-  expect(await findingsOf(1, { scripts: REPEATED, plan: { requests: 60, actions: [] }, prepare: stopMerges })).toEqual([]);
-}, SEED_MS);
+test(
+  'batches that are inserted again without a token change no number',
+  async () => {
+    expect(await findingsOf(1, { scripts: REPEATED, plan: { requests: 60, actions: [] }, prepare: stopMerges })).toEqual([]);
+  },
+  SEED_MS,
+);

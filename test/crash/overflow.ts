@@ -20,11 +20,14 @@ export function copyKey({ id, at }: { readonly id: string; readonly at: number }
 
 /** Has Postgres keep what goes into the overflow, in the same commit: its rows go away when they are replayed. */
 export async function recordOverflow(host: Host): Promise<OverflowRecord> {
-  await query(host, `
+  await query(
+    host,
+    `
     create table public.crash_overflow (payload bytea not null);
     create function public.crash_keep_overflow() returns trigger language plpgsql security definer as
       $$ begin insert into public.crash_overflow values (new.payload); return new; end $$;
-    create trigger crash_keep_overflow after insert on event_log.ingest_overflow for each row execute function public.crash_keep_overflow()`);
+    create trigger crash_keep_overflow after insert on event_log.ingest_overflow for each row execute function public.crash_keep_overflow()`,
+  );
   return {
     async waiting() {
       const [row] = await query<{ count: string }>(host, 'select count(*)::text as count from event_log.ingest_overflow');
@@ -33,17 +36,21 @@ export async function recordOverflow(host: Host): Promise<OverflowRecord> {
     async laidAside() {
       const rows = await query<{ payload: Buffer }>(host, 'select payload from public.crash_overflow');
       const lines = rows.flatMap(({ payload }) => decodeRecords(payload).flatMap(({ value }) => [...packedLines(value)]));
-      return new Set(lines.map((line) => {
-        const { id, timestamp } = JSON.parse(line.toString('utf8')) as { id: string; timestamp: number };
-        return copyKey({ id, at: timestamp });
-      }));
+      return new Set(
+        lines.map((line) => {
+          const { id, timestamp } = JSON.parse(line.toString('utf8')) as { id: string; timestamp: number };
+          return copyKey({ id, at: timestamp });
+        }),
+      );
     },
   };
 }
 
 async function query<Row extends pg.QueryResultRow>({ config: { postgres }, dataDir }: Host, sql: string): Promise<Row[]> {
   const { superuser: password } = loadCredentials(join(dataDir, 'postgres'));
-  const client = new pg.Client(superuserConnection({ host: postgres.host ?? '', port: postgres.port, superuser: 'postgres', password }, postgres.database));
+  const client = new pg.Client(
+    superuserConnection({ host: postgres.host ?? '', port: postgres.port, superuser: 'postgres', password }, postgres.database),
+  );
   client.on('error', () => undefined);
   try {
     await client.connect();

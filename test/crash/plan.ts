@@ -47,12 +47,17 @@ export type Action = { readonly afterRequests: number; readonly delayMs: number 
   | { readonly kind: 'consumer leaves'; readonly how: 'stop' | 'kill' }
 );
 
-interface RawJson { rawJSON(text: string): unknown }
+interface RawJson {
+  rawJSON(text: string): unknown;
+}
 
 /** An event as the body of a request holds it. */
 export function wireEvent({ id, eventName, customer, at, amount, asNumber, model, user }: PlannedEvent): Record<string, unknown> {
   return {
-    event_id: id, event_name: eventName, external_customer_id: customer, timestamp: new Date(at).toISOString(),
+    event_id: id,
+    event_name: eventName,
+    external_customer_id: customer,
+    timestamp: new Date(at).toISOString(),
     properties: {
       ...(amount === null ? {} : { amount: asNumber ? (JSON as unknown as RawJson).rawJSON(amount) : amount }),
       ...(model === null ? {} : { model }),

@@ -43,7 +43,10 @@ const LOOKS = 5;
  * Runs one seed from an empty Local Mode to its comparison. Throws CrashMismatch with the whole report when an acknowledged event is missing,
  * counts twice, or a number is not what the events say; the logs and the plan are kept then.
  */
-export async function runSeed(seed: number, { plan: planned = {}, prepare, keepLogs = true, ...hostOptions }: SeedOptions = {}): Promise<SeedReport> {
+export async function runSeed(
+  seed: number,
+  { plan: planned = {}, prepare, keepLogs = true, ...hostOptions }: SeedOptions = {},
+): Promise<SeedReport> {
   const began = performance.now();
   const host = await startHost(hostOptions);
   let plan: Plan | undefined;
@@ -55,7 +58,11 @@ export async function runSeed(seed: number, { plan: planned = {}, prepare, keepL
 
     let answered = 0;
     let over = false;
-    const loading = runLoad(host, made, () => { answered += 1; }).finally(() => { over = true; });
+    const loading = runLoad(host, made, () => {
+      answered += 1;
+    }).finally(() => {
+      over = true;
+    });
     const acting = runActions(host, made.actions, { answered: () => answered, over: () => over });
     const [outcomes, kills] = await Promise.all([loading, acting]);
     host.log('the load is over');
@@ -67,16 +74,33 @@ export async function runSeed(seed: number, { plan: planned = {}, prepare, keepL
       host.log('listed');
       const verdict = judge({ plan: made, outcomes, stored, laidAside, unitOf: await unitsOf(host, hostOptions.kafka !== undefined) });
       const { asked, findings } = await wrongNumbers(host, made, verdict.counting);
-      const all = [...verdict.findings, ...(await unfinished(host, made, stored.map(({ id }) => id))), ...findings];
+      const all = [
+        ...verdict.findings,
+        ...(await unfinished(
+          host,
+          made,
+          stored.map(({ id }) => id),
+        )),
+        ...findings,
+      ];
       host.log('compared');
-      if (await settled(host, overflow) !== before && look < LOOKS) continue;
+      if ((await settled(host, overflow)) !== before && look < LOOKS) continue;
       if (all.length > 0) throw new CrashMismatch('what is stored is not what was acknowledged', all);
-      const events = made.requests.flatMap((request) => request.events.map((event) => ({ event, accepted: outcomes[request.index]?.accepted === true })));
+      const events = made.requests.flatMap((request) =>
+        request.events.map((event) => ({ event, accepted: outcomes[request.index]?.accepted === true })),
+      );
       await host.stop(false);
       return {
-        seed, seconds: (performance.now() - began) / 1000, requests: made.requests.length, kills, questions: asked, laidAside: laidAside.size,
-        acknowledgedEvents: events.filter(({ accepted }) => accepted).length, countedEvents: verdict.counting.length,
-        copies: events.length - new Set(events.map(({ event }) => event.id)).size, unacknowledged: verdict.unacknowledged,
+        seed,
+        seconds: (performance.now() - began) / 1000,
+        requests: made.requests.length,
+        kills,
+        questions: asked,
+        laidAside: laidAside.size,
+        acknowledgedEvents: events.filter(({ accepted }) => accepted).length,
+        countedEvents: verdict.counting.length,
+        copies: events.length - new Set(events.map(({ event }) => event.id)).size,
+        unacknowledged: verdict.unacknowledged,
       };
     }
   } catch (error) {
@@ -87,11 +111,23 @@ export async function runSeed(seed: number, { plan: planned = {}, prepare, keepL
 /** A claimed id without its event would be a loss that nothing repairs any more. */
 async function unfinished(host: Host, plan: Plan, stored: readonly string[]): Promise<Finding[]> {
   const there = new Set(stored);
-  const absent = new Map(plan.requests.flatMap(({ events }) => events).filter(({ id }) => !there.has(id)).map((event) => [event.id, event]));
+  const absent = new Map(
+    plan.requests
+      .flatMap(({ events }) => events)
+      .filter(({ id }) => !there.has(id))
+      .map((event) => [event.id, event]),
+  );
   const findings: Finding[] = [];
   for (const id of [...absent.keys()].slice(0, 100)) {
     const status = await statusOf(host, id);
-    if (status !== 'not found') findings.push({ kind: 'claimed without event', what: `event ${id}`, expected: 'not found, as it is not in the list', actual: status, events: [] });
+    if (status !== 'not found')
+      findings.push({
+        kind: 'claimed without event',
+        what: `event ${id}`,
+        expected: 'not found, as it is not in the list',
+        actual: status,
+        events: [],
+      });
   }
   return findings;
 }

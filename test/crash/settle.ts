@@ -22,16 +22,26 @@ export async function settled(host: Host, overflow: OverflowRecord): Promise<str
   const look = async (): Promise<boolean> => {
     const waiting = await overflow.waiting();
     // Read after the overflow: what it gave back is in the log before it is gone from there.
-    lags = (await Promise.all([TOPICS.events, TOPICS.eventsLazy].map((topic) => log.lag(`${EVENT_CONSUMER_GROUP}-${topic}`, topic)))).flat();
+    lags = (
+      await Promise.all([TOPICS.events, TOPICS.eventsLazy].map((topic) => log.lag(`${EVENT_CONSUMER_GROUP}-${topic}`, topic)))
+    ).flat();
     const behind = lags.filter(({ end, committed }) => committed < end);
-    last = [`${waiting} entries in the overflow`, ...behind.map(({ partition, end, committed }) => `partition ${partition} at ${committed} of ${end}`)].join(', ');
+    last = [
+      `${waiting} entries in the overflow`,
+      ...behind.map(({ partition, end, committed }) => `partition ${partition} at ${committed} of ${end}`),
+    ].join(', ');
     return waiting === 0 && behind.length === 0;
   };
   try {
-    const done = await until(() => look().catch((error: Error) => {
-      last = error.message;
-      return false;
-    }), SETTLED_MS, PAUSE_MS);
+    const done = await until(
+      () =>
+        look().catch((error: Error) => {
+          last = error.message;
+          return false;
+        }),
+      SETTLED_MS,
+      PAUSE_MS,
+    );
     if (!done) {
       throw new CrashMismatch(`the consumers have not caught up ${SETTLED_MS / 1000} s after the load`, [
         { kind: 'not settled', what: 'consumer lag', expected: 'nothing in the overflow, all committed', actual: last, events: [] },

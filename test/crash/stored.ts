@@ -12,7 +12,13 @@ export interface StoredEvent {
 }
 
 interface Page {
-  readonly events: readonly { id: string; event_name: string; external_customer_id: string; timestamp: string; properties: Record<string, unknown> }[];
+  readonly events: readonly {
+    id: string;
+    event_name: string;
+    external_customer_id: string;
+    timestamp: string;
+    properties: Record<string, unknown>;
+  }[];
   readonly has_more: boolean;
   readonly iter_last_key?: string;
 }
@@ -25,28 +31,50 @@ export async function ask(host: Pick<Host, 'url' | 'apiKey'>, path: string, body
   });
   const text = await answer.text();
   if (!answer.ok && answer.status !== 404) {
-    throw new CrashMismatch('a question was not answered', [{ kind: 'bad answer', what: `${path} ${JSON.stringify(body ?? {})}`, expected: '200', actual: `${answer.status} ${text.slice(0, 300)}`, events: [] }]);
+    throw new CrashMismatch('a question was not answered', [
+      {
+        kind: 'bad answer',
+        what: `${path} ${JSON.stringify(body ?? {})}`,
+        expected: '200',
+        actual: `${answer.status} ${text.slice(0, 300)}`,
+        events: [],
+      },
+    ]);
   }
-  const exact = (_key: string, value: unknown, context?: { source?: string }): unknown => (typeof value === 'number' ? (context?.source ?? value) : value);
+  const exact = (_key: string, value: unknown, context?: { source?: string }): unknown =>
+    typeof value === 'number' ? (context?.source ?? value) : value;
   return { status: answer.status, body: JSON.parse(text, exact as (key: string, value: unknown) => unknown) };
 }
 
 /** All stored events of the plan's customers, as `POST /v1/events/query` lists them. */
 export async function storedEvents(host: Pick<Host, 'url' | 'apiKey'>, plan: Plan): Promise<StoredEvent[]> {
-  const lists = await Promise.all(plan.customers.map(async (customer) => {
-    const found: StoredEvent[] = [];
-    for (let cursor: string | undefined, more = true; more;) {
-      const page = (await ask(host, '/v1/events/query', {
-        external_customer_id: customer, page_size: 50, order: 'asc', ...(cursor === undefined ? {} : { iter_last_key: cursor }),
-      })).body as Page;
-      found.push(...page.events.map((event) => ({
-        id: event.id, eventName: event.event_name, customer: event.external_customer_id, at: Date.parse(event.timestamp), properties: event.properties,
-      })));
-      more = page.has_more;
-      cursor = page.iter_last_key;
-    }
-    return found;
-  }));
+  const lists = await Promise.all(
+    plan.customers.map(async (customer) => {
+      const found: StoredEvent[] = [];
+      for (let cursor: string | undefined, more = true; more; ) {
+        const page = (
+          await ask(host, '/v1/events/query', {
+            external_customer_id: customer,
+            page_size: 50,
+            order: 'asc',
+            ...(cursor === undefined ? {} : { iter_last_key: cursor }),
+          })
+        ).body as Page;
+        found.push(
+          ...page.events.map((event) => ({
+            id: event.id,
+            eventName: event.event_name,
+            customer: event.external_customer_id,
+            at: Date.parse(event.timestamp),
+            properties: event.properties,
+          })),
+        );
+        more = page.has_more;
+        cursor = page.iter_last_key;
+      }
+      return found;
+    }),
+  );
   return lists.flat();
 }
 

@@ -25,7 +25,11 @@ export interface Verdict {
 }
 
 /** An event within the request that carried it. */
-interface Copy { readonly event: PlannedEvent; readonly request: PlannedRequest; readonly accepted: boolean }
+interface Copy {
+  readonly event: PlannedEvent;
+  readonly request: PlannedRequest;
+  readonly accepted: boolean;
+}
 
 /**
  * Compares what is stored with what was acknowledged: every acknowledged event is there, once, as it was sent; what was not
@@ -33,7 +37,12 @@ interface Copy { readonly event: PlannedEvent; readonly request: PlannedRequest;
  */
 export function judge({ plan, outcomes, stored, laidAside, unitOf }: Evidence): Verdict {
   const findings: Finding[] = [];
-  const copies = Map.groupBy(plan.requests.flatMap((request) => request.events.map((event): Copy => ({ event, request, accepted: outcomes[request.index]?.accepted === true }))), ({ event }) => event.id);
+  const copies = Map.groupBy(
+    plan.requests.flatMap((request) =>
+      request.events.map((event): Copy => ({ event, request, accepted: outcomes[request.index]?.accepted === true })),
+    ),
+    ({ event }) => event.id,
+  );
   const storedById = Map.groupBy(stored, ({ id }) => id);
   const find = (kind: Finding['kind'], what: string, expected: string, actual: string, events: readonly PlannedEvent[]): unknown =>
     findings.push({ kind, what, expected, actual, events: events.map(eventLine) });
@@ -44,7 +53,14 @@ export function judge({ plan, outcomes, stored, laidAside, unitOf }: Evidence): 
     const events = sent.map(({ event }) => event);
     const acknowledged = sent.some(({ accepted }) => accepted);
     const [only] = found;
-    if (found.length > 1) find('twice', `event ${id}`, 'stored once', `stored ${found.length} times, at ${found.map(({ at }) => new Date(at).toISOString()).join(' and ')}`, events);
+    if (found.length > 1)
+      find(
+        'twice',
+        `event ${id}`,
+        'stored once',
+        `stored ${found.length} times, at ${found.map(({ at }) => new Date(at).toISOString()).join(' and ')}`,
+        events,
+      );
     if (only === undefined) {
       if (acknowledged) find('lost', `event ${id}`, 'stored, because it was acknowledged', 'not stored', events);
       continue;
@@ -56,11 +72,18 @@ export function judge({ plan, outcomes, stored, laidAside, unitOf }: Evidence): 
     }
     const winners = possibleWinners(sent, laidAside);
     if (found.length === 1 && !winners.some(({ event }) => event.at === winner.event.at)) {
-      find('wrong copy', `event ${id}`, `the first that was acknowledged: ${winners.map(({ event }) => eventLine(event)).join(' or ')}`, eventLine(winner.event), events);
+      find(
+        'wrong copy',
+        `event ${id}`,
+        `the first that was acknowledged: ${winners.map(({ event }) => eventLine(event)).join(' or ')}`,
+        eventLine(winner.event),
+        events,
+      );
     }
     counting.push(winner.event);
   }
-  for (const [id, found] of storedById) if (!copies.has(id)) find('unknown', `event ${id}`, 'not stored, because nobody sent it', JSON.stringify(found[0]), []);
+  for (const [id, found] of storedById)
+    if (!copies.has(id)) find('unknown', `event ${id}`, 'not stored, because nobody sent it', JSON.stringify(found[0]), []);
 
   const unacknowledged = { there: 0, absent: 0 };
   for (const request of plan.requests) {
@@ -70,9 +93,18 @@ export function judge({ plan, outcomes, stored, laidAside, unitOf }: Evidence): 
     const there = own.filter(({ id }) => storedById.has(id));
     if (own.length > 0) unacknowledged[there.length > 0 ? 'there' : 'absent'] += 1;
     for (const [unit, events] of Map.groupBy(own, unitOf)) {
-      const [ids, present] = [new Set(events.map(({ id }) => id)), new Set(events.filter(({ id }) => storedById.has(id)).map(({ id }) => id))];
+      const [ids, present] = [
+        new Set(events.map(({ id }) => id)),
+        new Set(events.filter(({ id }) => storedById.has(id)).map(({ id }) => id)),
+      ];
       if (present.size === 0 || present.size === ids.size) continue;
-      find('half', `request ${request.index}, ${unit}, answered ${outcomes[request.index]?.answers.join(', ')}`, `all or none of ${ids.size} events`, `${present.size} of them`, events);
+      find(
+        'half',
+        `request ${request.index}, ${unit}, answered ${outcomes[request.index]?.answers.join(', ')}`,
+        `all or none of ${ids.size} events`,
+        `${present.size} of them`,
+        events,
+      );
     }
   }
   return { findings, counting, unacknowledged };
@@ -91,8 +123,14 @@ function possibleWinners(sent: readonly Copy[], laidAside: ReadonlySet<string>):
 
 function isStoredAs(stored: StoredEvent, sent: PlannedEvent): boolean {
   const { amount, model, user } = stored.properties;
-  return stored.at === sent.at && stored.customer === sent.customer && stored.eventName === sent.eventName
-    && sameAmount(amount, sent.amount) && (model ?? null) === sent.model && (user ?? null) === sent.user;
+  return (
+    stored.at === sent.at &&
+    stored.customer === sent.customer &&
+    stored.eventName === sent.eventName &&
+    sameAmount(amount, sent.amount) &&
+    (model ?? null) === sent.model &&
+    (user ?? null) === sent.user
+  );
 }
 
 function sameAmount(stored: unknown, sent: string | null): boolean {

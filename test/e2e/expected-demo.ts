@@ -10,19 +10,45 @@ const INCLUDED_REQUESTS = 5_000n;
 const MICROS_PER_CENT = 10_000n;
 
 /** One line of an invoice: what was used, what of it is billed, and the exact and the rounded amount in dollars. */
-export interface ExpectedLine { readonly used: string; readonly billed: string; readonly unitAmount: string; readonly exact: string; readonly amount: string; readonly shown: string }
-export interface ExpectedCustomer { readonly requests: number; readonly input: ExpectedLine; readonly output: ExpectedLine; readonly request: ExpectedLine; readonly total: string }
+export interface ExpectedLine {
+  readonly used: string;
+  readonly billed: string;
+  readonly unitAmount: string;
+  readonly exact: string;
+  readonly amount: string;
+  readonly shown: string;
+}
+export interface ExpectedCustomer {
+  readonly requests: number;
+  readonly input: ExpectedLine;
+  readonly output: ExpectedLine;
+  readonly request: ExpectedLine;
+  readonly total: string;
+}
 
 /** Counts one file of the trace: a header, then `time,context tokens,generated tokens` per request. */
 export function expectedOf(file: 'code' | 'conv'): ExpectedCustomer {
   const text = readFileSync(new URL(`../../examples/llm-trace/AzureLLMInferenceTrace_${file}.csv`, import.meta.url), 'utf8');
-  const rows = text.split('\n').slice(1).map((row) => row.trim()).filter((row) => row !== '').map((row) => row.split(','));
+  const rows = text
+    .split('\n')
+    .slice(1)
+    .map((row) => row.trim())
+    .filter((row) => row !== '')
+    .map((row) => row.split(','));
   const sum = (column: number): bigint => rows.reduce((total, row) => total + BigInt(row[column] as string), 0n);
   const requests = BigInt(rows.length);
   const [input, output, request] = [
-    line(sum(1), 0n, INPUT_TOKEN), line(sum(2), 0n, OUTPUT_TOKEN), line(requests, INCLUDED_REQUESTS, REQUEST),
+    line(sum(1), 0n, INPUT_TOKEN),
+    line(sum(2), 0n, OUTPUT_TOKEN),
+    line(requests, INCLUDED_REQUESTS, REQUEST),
   ] as const;
-  return { requests: rows.length, input: input.line, output: output.line, request: request.line, total: dollars(input.micros + output.micros + request.micros) };
+  return {
+    requests: rows.length,
+    input: input.line,
+    output: output.line,
+    request: request.line,
+    total: dollars(input.micros + output.micros + request.micros),
+  };
 }
 
 /** Every line is rounded to cents on its own, halves away from zero. */
@@ -31,7 +57,17 @@ function line(used: bigint, included: bigint, price: bigint): { line: ExpectedLi
   const exact = billed * price;
   const cents = (exact + MICROS_PER_CENT / 2n) / MICROS_PER_CENT;
   const micros = cents * MICROS_PER_CENT;
-  return { line: { used: String(used), billed: String(billed), unitAmount: dollars(price), exact: dollars(exact), amount: dollars(micros), shown: `${cents / 100n}.${String(cents % 100n).padStart(2, '0')}` }, micros };
+  return {
+    line: {
+      used: String(used),
+      billed: String(billed),
+      unitAmount: dollars(price),
+      exact: dollars(exact),
+      amount: dollars(micros),
+      shown: `${cents / 100n}.${String(cents % 100n).padStart(2, '0')}`,
+    },
+    micros,
+  };
 }
 
 /** Micro-dollars as a decimal number without needless zeros. */

@@ -29,8 +29,14 @@ describeWithKafka('the demonstration on real engines', (kafka) => {
       parent = mkdtempSync(join(tmpdir(), 'flexprice-real-'));
       chmodSync(parent, 0o711); // the account that Postgres runs as has to get through
       local = await new LocalModeProcess({
-        dataDir: join(parent, 'data'), port: await freePort(),
-        env: { FLEXPRICE_LOCAL_API_KEY: API_KEY, FLEXPRICE_LOCAL_DEMO: 'true', FLEXPRICE_KAFKA_BROKERS: kafka().brokers.join(','), FLEXPRICE_TEMPORAL_ADDRESS: temporal().address },
+        dataDir: join(parent, 'data'),
+        port: await freePort(),
+        env: {
+          FLEXPRICE_LOCAL_API_KEY: API_KEY,
+          FLEXPRICE_LOCAL_DEMO: 'true',
+          FLEXPRICE_KAFKA_BROKERS: kafka().brokers.join(','),
+          FLEXPRICE_TEMPORAL_ADDRESS: temporal().address,
+        },
       }).ready(READY_MS);
       api = createApiClient(`${local.url}/v1`, API_KEY);
     }, START_MS);
@@ -58,7 +64,11 @@ describeWithKafka('the demonstration on real engines', (kafka) => {
       try {
         const ends = (await admin.fetchTopicOffsets('events')).map(({ partition, high }) => ({ partition, offset: high }));
         expect(ends.reduce((total, { offset }) => total + BigInt(offset), 0n)).toBeGreaterThan(0n);
-        const byPartition = (list: readonly { partition: number; offset: string }[]) => list.filter(({ offset }) => BigInt(offset) > 0n).map(({ partition, offset }) => `${partition}:${offset}`).sort();
+        const byPartition = (list: readonly { partition: number; offset: string }[]) =>
+          list
+            .filter(({ offset }) => BigInt(offset) > 0n)
+            .map(({ partition, offset }) => `${partition}:${offset}`)
+            .sort();
         await vi.waitFor(async () => {
           const [group] = await admin.fetchOffsets({ groupId: 'event-store-events', topics: ['events'] });
           expect(byPartition(group?.partitions ?? [])).toEqual(byPartition(ends));
@@ -77,42 +87,85 @@ describeWithKafka('the demonstration on real engines', (kafka) => {
           expect(await cycle.result()).toEqual({ invoices: 1 });
           expect(await cycle.describe()).toMatchObject({ type: 'billing-cycle', status: { name: 'COMPLETED' } });
         }
-        await vi.waitFor(async () => expect((await client.schedule.getHandle('subscription-billing').describe()).info.recentActions.length).toBeGreaterThan(0), WAIT);
+        await vi.waitFor(
+          async () =>
+            expect((await client.schedule.getHandle('subscription-billing').describe()).info.recentActions.length).toBeGreaterThan(0),
+          WAIT,
+        );
       } finally {
         await client.connection.close();
       }
     });
 
-    test('events that are sent again change nothing', async () => {
-      const usage = (externalId: string) => api.call('POST', '/events/usage', { event_name: 'llm.request', external_customer_id: externalId, aggregation_type: 'COUNT', start_time: '2023-11-01T00:00:00Z', end_time: NOVEMBER_END });
-      for (const customer of TRACE_CUSTOMERS) {
-        const { value: events } = await traceBatches(customer, 500).next();
-        expect(events).toHaveLength(500);
-        await api.call('POST', '/events/bulk', { events });
-        // One customer's events keep their order: once this one is there, the others have gone through before it.
-        await api.call('POST', '/events', { event_id: `after ${customer.externalId}`, event_name: 'after', external_customer_id: customer.externalId });
-        await vi.waitFor(async () => expect((await api.call('POST', '/events/query', { external_customer_id: customer.externalId, event_name: 'after' })).total_count).toBe(1), WAIT);
-        expect((await usage(customer.externalId)).value).toBe(customer.requests);
-      }
-    }, START_MS);
+    test(
+      'events that are sent again change nothing',
+      async () => {
+        const usage = (externalId: string) =>
+          api.call('POST', '/events/usage', {
+            event_name: 'llm.request',
+            external_customer_id: externalId,
+            aggregation_type: 'COUNT',
+            start_time: '2023-11-01T00:00:00Z',
+            end_time: NOVEMBER_END,
+          });
+        for (const customer of TRACE_CUSTOMERS) {
+          const { value: events } = await traceBatches(customer, 500).next();
+          expect(events).toHaveLength(500);
+          await api.call('POST', '/events/bulk', { events });
+          // One customer's events keep their order: once this one is there, the others have gone through before it.
+          await api.call('POST', '/events', {
+            event_id: `after ${customer.externalId}`,
+            event_name: 'after',
+            external_customer_id: customer.externalId,
+          });
+          await vi.waitFor(
+            async () =>
+              expect(
+                (await api.call('POST', '/events/query', { external_customer_id: customer.externalId, event_name: 'after' })).total_count,
+              ).toBe(1),
+            WAIT,
+          );
+          expect((await usage(customer.externalId)).value).toBe(customer.requests);
+        }
+      },
+      START_MS,
+    );
 
-    test('npm run start:real starts engines of its own, takes an event through them, and leaves nothing behind', async () => {
-      const own = await new LocalModeProcess({ dataDir: join(parent, 'own'), port: await freePort(), env: { FLEXPRICE_LOCAL_API_KEY: API_KEY }, args: ['--real'] }).ready(READY_MS);
-      try {
-        expect([...own.processes().keys()]).toEqual(expect.arrayContaining(['kafka', 'temporal', 'postgres', 'clickhouse', 'api', 'consumer', 'relay', 'worker']));
-        const [, pages = ''] = /Temporal's own pages: (\S+)/.exec(own.output) ?? [];
-        expect((await fetch(pages)).ok).toBe(true);
+    test(
+      'npm run start:real starts engines of its own, takes an event through them, and leaves nothing behind',
+      async () => {
+        const own = await new LocalModeProcess({
+          dataDir: join(parent, 'own'),
+          port: await freePort(),
+          env: { FLEXPRICE_LOCAL_API_KEY: API_KEY },
+          args: ['--real'],
+        }).ready(READY_MS);
+        try {
+          expect([...own.processes().keys()]).toEqual(
+            expect.arrayContaining(['kafka', 'temporal', 'postgres', 'clickhouse', 'api', 'consumer', 'relay', 'worker']),
+          );
+          const [, pages = ''] = /Temporal's own pages: (\S+)/.exec(own.output) ?? [];
+          expect((await fetch(pages)).ok).toBe(true);
 
-        const client = createApiClient(`${own.url}/v1`, API_KEY);
-        await client.call('POST', '/events', { event_name: 'call', external_customer_id: 'c1', properties: {} });
-        await vi.waitFor(async () => expect((await client.call('POST', '/events/usage', { event_name: 'call', external_customer_id: 'c1', aggregation_type: 'COUNT' })).value).toBe(1), WAIT);
+          const client = createApiClient(`${own.url}/v1`, API_KEY);
+          await client.call('POST', '/events', { event_name: 'call', external_customer_id: 'c1', properties: {} });
+          await vi.waitFor(
+            async () =>
+              expect(
+                (await client.call('POST', '/events/usage', { event_name: 'call', external_customer_id: 'c1', aggregation_type: 'COUNT' }))
+                  .value,
+              ).toBe(1),
+            WAIT,
+          );
 
-        own.kill('SIGTERM');
-        expect(await own.exited).toBe(0);
-        expect(processesOn(join(parent, 'own'))).toEqual([]);
-      } finally {
-        await own.killEverything();
-      }
-    }, START_MS);
+          own.kill('SIGTERM');
+          expect(await own.exited).toBe(0);
+          expect(processesOn(join(parent, 'own'))).toEqual([]);
+        } finally {
+          await own.killEverything();
+        }
+      },
+      START_MS,
+    );
   });
 });

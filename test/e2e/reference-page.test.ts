@@ -25,15 +25,29 @@ describe.runIf(installed)('the reference at /docs, in a browser', () => {
 
   test('shows the operations, calls one with a key, and loads nothing from elsewhere', async () => {
     const origin = `http://127.0.0.1:${gateway.port}`;
-    const browser = await chromium.launch({ executablePath: BROWSER, args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking', '--disable-component-update', '--disable-sync', '--no-first-run'] });
+    const browser = await chromium.launch({
+      executablePath: BROWSER,
+      args: [
+        '--no-sandbox',
+        '--disable-gpu',
+        '--disable-background-networking',
+        '--disable-component-update',
+        '--disable-sync',
+        '--no-first-run',
+      ],
+    });
     try {
       const page = await browser.newPage();
       const problems: string[] = [];
       page.on('pageerror', (error) => problems.push(String(error)));
-      page.on('request', (request) => { if (!request.url().startsWith(origin) && !request.url().startsWith('data:')) problems.push(`asks ${request.url()}`); });
+      page.on('request', (request) => {
+        if (!request.url().startsWith(origin) && !request.url().startsWith('data:')) problems.push(`asks ${request.url()}`);
+      });
       await page.goto(`${origin}/docs`);
       await page.waitForSelector('.opblock-tag');
-      expect(await page.locator('.opblock-tag').allInnerTexts()).toEqual(expect.arrayContaining(['Customers', 'Events', 'Invoices', 'Subscriptions']));
+      expect(await page.locator('.opblock-tag').allInnerTexts()).toEqual(
+        expect.arrayContaining(['Customers', 'Events', 'Invoices', 'Subscriptions']),
+      );
 
       await page.click('.btn.authorize');
       await page.fill('.auth-container input', api.key);

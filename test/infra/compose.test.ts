@@ -15,7 +15,10 @@ interface Service {
   readonly profiles?: readonly string[];
   readonly volumes?: readonly string[];
 }
-interface Compose { readonly services: Readonly<Record<string, Service>>; readonly volumes: Readonly<Record<string, null>> }
+interface Compose {
+  readonly services: Readonly<Record<string, Service>>;
+  readonly volumes: Readonly<Record<string, null>>;
+}
 
 const root = join(import.meta.dirname, '../..');
 const compose = parse(readFileSync(join(root, 'docker-compose.yml'), 'utf8'), { merge: true }) as Compose;
@@ -32,7 +35,18 @@ if (spawnSync('docker', ['compose', 'version']).status === 0) {
 }
 
 test('the real servers and our processes are there, with the user interfaces on their ports', () => {
-  expect(Object.keys(compose.services).sort()).toEqual(['api', 'clickhouse', 'consumer', 'kafka', 'kafka-ui', 'migrate', 'postgres', 'relay', 'temporal', 'worker']);
+  expect(Object.keys(compose.services).sort()).toEqual([
+    'api',
+    'clickhouse',
+    'consumer',
+    'kafka',
+    'kafka-ui',
+    'migrate',
+    'postgres',
+    'relay',
+    'temporal',
+    'worker',
+  ]);
   expect(compose.services.temporal?.ports).toContain('127.0.0.1:8088:8088');
   expect(compose.services['kafka-ui']).toMatchObject({ profiles: ['dev'], ports: ['127.0.0.1:8084:8080'] });
 });

@@ -4,9 +4,14 @@ import { expect, test } from 'vitest';
 
 const root = join(import.meta.dirname, '../..');
 type Versions = Readonly<Record<string, string>>;
-const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { dependencies: Versions; optionalDependencies: Versions; devDependencies: Versions };
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+  dependencies: Versions;
+  optionalDependencies: Versions;
+  devDependencies: Versions;
+};
 const all = { ...manifest.dependencies, ...manifest.optionalDependencies, ...manifest.devDependencies };
-const lines = readFileSync(join(root, 'docs/adr/0002-dependencies.md'), 'utf8').split('\n')
+const lines = readFileSync(join(root, 'docs/adr/0002-dependencies.md'), 'utf8')
+  .split('\n')
   .map((line) => /^\| `([^`]+)` \| ([^|]+) \| ([^|]+) \| ([\d.]+) \|$/.exec(line))
   .filter((match) => match !== null);
 

@@ -4,9 +4,23 @@ import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { ENVIRONMENT_NAMES } from '../../infra/config/environments.ts';
 
-interface Step { readonly uses?: string; readonly run?: string; readonly with?: Readonly<Record<string, unknown>> }
-interface Job { readonly if?: string; readonly needs?: string; readonly environment?: string; readonly permissions?: Readonly<Record<string, string>>; readonly steps: readonly Step[] }
-interface Workflow { readonly on: { readonly workflow_dispatch: { readonly inputs: { readonly environment: { readonly options: readonly string[] } } } }; readonly permissions: object; readonly jobs: Readonly<Record<'check' | 'diff' | 'deploy', Job>> }
+interface Step {
+  readonly uses?: string;
+  readonly run?: string;
+  readonly with?: Readonly<Record<string, unknown>>;
+}
+interface Job {
+  readonly if?: string;
+  readonly needs?: string;
+  readonly environment?: string;
+  readonly permissions?: Readonly<Record<string, string>>;
+  readonly steps: readonly Step[];
+}
+interface Workflow {
+  readonly on: { readonly workflow_dispatch: { readonly inputs: { readonly environment: { readonly options: readonly string[] } } } };
+  readonly permissions: object;
+  readonly jobs: Readonly<Record<'check' | 'diff' | 'deploy', Job>>;
+}
 
 const workflow = parse(readFileSync(join(import.meta.dirname, '../../.github/workflows/deploy.yml'), 'utf8')) as Workflow;
 const { check, diff, deploy } = workflow.jobs;

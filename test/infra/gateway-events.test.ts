@@ -19,14 +19,26 @@ import { ensureTopics, loggedRecords } from '../support/events.ts';
 
 const FOLDER = join(import.meta.dirname, '../fixtures/api-gateway');
 const KEY = 'sk_recorded_0123456789abcdefghijABCDEFGHIJ';
-interface Expected { readonly status: number; readonly body?: unknown; readonly headers?: Record<string, string>; /** Of an ingest: whether anything comes into the log. */ readonly stores?: boolean }
-const customers = (...ids: string[]) => ({ items: expect.arrayContaining(ids.map((id) => expect.objectContaining({ external_id: id }))) as unknown, pagination: expect.objectContaining({ total: ids.length }) as unknown });
+interface Expected {
+  readonly status: number;
+  readonly body?: unknown;
+  readonly headers?: Record<string, string> /** Of an ingest: whether anything comes into the log. */;
+  readonly stores?: boolean;
+}
+const customers = (...ids: string[]) => ({
+  items: expect.arrayContaining(ids.map((id) => expect.objectContaining({ external_id: id }))) as unknown,
+  pagination: expect.objectContaining({ total: ids.length }) as unknown,
+});
 const unauthorized = { error: 'Invalid API key' };
 
 /** In this order: later ones read what earlier ones made. */
 const EXPECTED: Readonly<Record<string, Expected>> = {
   'v2-health': { status: 200, body: { status: 'ok' } },
-  'v2-create-customer-base64': { status: 201, body: { external_id: 'recorded-a', name: 'Zoë Grüße 世界' }, headers: { 'X-Request-ID': 'req-recorded-1', 'Content-Type': 'application/json' } },
+  'v2-create-customer-base64': {
+    status: 201,
+    body: { external_id: 'recorded-a', name: 'Zoë Grüße 世界' },
+    headers: { 'X-Request-ID': 'req-recorded-1', 'Content-Type': 'application/json' },
+  },
   'v2-create-customer-stage': { status: 201, body: { external_id: 'recorded-b' } },
   'v2-list-customers-repeated-query': { status: 200, body: customers('recorded-a', 'recorded-b') },
   'v2-get-customer-encoded': { status: 200, body: { external_id: 'recorded-a' } },
@@ -55,23 +67,46 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 test('every event has an expectation', () => {
-  expect(readdirSync(FOLDER).map((name) => name.replace('.json', '')).sort()).toEqual(Object.keys(EXPECTED).sort());
+  expect(
+    readdirSync(FOLDER)
+      .map((name) => name.replace('.json', ''))
+      .sort(),
+  ).toEqual(Object.keys(EXPECTED).sort());
 });
 
 test('the management bundle sends its segment to X-Ray, and names the invocation in its log', async () => {
   const daemon = createSocket('udp4');
   const segments: Record<string, unknown>[] = [];
-  daemon.on('message', (message) => { segments.push(JSON.parse(message.toString().split('\n')[1] ?? '{}') as Record<string, unknown>); });
+  daemon.on('message', (message) => {
+    segments.push(JSON.parse(message.toString().split('\n')[1] ?? '{}') as Record<string, unknown>);
+  });
   daemon.bind(0, '127.0.0.1');
   await once(daemon, 'listening');
   const lambda = {
-    PATH: process.env.PATH, AWS_LAMBDA_FUNCTION_NAME: 'management', AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs24.x', LAMBDA_TASK_ROOT: folder, AWS_REGION: 'us-east-1', AWS_LAMBDA_INITIALIZATION_TYPE: 'on-demand',
-    _X_AMZN_TRACE_ID: 'Root=1-6741a0b2-1f2e3d4c5b6a798081929394;Parent=53995c3f42cd8ad8;Sampled=1', AWS_XRAY_DAEMON_ADDRESS: `127.0.0.1:${daemon.address().port}`,
+    PATH: process.env.PATH,
+    AWS_LAMBDA_FUNCTION_NAME: 'management',
+    AWS_EXECUTION_ENV: 'AWS_Lambda_nodejs24.x',
+    LAMBDA_TASK_ROOT: folder,
+    AWS_REGION: 'us-east-1',
+    AWS_LAMBDA_INITIALIZATION_TYPE: 'on-demand',
+    _X_AMZN_TRACE_ID: 'Root=1-6741a0b2-1f2e3d4c5b6a798081929394;Parent=53995c3f42cd8ad8;Sampled=1',
+    AWS_XRAY_DAEMON_ADDRESS: `127.0.0.1:${daemon.address().port}`,
   };
-  const management = await startBuiltFunction(join(dist, 'functions/management/index.mjs'), { ...lambda, FLEXPRICE_TRACING_ENABLED: 'true' });
+  const management = await startBuiltFunction(join(dist, 'functions/management/index.mjs'), {
+    ...lambda,
+    FLEXPRICE_TRACING_ENABLED: 'true',
+  });
   try {
     expect((await management.invoke(JSON.parse(readFileSync(join(FOLDER, 'v2-health.json'), 'utf8')))).statusCode).toBe(200);
-    await expect.poll(() => segments, { timeout: 20_000 }).toContainEqual(expect.objectContaining({ name: '## management', trace_id: '1-6741a0b2-1f2e3d4c5b6a798081929394', annotations: { ColdStart: true, Service: 'management' } }));
+    await expect
+      .poll(() => segments, { timeout: 20_000 })
+      .toContainEqual(
+        expect.objectContaining({
+          name: '## management',
+          trace_id: '1-6741a0b2-1f2e3d4c5b6a798081929394',
+          annotations: { ColdStart: true, Service: 'management' },
+        }),
+      );
     await expect.poll(() => management.output(), { timeout: 20_000 }).toContain('"function_request_id":"request-of-the-runtime"');
   } finally {
     await management.stop();
@@ -80,7 +115,10 @@ test('the management bundle sends its segment to X-Ray, and names the invocation
 });
 
 type Invoke = (name: 'ingest' | 'management', event: GatewayEvent) => Promise<GatewayResult>;
-interface Runner { readonly invoke: Invoke; stop(): Promise<void> }
+interface Runner {
+  readonly invoke: Invoke;
+  stop(): Promise<void>;
+}
 
 const RUNNERS: Readonly<Record<string, (api: TestApi) => Promise<Runner>>> = {
   sources: async ({ app }) => {
@@ -89,8 +127,15 @@ const RUNNERS: Readonly<Record<string, (api: TestApi) => Promise<Runner>>> = {
   },
   bundles: async ({ config }) => {
     const env = childEnvironment({ ...config, deployment: { ...config.deployment, mode: 'api' } }, { PATH: process.env.PATH });
-    const [ingest, management] = await Promise.all((['ingest', 'management'] as const).map((name) => startBuiltFunction(join(dist, 'functions', name, 'index.mjs'), env))) as [BuiltFunction, BuiltFunction];
-    return { invoke: (name, event) => ({ ingest, management })[name].invoke(event), stop: async () => { await Promise.all([ingest.stop(), management.stop()]); } };
+    const [ingest, management] = (await Promise.all(
+      (['ingest', 'management'] as const).map((name) => startBuiltFunction(join(dist, 'functions', name, 'index.mjs'), env)),
+    )) as [BuiltFunction, BuiltFunction];
+    return {
+      invoke: (name, event) => ({ ingest, management })[name].invoke(event),
+      stop: async () => {
+        await Promise.all([ingest.stop(), management.stop()]);
+      },
+    };
   },
 };
 
@@ -118,15 +163,30 @@ describe.each(Object.keys(RUNNERS))('the %s', (kind) => {
     for (const value of Object.values(result.headers)) expect(value).toBeTypeOf('string');
     if (body !== undefined) expect(JSON.parse(result.body)).toMatchObject(body as object);
     if (headers !== undefined) expect(result.headers).toMatchObject(headers);
-    if (stores !== undefined) expect(await loggedRecords(api.app) > before).toBe(stores);
+    if (stores !== undefined) expect((await loggedRecords(api.app)) > before).toBe(stores);
   });
 
   test('what was accepted is in the log as it was sent', async () => {
     const values: string[] = [];
     const log = await api.app.eventLog;
-    const subscription = await log.subscribe({ group: `read-${kind}`, topics: [TOPICS.events], handler: async ({ messages }) => { values.push(...messages.map(({ value }) => value.toString('utf8'))); } });
+    const subscription = await log.subscribe({
+      group: `read-${kind}`,
+      topics: [TOPICS.events],
+      handler: async ({ messages }) => {
+        values.push(...messages.map(({ value }) => value.toString('utf8')));
+      },
+    });
     try {
-      await expect.poll(() => values.join('\n').match(/recorded-[1-6]"/g)?.sort(), { timeout: 20_000 }).toEqual([1, 2, 3, 4, 5, 6].map((n) => `recorded-${n}"`));
+      await expect
+        .poll(
+          () =>
+            values
+              .join('\n')
+              .match(/recorded-[1-6]"/g)
+              ?.sort(),
+          { timeout: 20_000 },
+        )
+        .toEqual([1, 2, 3, 4, 5, 6].map((n) => `recorded-${n}"`));
     } finally {
       await subscription.stop();
     }

@@ -11,7 +11,11 @@ const root = join(import.meta.dirname, '../..');
 const runbooks = join(root, 'docs/runbooks');
 
 interface AlarmProperties {
-  readonly AlarmName: string; readonly AlarmDescription: string; readonly TreatMissingData?: string; readonly AlarmActions?: readonly unknown[]; readonly Metrics?: readonly { readonly Id: string; readonly Expression?: string }[];
+  readonly AlarmName: string;
+  readonly AlarmDescription: string;
+  readonly TreatMissingData?: string;
+  readonly AlarmActions?: readonly unknown[];
+  readonly Metrics?: readonly { readonly Id: string; readonly Expression?: string }[];
 }
 
 test('infra names the metrics that the code records, under the same namespace', () => {
@@ -27,8 +31,10 @@ test('every runbook is in the list of runbooks', () => {
 describe.each(ENVIRONMENT_NAMES)('%s', (env) => {
   let templates: Template[];
   let observability: [string, Resource][];
-  const of = <T>(type: string): [string, T][] => observability.filter(([, { Type }]) => Type === type).map(([id, { Properties }]) => [id, Properties as T]);
-  const everywhere = (type: string): Resource[] => templates.flatMap(({ Resources }) => Object.values(Resources)).filter(({ Type }) => Type === type);
+  const of = <T>(type: string): [string, T][] =>
+    observability.filter(([, { Type }]) => Type === type).map(([id, { Properties }]) => [id, Properties as T]);
+  const everywhere = (type: string): Resource[] =>
+    templates.flatMap(({ Resources }) => Object.values(Resources)).filter(({ Type }) => Type === type);
 
   beforeAll(() => {
     templates = templatesOf(env);
@@ -54,12 +60,18 @@ describe.each(ENVIRONMENT_NAMES)('%s', (env) => {
       const expression = Metrics.find((metric) => metric.Expression !== undefined)?.Expression;
       if (expression === undefined) continue;
       const used = new Set(expression.match(/\b[a-z]\w*\b/g));
-      expect([...used].sort(), AlarmName).toEqual(Metrics.filter((metric) => metric.Expression === undefined).map(({ Id }) => Id).sort());
+      expect([...used].sort(), AlarmName).toEqual(
+        Metrics.filter((metric) => metric.Expression === undefined)
+          .map(({ Id }) => Id)
+          .sort(),
+      );
     }
   });
 
   test('one composite alarm pages, for what customers notice', () => {
-    const [[, page]] = of<{ AlarmRule: unknown; AlarmActions: unknown[] }>('AWS::CloudWatch::CompositeAlarm') as [[string, { AlarmRule: unknown; AlarmActions: unknown[] }]];
+    const [[, page]] = of<{ AlarmRule: unknown; AlarmActions: unknown[] }>('AWS::CloudWatch::CompositeAlarm') as [
+      [string, { AlarmRule: unknown; AlarmActions: unknown[] }],
+    ];
     const rule = JSON.stringify(page.AlarmRule);
     for (const name of ['api5xx', 'canaryfailed', 'eventslate', 'outboxold', 'overflowold']) expect(rule).toContain(`Alarm${name}`);
     expect(page.AlarmActions).toHaveLength(1);
@@ -67,7 +79,9 @@ describe.each(ENVIRONMENT_NAMES)('%s', (env) => {
 
   test('every function and every service of ours has a log group of limited life, and alarms', () => {
     const names = of<AlarmProperties>('AWS::CloudWatch::Alarm').map(([, { AlarmName }]) => AlarmName);
-    const functions = everywhere('AWS::Lambda::Function').filter(({ Properties }) => Properties?.Handler === 'index.handler' && Properties.Runtime === 'nodejs24.x');
+    const functions = everywhere('AWS::Lambda::Function').filter(
+      ({ Properties }) => Properties?.Handler === 'index.handler' && Properties.Runtime === 'nodejs24.x',
+    );
     expect(functions.length).toBeGreaterThanOrEqual(5);
     for (const { Properties } of functions) expect(Properties?.LoggingConfig).toMatchObject({ LogGroup: expect.anything() as unknown });
     expect(names.filter((name) => name.endsWith('-errors'))).toHaveLength(functions.length);
@@ -78,16 +92,24 @@ describe.each(ENVIRONMENT_NAMES)('%s', (env) => {
     const queues = everywhere('AWS::SQS::Queue');
     expect(names.filter((name) => /-(old|not-empty)$/.test(name) && name !== `flexprice-${env}-outbox-old`)).toHaveLength(queues.length);
     for (const { Properties = {} } of everywhere('AWS::ECS::TaskDefinition')) {
-      for (const container of Properties.ContainerDefinitions as { LogConfiguration?: { Options?: object } }[]) expect(container.LogConfiguration?.Options).toHaveProperty('awslogs-group');
+      for (const container of Properties.ContainerDefinitions as { LogConfiguration?: { Options?: object } }[])
+        expect(container.LogConfiguration?.Options).toHaveProperty('awslogs-group');
     }
-    for (const { Properties } of everywhere('AWS::Logs::LogGroup')) expect(Properties?.RetentionInDays).toBe(environmentConfig(env).logDays);
+    for (const { Properties } of everywhere('AWS::Logs::LogGroup'))
+      expect(Properties?.RetentionInDays).toBe(environmentConfig(env).logDays);
   });
 
   test('what dashboards and alarms show of our own exists, with the dimensions that the code gives it', () => {
-    const bodies = JSON.stringify(observability.map(([, { Properties }]) => Properties)).replaceAll('\\\\\\"', '"').replaceAll('\\"', '"');
-    const drawn = [...bodies.matchAll(/\["FlexPrice","(\w+)","environment","([\w-]+)","service","(\w+)"/g)].map(([, name = '', environment, service = '']) => ({ name, environment, service }));
+    const bodies = JSON.stringify(observability.map(([, { Properties }]) => Properties))
+      .replaceAll('\\\\\\"', '"')
+      .replaceAll('\\"', '"');
+    const drawn = [...bodies.matchAll(/\["FlexPrice","(\w+)","environment","([\w-]+)","service","(\w+)"/g)].map(
+      ([, name = '', environment, service = '']) => ({ name, environment, service }),
+    );
     // Amounts are searched for, since only the data says which currencies there are.
-    const searched = [...bodies.matchAll(/\{FlexPrice,currency,environment,service\} MetricName="(\w+)" environment="([\w-]+)" service="(\w+)"/g)].map(([, name = '', environment, service = '']) => ({ name, environment, service }));
+    const searched = [
+      ...bodies.matchAll(/\{FlexPrice,currency,environment,service\} MetricName="(\w+)" environment="([\w-]+)" service="(\w+)"/g),
+    ].map(([, name = '', environment, service = '']) => ({ name, environment, service }));
     expect(new Set([...drawn, ...searched].map(({ name }) => name))).toEqual(new Set(Object.keys(METRICS)));
     for (const { name, environment, service } of [...drawn, ...searched]) {
       expect(environment).toBe(env);
@@ -102,12 +124,18 @@ describe.each(ENVIRONMENT_NAMES)('%s', (env) => {
     const alarms = of('AWS::CloudWatch::Alarm').length + of('AWS::CloudWatch::CompositeAlarm').length;
     for (const { widgets } of dashboards) {
       expect(widgets[1]?.properties.alarms).toHaveLength(alarms);
-      const cells = widgets.flatMap(({ x, y, width, height }) => Array.from({ length: width * height }, (_, cell) => `${x + (cell % width)}:${y + Math.floor(cell / width)}`));
+      const cells = widgets.flatMap(({ x, y, width, height }) =>
+        Array.from({ length: width * height }, (_, cell) => `${x + (cell % width)}:${y + Math.floor(cell / width)}`),
+      );
       expect(new Set(cells).size).toBe(cells.length);
       for (const { x, width } of widgets) expect(x + width).toBeLessThanOrEqual(24);
     }
-    const rows = dashboards.flatMap(({ widgets }) => widgets.map(({ properties }) => properties.markdown ?? '')).filter((markdown) => markdown.startsWith('## '));
-    expect(rows).toEqual(['Golden signals', 'Ingest', 'Stream', 'Stores', 'Jobs and tasks', 'Business', 'Cost drivers'].map((row) => `## ${row}`));
+    const rows = dashboards
+      .flatMap(({ widgets }) => widgets.map(({ properties }) => properties.markdown ?? ''))
+      .filter((markdown) => markdown.startsWith('## '));
+    expect(rows).toEqual(
+      ['Golden signals', 'Ingest', 'Stream', 'Stores', 'Jobs and tasks', 'Business', 'Cost drivers'].map((row) => `## ${row}`),
+    );
   });
 
   test('the preview shows every title and every metric, and no placeholder that is not one', () => {
@@ -123,7 +151,9 @@ describe.each(ENVIRONMENT_NAMES)('%s', (env) => {
   test('the canary calls the API on a schedule, and its key is no value of the template', () => {
     const [[, rule]] = of<{ ScheduleExpression: string }>('AWS::Events::Rule') as [[string, { ScheduleExpression: string }]];
     expect(rule.ScheduleExpression).toBe('rate(5 minutes)');
-    const [[, canary]] = of<{ Environment: { Variables: Record<string, unknown> } }>('AWS::Lambda::Function') as [[string, { Environment: { Variables: Record<string, unknown> } }]];
+    const [[, canary]] = of<{ Environment: { Variables: Record<string, unknown> } }>('AWS::Lambda::Function') as [
+      [string, { Environment: { Variables: Record<string, unknown> } }],
+    ];
     expect(JSON.stringify(canary.Environment.Variables.FLEXPRICE_CANARY_API_KEY)).toContain('secretsmanager:');
     expect(canary.Environment.Variables).toHaveProperty('FLEXPRICE_CANARY_URL');
   });

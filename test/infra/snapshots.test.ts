@@ -17,13 +17,16 @@ const FINGERPRINT = /^(\s+Files: )[0-9a-f]{32}$/gm;
 
 function normalised(template: Template): string {
   return stringify(template, { lineWidth: 0, aliasDuplicateObjects: false })
-    .replaceAll(CONTENT_HASH, '<content>').replaceAll(VERSION_HASH, '$1<content>').replaceAll(FINGERPRINT, '$1<content>');
+    .replaceAll(CONTENT_HASH, '<content>')
+    .replaceAll(VERSION_HASH, '$1<content>')
+    .replaceAll(FINGERPRINT, '$1<content>');
 }
 
 describe.each(ENVIRONMENT_NAMES)('%s', (env) => {
   test('its templates are those that were reviewed', async () => {
     const { stacks } = synthesised(env);
     expect(stacks.size).toBeGreaterThanOrEqual(6);
-    for (const [stack, template] of stacks) await expect(normalised(template)).toMatchFileSnapshot(join(import.meta.dirname, 'snapshots', env, `${stack}.yaml`));
+    for (const [stack, template] of stacks)
+      await expect(normalised(template)).toMatchFileSnapshot(join(import.meta.dirname, 'snapshots', env, `${stack}.yaml`));
   }, 180_000);
 });

@@ -21,7 +21,14 @@ import { filesOf, forgetSynthesised, synth, synthesised, synthOf } from './synth
 afterAll(forgetSynthesised);
 
 function hashes(outdir: string): Record<string, string> {
-  return Object.fromEntries(filesOf(outdir).map((name) => [name, createHash('sha256').update(readFileSync(join(outdir, name))).digest('hex')]));
+  return Object.fromEntries(
+    filesOf(outdir).map((name) => [
+      name,
+      createHash('sha256')
+        .update(readFileSync(join(outdir, name)))
+        .digest('hex'),
+    ]),
+  );
 }
 
 test('two synths of one environment are the same to the byte', () => {
@@ -37,16 +44,61 @@ test('an unknown environment fails with the list of those there are', () => {
 
 describe('a configuration that cannot work is refused with a line for each problem', () => {
   test.each<{ what: string; input: unknown; line: string }>([
-    { what: 'production in two zones', input: { ...prod, availabilityZones: ['us-east-1a', 'us-east-1b'], natGateways: 2, kafka: { ...prod.kafka, brokers: 4, brokerType: 'standard', instanceType: 'kafka.m7g.large' } }, line: 'prod: availabilityZones: production needs three zones' },
-    { what: 'Express in two zones', input: { ...dev, kafka: { ...prod.kafka, brokers: 4 } }, line: 'dev: availabilityZones: Express brokers need three zones' },
-    { what: 'brokers that zones cannot share', input: { ...dev, kafka: { ...dev.kafka, brokers: 3 } }, line: 'dev: kafka.brokers: must be a multiple of the zones' },
-    { what: 'less capacity at most than at least', input: { ...dev, postgres: { ...dev.postgres, minCapacity: 4 } }, line: 'dev: postgres.maxCapacity: must not be below minCapacity' },
-    { what: 'a proxy before a cluster that pauses', input: { ...dev, postgres: { ...dev.postgres, proxy: true } }, line: 'dev: postgres.proxy: a cluster behind a proxy never pauses: minCapacity must be above 0' },
-    { what: 'no ClickHouse host', input: { ...dev, clickhouse: { writer: dev.clickhouse.writer, reader: dev.clickhouse.reader } }, line: 'dev: clickhouse.host: the host of the ClickHouse service is missing' },
-    { what: 'a self-hosted Temporal without shards', input: { ...dev, temporal: { kind: 'self-hosted', namespace: 'flexprice', cpu: 512, memoryMiB: 2048 } }, line: 'dev: temporal.shards: a self-hosted server needs its number of history shards' },
-    { what: 'a bad domain', input: { ...dev, domain: { name: 'https://api', certificateArn: 'arn:aws:acm:us-east-1:111122223333:certificate/x' } }, line: 'dev: domain.name: is not a host name, such as api.example.com' },
-    { what: 'a bad certificate', input: { ...dev, domain: { name: 'api.example.com', certificateArn: 'certificate' } }, line: 'dev: domain.certificateArn: is not the ARN of a certificate' },
-    { what: 'a copy into the same region', input: { ...prod, recoveryRegion: 'us-east-1' }, line: 'prod: recoveryRegion: must be another region' },
+    {
+      what: 'production in two zones',
+      input: {
+        ...prod,
+        availabilityZones: ['us-east-1a', 'us-east-1b'],
+        natGateways: 2,
+        kafka: { ...prod.kafka, brokers: 4, brokerType: 'standard', instanceType: 'kafka.m7g.large' },
+      },
+      line: 'prod: availabilityZones: production needs three zones',
+    },
+    {
+      what: 'Express in two zones',
+      input: { ...dev, kafka: { ...prod.kafka, brokers: 4 } },
+      line: 'dev: availabilityZones: Express brokers need three zones',
+    },
+    {
+      what: 'brokers that zones cannot share',
+      input: { ...dev, kafka: { ...dev.kafka, brokers: 3 } },
+      line: 'dev: kafka.brokers: must be a multiple of the zones',
+    },
+    {
+      what: 'less capacity at most than at least',
+      input: { ...dev, postgres: { ...dev.postgres, minCapacity: 4 } },
+      line: 'dev: postgres.maxCapacity: must not be below minCapacity',
+    },
+    {
+      what: 'a proxy before a cluster that pauses',
+      input: { ...dev, postgres: { ...dev.postgres, proxy: true } },
+      line: 'dev: postgres.proxy: a cluster behind a proxy never pauses: minCapacity must be above 0',
+    },
+    {
+      what: 'no ClickHouse host',
+      input: { ...dev, clickhouse: { writer: dev.clickhouse.writer, reader: dev.clickhouse.reader } },
+      line: 'dev: clickhouse.host: the host of the ClickHouse service is missing',
+    },
+    {
+      what: 'a self-hosted Temporal without shards',
+      input: { ...dev, temporal: { kind: 'self-hosted', namespace: 'flexprice', cpu: 512, memoryMiB: 2048 } },
+      line: 'dev: temporal.shards: a self-hosted server needs its number of history shards',
+    },
+    {
+      what: 'a bad domain',
+      input: { ...dev, domain: { name: 'https://api', certificateArn: 'arn:aws:acm:us-east-1:111122223333:certificate/x' } },
+      line: 'dev: domain.name: is not a host name, such as api.example.com',
+    },
+    {
+      what: 'a bad certificate',
+      input: { ...dev, domain: { name: 'api.example.com', certificateArn: 'certificate' } },
+      line: 'dev: domain.certificateArn: is not the ARN of a certificate',
+    },
+    {
+      what: 'a copy into the same region',
+      input: { ...prod, recoveryRegion: 'us-east-1' },
+      line: 'prod: recoveryRegion: must be another region',
+    },
   ])('$what', ({ input, line }) => {
     let message = '';
     try {
@@ -69,7 +121,10 @@ test('names of their own, and ClickHouse inside of the VPC, where the configurat
   expect(direct.stacks.get('network')?.Outputs).toHaveProperty('ClickHouseEndpointId');
   const fronted = synthOf({ ...staging, domain });
   expect(fronted.properties('AWS::ApiGatewayV2::DomainName')).toEqual([]);
-  expect(fronted.only('AWS::CloudFront::Distribution').DistributionConfig).toMatchObject({ Aliases: ['api.example.com'], ViewerCertificate: { AcmCertificateArn: certificateArn, MinimumProtocolVersion: 'TLSv1.2_2021' } });
+  expect(fronted.only('AWS::CloudFront::Distribution').DistributionConfig).toMatchObject({
+    Aliases: ['api.example.com'],
+    ViewerCertificate: { AcmCertificateArn: certificateArn, MinimumProtocolVersion: 'TLSv1.2_2021' },
+  });
   for (const { findings } of [direct, fronted]) expect(findings).toEqual([]);
 }, 180_000);
 
@@ -77,7 +132,10 @@ test('the diagrams of docs/architecture-aws.md are those of the templates', () =
   const text = readFileSync(join(import.meta.dirname, '../../docs/architecture-aws.md'), 'utf8');
   for (const env of ['dev', 'prod']) {
     const drawn = `\`\`\`mermaid\n${architectureDiagram(readTemplates(synthesised(env).outdir))}\n\`\`\``;
-    expect(text.includes(drawn), `the diagram of ${env} is stale: npm run synth -- -c env=${env}, then node scripts/architecture-diagram.ts`).toBe(true);
+    expect(
+      text.includes(drawn),
+      `the diagram of ${env} is stale: npm run synth -- -c env=${env}, then node scripts/architecture-diagram.ts`,
+    ).toBe(true);
   }
 }, 180_000);
 

@@ -13,8 +13,16 @@ export interface Resource {
   readonly DependsOn?: readonly string[];
   readonly Metadata?: Readonly<Record<string, unknown>>;
 }
-export interface Template { readonly Resources: Readonly<Record<string, Resource>>; readonly Outputs?: Readonly<Record<string, { readonly Value: unknown }>> }
-export interface Finding { readonly plugin: string; readonly rule: string; readonly severity: string; readonly path: string }
+export interface Template {
+  readonly Resources: Readonly<Record<string, Resource>>;
+  readonly Outputs?: Readonly<Record<string, { readonly Value: unknown }>>;
+}
+export interface Finding {
+  readonly plugin: string;
+  readonly rule: string;
+  readonly severity: string;
+  readonly path: string;
+}
 
 const root = join(import.meta.dirname, '../..');
 export const { context } = JSON.parse(readFileSync(join(root, 'cdk.json'), 'utf8')) as { context: Record<string, unknown> };
@@ -55,8 +63,11 @@ export function synthOf(input: EnvironmentInput): Synthesised {
 
 function read(env: string, outdir: string): Synthesised {
   const stacks = templates(outdir);
-  const resources = (type: string, stack?: string): Resource[] => [...stacks].filter(([name]) => stack === undefined || name === stack)
-    .flatMap(([, { Resources }]) => Object.values(Resources)).filter(({ Type }) => Type === type);
+  const resources = (type: string, stack?: string): Resource[] =>
+    [...stacks]
+      .filter(([name]) => stack === undefined || name === stack)
+      .flatMap(([, { Resources }]) => Object.values(Resources))
+      .filter(({ Type }) => Type === type);
   const properties = (type: string, stack?: string) => resources(type, stack).map(({ Properties = {} }) => Properties);
   const only = (type: string, stack?: string) => {
     const [first, ...others] = properties(type, stack);
@@ -87,13 +98,16 @@ function synthConfig(config: EnvironmentConfig, name: string): string {
 
 /** Paths of the files of a folder and of the folders in it, in order. */
 export function filesOf(directory: string): string[] {
-  return readdirSync(directory, { recursive: true, encoding: 'utf8' }).filter((name) => statSync(join(directory, name)).isFile()).sort();
+  return readdirSync(directory, { recursive: true, encoding: 'utf8' })
+    .filter((name) => statSync(join(directory, name)).isFile())
+    .sort();
 }
 
 /** The shape of dist/ is enough for a template: build.test.ts looks at what is in it. */
 function dist(parent: string): string {
   const made = join(parent, 'dist');
-  for (const name of ['ingest', 'management', 'migrate', 'kafka-bootstrap', 'canary']) write(join(made, 'functions', name), 'index.mjs', `export const handler = () => '${name}';\n`);
+  for (const name of ['ingest', 'management', 'migrate', 'kafka-bootstrap', 'canary'])
+    write(join(made, 'functions', name), 'index.mjs', `export const handler = () => '${name}';\n`);
   write(join(made, 'functions/migrate/migrations/postgres'), '0001_first.sql', 'select 1;\n');
   write(join(made, 'workers'), 'Dockerfile', 'FROM scratch\n');
   return made;
@@ -104,7 +118,11 @@ function write(directory: string, name: string, content: string): void {
   writeFileSync(join(directory, name), content);
 }
 
-interface Manifest { readonly artifacts?: Readonly<Record<string, { readonly type: string; readonly properties?: { readonly stackName?: string; readonly templateFile?: string } }>> }
+interface Manifest {
+  readonly artifacts?: Readonly<
+    Record<string, { readonly type: string; readonly properties?: { readonly stackName?: string; readonly templateFile?: string } }>
+  >;
+}
 
 function templates(outdir: string): Map<string, Template> {
   const found = new Map<string, Template>();
@@ -118,11 +136,23 @@ function templates(outdir: string): Map<string, Template> {
   return found;
 }
 
-interface Report { readonly pluginReports: readonly { readonly pluginName: string; readonly violations: readonly { readonly ruleName: string; readonly severity: string; readonly violatingConstructs: readonly { readonly constructPath: string }[] }[] }[] }
+interface Report {
+  readonly pluginReports: readonly {
+    readonly pluginName: string;
+    readonly violations: readonly {
+      readonly ruleName: string;
+      readonly severity: string;
+      readonly violatingConstructs: readonly { readonly constructPath: string }[];
+    }[];
+  }[];
+}
 
 function findings(outdir: string): Finding[] {
   return json<Report>(join(outdir, 'validation-report.json')).pluginReports.flatMap(({ pluginName, violations }) =>
-    violations.flatMap(({ ruleName, severity, violatingConstructs }) => violatingConstructs.map(({ constructPath }) => ({ plugin: pluginName, rule: ruleName, severity, path: constructPath }))));
+    violations.flatMap(({ ruleName, severity, violatingConstructs }) =>
+      violatingConstructs.map(({ constructPath }) => ({ plugin: pluginName, rule: ruleName, severity, path: constructPath })),
+    ),
+  );
 }
 
 function json<T>(path: string): T {

@@ -40,8 +40,10 @@ afterAll(async () => {
 });
 
 const dependencies = () => ({ database, eventLog, clock, logger: silentLogger, jobs: { start: async () => ({ started: true }) } });
-const change = (entityId: string, eventName: string) => database.withTenant(ctx, (tx) =>
-  appendSystemEvent(tx, clock, { eventName, entityType: 'customer', entityId, payload: { id: entityId, amount: '0.10' } }));
+const change = (entityId: string, eventName: string) =>
+  database.withTenant(ctx, (tx) =>
+    appendSystemEvent(tx, clock, { eventName, entityType: 'customer', entityId, payload: { id: entityId, amount: '0.10' } }),
+  );
 const history = (entityId: string) => createAuditRepository(clickhouse).ofEntity(ctx, 'customer', entityId);
 const names = async (entityId: string) => (await history(entityId)).map((entry) => entry.eventName);
 
@@ -51,13 +53,25 @@ test('a committed change is in the audit log once, with actor, request and paylo
   await publishEvents(dependencies(), 500);
   await expect.poll(() => names('cust_1'), WAIT).toEqual(['customer.created', 'customer.updated']);
   expect((await history('cust_1'))[0]).toMatchObject({
-    tenantId: 'tenant_1', environmentId: 'env_1', actorId: 'system', actorType: 'system', requestId: 'req_1', payload: { id: 'cust_1', amount: '0.10' },
+    tenantId: 'tenant_1',
+    environmentId: 'env_1',
+    actorId: 'system',
+    actorType: 'system',
+    requestId: 'req_1',
+    payload: { id: 'cust_1', amount: '0.10' },
   });
 });
 
 test('a change that the relay publishes twice is one entry', async () => {
   await change('cust_2', 'customer.created');
-  const dying: Database = { ...database, asSystem: (reason, work) => database.asSystem(reason, async (tx) => { await work(tx); throw new Error('killed before the commit'); }) };
+  const dying: Database = {
+    ...database,
+    asSystem: (reason, work) =>
+      database.asSystem(reason, async (tx) => {
+        await work(tx);
+        throw new Error('killed before the commit');
+      }),
+  };
   await expect(publishEvents({ ...dependencies(), database: dying }, 500)).rejects.toThrow('killed');
   await publishEvents(dependencies(), 500);
   await change('cust_2', 'customer.deleted');
@@ -73,10 +87,20 @@ test('another environment does not see it', async () => {
 
 test('a record that cannot be read goes to the dead letters with its reason and place, and the next ones go on', async () => {
   const dead: LogMessage[] = [];
-  const letters = await eventLog.subscribe({ group: 'test', topics: [dlqOf(TOPICS.systemEvents)], handler: async (batch) => { dead.push(...batch.messages); } });
+  const letters = await eventLog.subscribe({
+    group: 'test',
+    topics: [dlqOf(TOPICS.systemEvents)],
+    handler: async (batch) => {
+      dead.push(...batch.messages);
+    },
+  });
   try {
     await eventLog.append(TOPICS.systemEvents, [
-      { key: 'tenant_1:env_1:cust_3', value: Buffer.from('{"id":'), headers: { [HEADERS.content]: CONTENT.systemEvent, [HEADERS.tenantId]: 'tenant_1' } },
+      {
+        key: 'tenant_1:env_1:cust_3',
+        value: Buffer.from('{"id":'),
+        headers: { [HEADERS.content]: CONTENT.systemEvent, [HEADERS.tenantId]: 'tenant_1' },
+      },
       { key: 'tenant_1:env_1:cust_3', value: Buffer.from('{}'), headers: { [HEADERS.content]: 'something else' } },
     ]);
     await change('cust_3', 'customer.created');
@@ -84,7 +108,12 @@ test('a record that cannot be read goes to the dead letters with its reason and 
     await expect.poll(() => names('cust_3'), WAIT).toEqual(['customer.created']);
     await expect.poll(() => dead.length, WAIT).toBe(2);
     expect(dead.map(({ headers }) => headers)).toMatchObject([
-      { [HEADERS.tenantId]: 'tenant_1', [HEADERS.errorReason]: 'unreadable_system_event', [HEADERS.errorMessage]: expect.stringContaining('JSON'), [HEADERS.originTopic]: 'system_events' },
+      {
+        [HEADERS.tenantId]: 'tenant_1',
+        [HEADERS.errorReason]: 'unreadable_system_event',
+        [HEADERS.errorMessage]: expect.stringContaining('JSON'),
+        [HEADERS.originTopic]: 'system_events',
+      },
       { [HEADERS.errorMessage]: expect.stringContaining('something else') },
     ]);
     expect(dead[0]?.value.toString()).toBe('{"id":');

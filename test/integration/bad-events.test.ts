@@ -22,7 +22,8 @@ function nested(levels: number): Record<string, unknown> {
   return value;
 }
 
-const keys = (count: number): Record<string, number> => Object.fromEntries(Array.from({ length: count }, (_, index) => [`k${index}`, index]));
+const keys = (count: number): Record<string, number> =>
+  Object.fromEntries(Array.from({ length: count }, (_, index) => [`k${index}`, index]));
 const later = (hours: number, milliseconds = 0): string | null => NOW.plus({ hours, milliseconds }).toISO();
 
 const REFUSED: readonly [what: string, event: unknown, field: string, reason: RegExp][] = [
@@ -56,11 +57,21 @@ const REFUSED: readonly [what: string, event: unknown, field: string, reason: Re
   ['properties that are a number', validEvent({ properties: 3 }), 'properties', /must be an object/],
   ['properties of 11 levels', validEvent({ properties: nested(11) }), 'properties', /deeper than 10 levels/],
   ['properties of 100 levels', validEvent({ properties: nested(100) }), 'properties', /deeper than 10 levels/],
-  ['lists of 100 levels', validEvent({ properties: { a: JSON.parse(`${'['.repeat(100)}${']'.repeat(100)}`) } }), 'properties', /deeper than 10 levels/],
+  [
+    'lists of 100 levels',
+    validEvent({ properties: { a: JSON.parse(`${'['.repeat(100)}${']'.repeat(100)}`) } }),
+    'properties',
+    /deeper than 10 levels/,
+  ],
   ['257 keys', validEvent({ properties: keys(257) }), 'properties', /more than 256 keys/],
   ['257 keys further inside', validEvent({ properties: { inner: [keys(257)] } }), 'properties', /more than 256 keys/],
   ['properties above 64 KiB', validEvent({ properties: { text: 'x'.repeat(64 * 1024) } }), 'properties', /larger than 65536 bytes/],
-  ['properties above 64 KiB of bytes, not of characters', validEvent({ properties: { text: 'é'.repeat(33 * 1024) } }), 'properties', /larger than 65536 bytes/],
+  [
+    'properties above 64 KiB of bytes, not of characters',
+    validEvent({ properties: { text: 'é'.repeat(33 * 1024) } }),
+    'properties',
+    /larger than 65536 bytes/,
+  ],
 ];
 
 describe.each(REFUSED)('%s', (_what, event, field, reason) => {
@@ -69,7 +80,12 @@ describe.each(REFUSED)('%s', (_what, event, field, reason) => {
     const { status, body } = await api.request('POST', '/v1/events', event);
     expect({ status, body }).toEqual({
       status: 400,
-      body: { code: 'validation_error', http_status_code: 400, message: expect.stringMatching(reason), details: expect.objectContaining({ field, reason: expect.stringMatching(reason) }) },
+      body: {
+        code: 'validation_error',
+        http_status_code: 400,
+        message: expect.stringMatching(reason),
+        details: expect.objectContaining({ field, reason: expect.stringMatching(reason) }),
+      },
     });
     expect(await loggedRecords(api.app)).toBe(before);
   });
@@ -78,7 +94,9 @@ describe.each(REFUSED)('%s', (_what, event, field, reason) => {
     const before = await loggedRecords(api.app);
     const { status, body } = await api.request('POST', '/v1/events/bulk', { events: [validEvent(), event, validEvent()] });
     expect({ status, code: body.code, errors: body.details.errors }).toEqual({
-      status: 400, code: 'validation_error', errors: [{ field: `events[1].${field}`, reason: expect.stringMatching(reason) }],
+      status: 400,
+      code: 'validation_error',
+      errors: [{ field: `events[1].${field}`, reason: expect.stringMatching(reason) }],
     });
     expect(await loggedRecords(api.app)).toBe(before);
   });
@@ -87,20 +105,34 @@ describe.each(REFUSED)('%s', (_what, event, field, reason) => {
 describe('requests that are no event at all', () => {
   const cut = JSON.stringify(validEvent()).slice(0, -2);
   test.each([
-    ['/v1/events', 'malformed JSON', cut], ['/v1/events', 'text', 'hello'], ['/v1/events', 'two documents', '{}{}'], ['/v1/events', 'an unquoted number of its own kind', '{"event_name": NaN}'],
-    ['/v1/events', 'brackets without end', '['.repeat(200_000)], ['/v1/events/bulk', 'malformed JSON', `{"events":[${cut}]}`],
+    ['/v1/events', 'malformed JSON', cut],
+    ['/v1/events', 'text', 'hello'],
+    ['/v1/events', 'two documents', '{}{}'],
+    ['/v1/events', 'an unquoted number of its own kind', '{"event_name": NaN}'],
+    ['/v1/events', 'brackets without end', '['.repeat(200_000)],
+    ['/v1/events/bulk', 'malformed JSON', `{"events":[${cut}]}`],
   ])('%s with %s', async (path, _, text) => {
     const before = await loggedRecords(api.app);
     const { status, body } = await api.request('POST', path, text);
-    expect({ status, body }).toMatchObject({ status: 400, body: { code: 'validation_error', message: 'invalid request payload', details: { field: 'body' } } });
+    expect({ status, body }).toMatchObject({
+      status: 400,
+      body: { code: 'validation_error', message: 'invalid request payload', details: { field: 'body' } },
+    });
     expect(await loggedRecords(api.app)).toBe(before);
   });
 
   test.each<[string, string, unknown, string]>([
-    ['/v1/events', 'an empty body', '', 'event_name'], ['/v1/events', 'an empty object', {}, 'event_name'], ['/v1/events', 'null', 'null', 'body'], ['/v1/events', 'a list', [validEvent()], 'body'],
-    ['/v1/events/bulk', 'an empty body', '', 'events'], ['/v1/events/bulk', 'no events', {}, 'events'], ['/v1/events/bulk', 'an empty list', { events: [] }, 'events'],
-    ['/v1/events/bulk', 'events that are one event', { events: validEvent() }, 'events'], ['/v1/events/bulk', 'null for events', { events: null }, 'events'],
-    ['/v1/events/bulk', 'null for an event', { events: [null] }, 'events[0]'], ['/v1/events/bulk', 'a text for an event', { events: [validEvent(), 'call'] }, 'events[1]'],
+    ['/v1/events', 'an empty body', '', 'event_name'],
+    ['/v1/events', 'an empty object', {}, 'event_name'],
+    ['/v1/events', 'null', 'null', 'body'],
+    ['/v1/events', 'a list', [validEvent()], 'body'],
+    ['/v1/events/bulk', 'an empty body', '', 'events'],
+    ['/v1/events/bulk', 'no events', {}, 'events'],
+    ['/v1/events/bulk', 'an empty list', { events: [] }, 'events'],
+    ['/v1/events/bulk', 'events that are one event', { events: validEvent() }, 'events'],
+    ['/v1/events/bulk', 'null for events', { events: null }, 'events'],
+    ['/v1/events/bulk', 'null for an event', { events: [null] }, 'events[0]'],
+    ['/v1/events/bulk', 'a text for an event', { events: [validEvent(), 'call'] }, 'events[1]'],
     ['/v1/events/bulk', '1,001 events', { events: Array.from({ length: 1001 }, () => validEvent()) }, 'events'],
   ])('%s with %s', async (path, _, body, field) => {
     const before = await loggedRecords(api.app);
@@ -113,7 +145,9 @@ describe('requests that are no event at all', () => {
     const before = await loggedRecords(api.app);
     expect((await api.send('POST', '/v1/events', validEvent(), {})).status).toBe(401);
     expect((await api.send('POST', '/v1/events', validEvent(), { 'x-api-key': 'sk_test_wrong' })).status).toBe(401);
-    expect((await api.send('POST', '/v1/events/bulk', { events: [validEvent()] }, { 'x-api-key': await api.keyWith(['all_reader']) })).status).toBe(403);
+    expect(
+      (await api.send('POST', '/v1/events/bulk', { events: [validEvent()] }, { 'x-api-key': await api.keyWith(['all_reader']) })).status,
+    ).toBe(403);
     expect(await loggedRecords(api.app)).toBe(before);
   });
 });
@@ -128,27 +162,64 @@ describe('a batch with several bad items', () => {
   };
 
   test('lists every one of them', async () => {
-    const events = [validEvent(), validEvent({ event_name: 1 }), validEvent(), { event_name: 'call' }, validEvent({ properties: [] }), validEvent({ timestamp: 'x' })];
-    expect(await fieldsOf(events)).toEqual(['events[1].event_name', 'events[3].external_customer_id', 'events[4].properties', 'events[5].timestamp']);
+    const events = [
+      validEvent(),
+      validEvent({ event_name: 1 }),
+      validEvent(),
+      { event_name: 'call' },
+      validEvent({ properties: [] }),
+      validEvent({ timestamp: 'x' }),
+    ];
+    expect(await fieldsOf(events)).toEqual([
+      'events[1].event_name',
+      'events[3].external_customer_id',
+      'events[4].properties',
+      'events[5].timestamp',
+    ]);
   });
 
   test('lists every part of an item', async () => {
-    expect(await fieldsOf([{ event_name: '', external_customer_id: 4, properties: 'x' }])).toEqual(['events[0].event_name', 'events[0].external_customer_id', 'events[0].properties']);
+    expect(await fieldsOf([{ event_name: '', external_customer_id: 4, properties: 'x' }])).toEqual([
+      'events[0].event_name',
+      'events[0].external_customer_id',
+      'events[0].properties',
+    ]);
   });
 
   test('lists times and sizes out of bounds', async () => {
-    const events = [validEvent({ timestamp: later(25) }), validEvent(), validEvent({ timestamp: '1980-01-01T00:00:00Z' }), validEvent({ properties: { text: 'x'.repeat(70_000) } })];
+    const events = [
+      validEvent({ timestamp: later(25) }),
+      validEvent(),
+      validEvent({ timestamp: '1980-01-01T00:00:00Z' }),
+      validEvent({ properties: { text: 'x'.repeat(70_000) } }),
+    ];
     expect(await fieldsOf(events)).toEqual(['events[0].timestamp', 'events[2].timestamp', 'events[3].properties']);
   });
 
   test('lists faults of form and of bounds together, in the order of the items', async () => {
-    const events = [validEvent({ timestamp: later(25) }), { event_name: 'call' }, validEvent(), validEvent({ properties: { text: 'x'.repeat(70_000) } }), 7, validEvent({ event_name: '' })];
-    expect(await fieldsOf(events)).toEqual(['events[0].timestamp', 'events[1].external_customer_id', 'events[3].properties', 'events[4]', 'events[5].event_name']);
+    const events = [
+      validEvent({ timestamp: later(25) }),
+      { event_name: 'call' },
+      validEvent(),
+      validEvent({ properties: { text: 'x'.repeat(70_000) } }),
+      7,
+      validEvent({ event_name: '' }),
+    ];
+    expect(await fieldsOf(events)).toEqual([
+      'events[0].timestamp',
+      'events[1].external_customer_id',
+      'events[3].properties',
+      'events[4]',
+      'events[5].event_name',
+    ]);
   });
 
   test('lists all of a thousand', async () => {
     const events = Array.from({ length: 1000 }, (_, index) => (index % 2 === 0 ? {} : validEvent({ timestamp: later(25) })));
-    expect(await fieldsOf(events)).toEqual(events.flatMap((_, index) =>
-      index % 2 === 0 ? [`events[${index}].event_name`, `events[${index}].external_customer_id`] : [`events[${index}].timestamp`]));
+    expect(await fieldsOf(events)).toEqual(
+      events.flatMap((_, index) =>
+        index % 2 === 0 ? [`events[${index}].event_name`, `events[${index}].external_customer_id`] : [`events[${index}].timestamp`],
+      ),
+    );
   });
 });

@@ -5,7 +5,9 @@ import { amountsOf, type BillingApi, codeAssistUsage, makeLlmPlan, startBillingA
 
 const NOW = utc('2026-03-10T12:00:00');
 let api: BillingApi;
-beforeAll(async () => { api = await startBillingApi(NOW); });
+beforeAll(async () => {
+  api = await startBillingApi(NOW);
+});
 beforeEach(() => {
   api.clock.set(NOW);
   api.usage = codeAssistUsage;
@@ -15,7 +17,12 @@ afterAll(() => api.close());
 async function subscribe(more: object = {}) {
   const plan = await makeLlmPlan(api);
   const subscription = await api.made('POST', '/v1/subscriptions', {
-    external_customer_id: plan.externalId, plan_id: plan.planId, currency: 'USD', billing_period: 'MONTHLY', billing_cycle: 'calendar', ...more,
+    external_customer_id: plan.externalId,
+    plan_id: plan.planId,
+    currency: 'USD',
+    billing_period: 'MONTHLY',
+    billing_cycle: 'calendar',
+    ...more,
   });
   return { plan, subscription };
 }
@@ -23,10 +30,22 @@ async function subscribe(more: object = {}) {
 describe('November 2023 of an LLM service', () => {
   test('the fee is on the opening invoice, the usage on the closing one, and then it is over', async () => {
     const { subscription } = await subscribe({ start_date: '2023-11-01T00:00:00Z', end_date: '2023-12-01T00:00:00Z' });
-    expect(subscription).toMatchObject({ current_period_start: '2023-11-01T00:00:00Z', current_period_end: '2023-12-01T00:00:00Z', subscription_status: 'active', currency: 'usd' });
+    expect(subscription).toMatchObject({
+      current_period_start: '2023-11-01T00:00:00Z',
+      current_period_end: '2023-12-01T00:00:00Z',
+      subscription_status: 'active',
+      currency: 'usd',
+    });
 
     const [opening] = await api.invoicesOf(subscription.id);
-    expect(opening).toMatchObject({ billing_reason: 'SUBSCRIPTION_CREATE', invoice_status: 'FINALIZED', payment_status: 'PENDING', total: '49', amount_due: '49', amount_remaining: '49' });
+    expect(opening).toMatchObject({
+      billing_reason: 'SUBSCRIPTION_CREATE',
+      invoice_status: 'FINALIZED',
+      payment_status: 'PENDING',
+      total: '49',
+      amount_due: '49',
+      amount_remaining: '49',
+    });
     expect(amountsOf(opening)).toEqual({ 'Platform fee': '49.00' });
     expect(opening.line_items[0]).toMatchObject({ period_start: '2023-11-01T00:00:00Z', period_end: '2023-12-01T00:00:00Z' });
     expect(subscription.latest_invoice.id).toBe(opening.id);
@@ -34,18 +53,35 @@ describe('November 2023 of an LLM service', () => {
     expect(await api.sweep()).toHaveLength(1);
     const [, closing, ...others] = await api.invoicesOf(subscription.id);
     expect(others).toEqual([]);
-    expect(closing).toMatchObject({ billing_reason: 'SUBSCRIPTION_CYCLE', invoice_status: 'FINALIZED', period_start: '2023-11-01T00:00:00Z', period_end: '2023-12-01T00:00:00Z', total: '59.4', due_date: '2026-03-11T12:00:00Z' });
+    expect(closing).toMatchObject({
+      billing_reason: 'SUBSCRIPTION_CYCLE',
+      invoice_status: 'FINALIZED',
+      period_start: '2023-11-01T00:00:00Z',
+      period_end: '2023-12-01T00:00:00Z',
+      total: '59.4',
+      due_date: '2026-03-11T12:00:00Z',
+    });
     expect(amountsOf(closing)).toEqual({ input_tokens: '54.18', output_tokens: '3.69', requests: '1.53' });
 
     const requests = closing.line_items.find((line: { display_name: string }) => line.display_name === 'requests');
     expect(requests).toMatchObject({ quantity: '3819', adjusted_entitlement_quantity: '5000' });
     expect(requests.calculation).toMatchObject({
-      quantity_before_entitlement: '8819', quantity: '3819', unrounded_amount: '1.5276', amount: '1.53', rounding: { currency: 'usd', digits: 2 },
-      usage: { readings: [{ value: '8819', watermark: '2026-03-10T12:00:00Z' }] }, entitlement: { limit: '5000', reset: 'MONTHLY' }, price: { billing_model: 'FLAT_FEE', amount: '0.0004' },
+      quantity_before_entitlement: '8819',
+      quantity: '3819',
+      unrounded_amount: '1.5276',
+      amount: '1.53',
+      rounding: { currency: 'usd', digits: 2 },
+      usage: { readings: [{ value: '8819', watermark: '2026-03-10T12:00:00Z' }] },
+      entitlement: { limit: '5000', reset: 'MONTHLY' },
+      price: { billing_model: 'FLAT_FEE', amount: '0.0004' },
     });
 
     const after = await api.made('GET', `/v1/subscriptions/${subscription.id}`);
-    expect(after).toMatchObject({ subscription_status: 'cancelled', cancelled_at: '2023-12-01T00:00:00Z', end_date: '2023-12-01T00:00:00Z' });
+    expect(after).toMatchObject({
+      subscription_status: 'cancelled',
+      cancelled_at: '2023-12-01T00:00:00Z',
+      end_date: '2023-12-01T00:00:00Z',
+    });
   });
 
   test('the preview equals the invoice that follows', async () => {
@@ -59,8 +95,20 @@ describe('November 2023 of an LLM service', () => {
     expect(amountsOf(closing)).toEqual({ 'Platform fee': '49.00', input_tokens: '54.18', output_tokens: '3.69', requests: '1.53' });
     // biome-ignore lint/suspicious/noExplicitAny: answers of any shape
     const shown = ({ total, subtotal, amount_due, currency, line_items, period_start, period_end }: Record<string, any>) => ({
-      total, subtotal, amount_due, currency, period_start, period_end,
-      lines: line_items.map((line: Record<string, unknown>) => [line.price_id, line.amount, line.quantity, line.period_start, line.period_end, line.adjusted_entitlement_quantity]),
+      total,
+      subtotal,
+      amount_due,
+      currency,
+      period_start,
+      period_end,
+      lines: line_items.map((line: Record<string, unknown>) => [
+        line.price_id,
+        line.amount,
+        line.quantity,
+        line.period_start,
+        line.period_end,
+        line.adjusted_entitlement_quantity,
+      ]),
     });
     expect(shown(preview)).toEqual(shown(closing));
     expect(preview).not.toHaveProperty('id');
@@ -72,13 +120,29 @@ describe('the sweep', () => {
     const { subscription } = await subscribe({ start_date: '2025-12-01T00:00:00Z' });
     await api.sweep();
     const invoices = await api.invoicesOf(subscription.id);
-    expect(invoices.map((invoice) => [invoice.billing_reason, invoice.period_start.slice(0, 10), invoice.period_end.slice(0, 10), invoice.total])).toEqual([
-      ['SUBSCRIPTION_CREATE', '2025-12-01', '2026-01-01', '49'], ['SUBSCRIPTION_CYCLE', '2025-12-01', '2026-01-01', '108.4'],
-      ['SUBSCRIPTION_CYCLE', '2026-01-01', '2026-02-01', '108.4'], ['SUBSCRIPTION_CYCLE', '2026-02-01', '2026-03-01', '108.4'],
+    expect(
+      invoices.map((invoice) => [
+        invoice.billing_reason,
+        invoice.period_start.slice(0, 10),
+        invoice.period_end.slice(0, 10),
+        invoice.total,
+      ]),
+    ).toEqual([
+      ['SUBSCRIPTION_CREATE', '2025-12-01', '2026-01-01', '49'],
+      ['SUBSCRIPTION_CYCLE', '2025-12-01', '2026-01-01', '108.4'],
+      ['SUBSCRIPTION_CYCLE', '2026-01-01', '2026-02-01', '108.4'],
+      ['SUBSCRIPTION_CYCLE', '2026-02-01', '2026-03-01', '108.4'],
     ]);
-    const fees = invoices.flatMap((invoice) => invoice.line_items.filter((line: { display_name: string }) => line.display_name === 'Platform fee').map((line: { period_start: string }) => line.period_start.slice(0, 10)));
+    const fees = invoices.flatMap((invoice) =>
+      invoice.line_items
+        .filter((line: { display_name: string }) => line.display_name === 'Platform fee')
+        .map((line: { period_start: string }) => line.period_start.slice(0, 10)),
+    );
     expect(fees).toEqual(['2025-12-01', '2026-01-01', '2026-02-01', '2026-03-01']);
-    expect(await api.made('GET', `/v1/subscriptions/${subscription.id}`)).toMatchObject({ current_period_start: '2026-03-01T00:00:00Z', current_period_end: '2026-04-01T00:00:00Z' });
+    expect(await api.made('GET', `/v1/subscriptions/${subscription.id}`)).toMatchObject({
+      current_period_start: '2026-03-01T00:00:00Z',
+      current_period_end: '2026-04-01T00:00:00Z',
+    });
   });
 
   test('twice, and twice at once, changes nothing', async () => {
@@ -156,7 +220,10 @@ describe('the sweep', () => {
   test('a subscription whose end lies in a later period goes on', async () => {
     const { subscription } = await subscribe({ start_date: '2026-01-01T00:00:00Z', end_date: '2026-03-20T00:00:00Z' });
     await api.sweep();
-    expect(await api.made('GET', `/v1/subscriptions/${subscription.id}`)).toMatchObject({ subscription_status: 'active', current_period_end: '2026-03-20T00:00:00Z' });
+    expect(await api.made('GET', `/v1/subscriptions/${subscription.id}`)).toMatchObject({
+      subscription_status: 'active',
+      current_period_end: '2026-03-20T00:00:00Z',
+    });
     api.clock.set(utc('2026-03-20T00:00:01'));
     await api.sweep();
     expect(await api.made('GET', `/v1/subscriptions/${subscription.id}`)).toMatchObject({ subscription_status: 'cancelled' });
@@ -170,12 +237,18 @@ test('numbers are sequential and unique however many invoices are finalized at o
   const drafts: string[] = [];
   for (let count = 0; count < 6; count += 1) {
     const { subscription } = await subscribe({ start_date: '2026-02-01T00:00:00Z' });
-    const closed = await api.app.billingActivities.closePeriod({ tenantId: api.ctx.tenantId, environmentId: api.ctx.environmentId, subscriptionId: subscription.id });
+    const closed = await api.app.billingActivities.closePeriod({
+      tenantId: api.ctx.tenantId,
+      environmentId: api.ctx.environmentId,
+      subscriptionId: subscription.id,
+    });
     drafts.push(closed?.invoiceId ?? '');
   }
   await Promise.all(drafts.map((id) => api.made('POST', `/v1/invoices/${id}/finalize`)));
   const { items } = await api.made('POST', '/v1/invoices/search', { limit: 1000, invoice_status: ['FINALIZED'] });
-  const numbers: number[] = items.map((invoice: { invoice_number: string }) => Number(/^INV-202603-(\d{5})$/.exec(invoice.invoice_number)?.[1])).sort((a: number, b: number) => a - b);
+  const numbers: number[] = items
+    .map((invoice: { invoice_number: string }) => Number(/^INV-202603-(\d{5})$/.exec(invoice.invoice_number)?.[1]))
+    .sort((a: number, b: number) => a - b);
   const march = numbers.filter((value) => !Number.isNaN(value));
   expect(march.length).toBeGreaterThan(6);
   expect(march).toEqual(march.map((_, index) => index + 1));
@@ -185,21 +258,49 @@ test('every change has its system event, in the tenant', async () => {
   const { subscription } = await subscribe({ start_date: '2026-02-01T00:00:00Z', end_date: '2026-03-01T00:00:00Z' });
   await api.sweep();
   const invoices = await api.invoicesOf(subscription.id);
-  const events = await api.app.database.asSystem('test', (tx) => tx.selectFrom('outbox').select(['eventName', 'entityId', 'tenantId', 'environmentId'])
-    .where('entityId', 'in', [subscription.id, ...invoices.map(({ id }) => id)]).orderBy('position').execute());
-  expect(events.map(({ eventName, entityId }) => [entityId === subscription.id ? 'subscription' : entityId === invoices[0].id ? 'opening' : 'closing', eventName])).toEqual([
-    ['subscription', 'subscription.created'], ['opening', 'invoice.created'], ['opening', 'invoice.update'], ['opening', 'invoice.update.finalized'],
-    ['closing', 'invoice.created'], ['subscription', 'subscription.cancelled'], ['closing', 'invoice.update'], ['closing', 'invoice.update.finalized'],
+  const events = await api.app.database.asSystem('test', (tx) =>
+    tx
+      .selectFrom('outbox')
+      .select(['eventName', 'entityId', 'tenantId', 'environmentId'])
+      .where('entityId', 'in', [subscription.id, ...invoices.map(({ id }) => id)])
+      .orderBy('position')
+      .execute(),
+  );
+  expect(
+    events.map(({ eventName, entityId }) => [
+      entityId === subscription.id ? 'subscription' : entityId === invoices[0].id ? 'opening' : 'closing',
+      eventName,
+    ]),
+  ).toEqual([
+    ['subscription', 'subscription.created'],
+    ['opening', 'invoice.created'],
+    ['opening', 'invoice.update'],
+    ['opening', 'invoice.update.finalized'],
+    ['closing', 'invoice.created'],
+    ['subscription', 'subscription.cancelled'],
+    ['closing', 'invoice.update'],
+    ['closing', 'invoice.update.finalized'],
   ]);
-  expect(new Set(events.map(({ tenantId, environmentId }) => `${tenantId} ${environmentId}`))).toEqual(new Set([`${api.ctx.tenantId} ${api.ctx.environmentId}`]));
+  expect(new Set(events.map(({ tenantId, environmentId }) => `${tenantId} ${environmentId}`))).toEqual(
+    new Set([`${api.ctx.tenantId} ${api.ctx.environmentId}`]),
+  );
 });
 
 test('usage of a subscription: JSON numbers, with the quantity before the entitlement and the cost after it', async () => {
   api.usage = (name, range) => (range.start?.toISODate() === '2026-03-01' ? codeAssistUsage(name) : decimal(0));
   const { subscription } = await subscribe({ start_date: '2026-03-01T00:00:00Z' });
   const usage = await api.made('POST', '/v1/subscriptions/usage', { subscription_id: subscription.id });
-  expect(usage).toMatchObject({ amount: 59.4, currency: 'usd', display_amount: '$59.40', has_overage: false, start_time: '2026-03-01T00:00:00Z', end_time: '2026-04-01T00:00:00Z' });
+  expect(usage).toMatchObject({
+    amount: 59.4,
+    currency: 'usd',
+    display_amount: '$59.40',
+    has_overage: false,
+    start_time: '2026-03-01T00:00:00Z',
+    end_time: '2026-04-01T00:00:00Z',
+  });
   expect(usage.charges.map((charge: Record<string, unknown>) => [charge.meter_display_name, charge.quantity, charge.amount])).toEqual([
-    ['input_tokens', 18_059_974, 54.18], ['output_tokens', 245_896, 3.69], ['requests', 8_819, 1.53],
+    ['input_tokens', 18_059_974, 54.18],
+    ['output_tokens', 245_896, 3.69],
+    ['requests', 8_819, 1.53],
   ]);
 });

@@ -4,13 +4,22 @@ import { type BillingApi, codeAssistUsage, makeLlmPlan, startBillingApi, utc } f
 
 // With a finalization delay, events that arrive late for a closed period still count.
 let api: BillingApi;
-beforeAll(async () => { api = await startBillingApi(utc('2026-02-10T00:00:00'), { FLEXPRICE_BILLING_FINALIZATION_DELAY_SECONDS: '900' }); });
+beforeAll(async () => {
+  api = await startBillingApi(utc('2026-02-10T00:00:00'), { FLEXPRICE_BILLING_FINALIZATION_DELAY_SECONDS: '900' });
+});
 afterAll(() => api.close());
 
 test('a closed period is computed at once, and finalized later with what has arrived meanwhile', async () => {
   const { customerId, planId } = await makeLlmPlan(api);
   api.usage = () => ZERO;
-  const { id, latest_invoice } = await api.made('POST', '/v1/subscriptions', { customer_id: customerId, plan_id: planId, currency: 'usd', billing_period: 'MONTHLY', billing_cycle: 'calendar', start_date: '2026-02-01T00:00:00Z' });
+  const { id, latest_invoice } = await api.made('POST', '/v1/subscriptions', {
+    customer_id: customerId,
+    plan_id: planId,
+    currency: 'usd',
+    billing_period: 'MONTHLY',
+    billing_cycle: 'calendar',
+    start_date: '2026-02-01T00:00:00Z',
+  });
   expect(latest_invoice.invoice_status).toBe('FINALIZED');
 
   api.clock.set(utc('2026-03-01T00:00:00'));
@@ -26,5 +35,10 @@ test('a closed period is computed at once, and finalized later with what has arr
 
   api.clock.set(utc('2026-03-01T00:15:00'));
   await api.sweep();
-  expect((await api.invoicesOf(id))[1]).toMatchObject({ id: draft.id, invoice_status: 'FINALIZED', total: '108.4', finalized_at: '2026-03-01T00:15:00Z' });
+  expect((await api.invoicesOf(id))[1]).toMatchObject({
+    id: draft.id,
+    invoice_status: 'FINALIZED',
+    total: '108.4',
+    finalized_at: '2026-03-01T00:15:00Z',
+  });
 });

@@ -22,7 +22,16 @@ const made = async (method: string, path: string, body?: unknown) => {
   expect([path, answer.status < 300 ? '' : answer.text]).toEqual([path, '']);
   return answer.body;
 };
-const invoicesOf = async (id: string) => (await made('POST', '/v1/invoices/search', { subscription_id: id, sort: [{ field: 'period_end', direction: 'asc' }, { field: 'total', direction: 'asc' }] })).items;
+const invoicesOf = async (id: string) =>
+  (
+    await made('POST', '/v1/invoices/search', {
+      subscription_id: id,
+      sort: [
+        { field: 'period_end', direction: 'asc' },
+        { field: 'total', direction: 'asc' },
+      ],
+    })
+  ).items;
 
 /** The processes that bill, as they run in containers and in Local Mode. */
 async function startWorkers(temporal: { address?: string } = {}): Promise<{ stop(): Promise<unknown> }> {
@@ -36,32 +45,75 @@ async function billsThreeMonths(): Promise<void> {
   const plan = await makeLlmPlan({ made });
   const { tenantId, environmentId } = api.ctx;
   const start = DateTime.utc().startOf('month').minus({ months: 3 });
-  await createEventStore(api.app.clickhouse).insert([0, 1, 2].flatMap((month) => [1, 2].map((day) => ({
-    ...loggedEvent({ id: `${plan.externalId}_${month}_${day}`, at: start.plus({ months: month, days: day }).toISO() ?? '', customer: plan.externalId, name: 'input_tokens', properties: { value: 1_000_000 * (month + 1) } }), tenantId, environmentId,
-  }))), `test:${plan.externalId}`);
+  await createEventStore(api.app.clickhouse).insert(
+    [0, 1, 2].flatMap((month) =>
+      [1, 2].map((day) => ({
+        ...loggedEvent({
+          id: `${plan.externalId}_${month}_${day}`,
+          at: start.plus({ months: month, days: day }).toISO() ?? '',
+          customer: plan.externalId,
+          name: 'input_tokens',
+          properties: { value: 1_000_000 * (month + 1) },
+        }),
+        tenantId,
+        environmentId,
+      })),
+    ),
+    `test:${plan.externalId}`,
+  );
   const { id } = await made('POST', '/v1/subscriptions', {
-    customer_id: plan.customerId, plan_id: plan.planId, currency: 'usd', billing_period: 'MONTHLY', billing_cycle: 'calendar', start_date: start.toISO(),
+    customer_id: plan.customerId,
+    plan_id: plan.planId,
+    currency: 'usd',
+    billing_period: 'MONTHLY',
+    billing_cycle: 'calendar',
+    start_date: start.toISO(),
   });
   const statuses = async () => (await invoicesOf(id)).map((invoice: { invoice_status: string }) => invoice.invoice_status);
   await expect.poll(statuses, WAIT).toEqual(['FINALIZED', 'FINALIZED', 'FINALIZED', 'FINALIZED']);
   const invoices = await invoicesOf(id);
-  expect(invoices.slice(1).map((invoice: object) => amountsOf(invoice).input_tokens).sort()).toEqual(['12.00', '18.00', '6.00']);
-  expect(await made('GET', `/v1/subscriptions/${id}`)).toMatchObject({ current_period_start: `${start.plus({ months: 3 }).toISODate()}T00:00:00Z`, version: 4 });
+  expect(
+    invoices
+      .slice(1)
+      .map((invoice: object) => amountsOf(invoice).input_tokens)
+      .sort(),
+  ).toEqual(['12.00', '18.00', '6.00']);
+  expect(await made('GET', `/v1/subscriptions/${id}`)).toMatchObject({
+    current_period_start: `${start.plus({ months: 3 }).toISODate()}T00:00:00Z`,
+    version: 4,
+  });
 
   // A second subscription, whose invoices prove that later sweeps ran, leaves the first as it is.
-  const later = await made('POST', '/v1/subscriptions', { customer_id: plan.customerId, plan_id: plan.planId, currency: 'usd', billing_period: 'MONTHLY', billing_cycle: 'calendar', start_date: start.plus({ months: 2 }).toISO() });
-  await expect.poll(async () => (await invoicesOf(later.id)).map((invoice: { invoice_status: string }) => invoice.invoice_status), WAIT).toEqual(['FINALIZED', 'FINALIZED']);
+  const later = await made('POST', '/v1/subscriptions', {
+    customer_id: plan.customerId,
+    plan_id: plan.planId,
+    currency: 'usd',
+    billing_period: 'MONTHLY',
+    billing_cycle: 'calendar',
+    start_date: start.plus({ months: 2 }).toISO(),
+  });
+  await expect
+    .poll(async () => (await invoicesOf(later.id)).map((invoice: { invoice_status: string }) => invoice.invoice_status), WAIT)
+    .toEqual(['FINALIZED', 'FINALIZED']);
   expect(await invoicesOf(id)).toEqual(invoices);
 }
 
-test('the worker process bills what is due, with the driver in process', async () => {
-  const worker = await startWorkers();
-  await billsThreeMonths().finally(() => worker.stop());
-}, TEST_MS);
+test(
+  'the worker process bills what is due, with the driver in process',
+  async () => {
+    const worker = await startWorkers();
+    await billsThreeMonths().finally(() => worker.stop());
+  },
+  TEST_MS,
+);
 
 describeWithTemporal('with Temporal', (temporal) => {
-  test('the same scenario, as workflows of a real server', async () => {
-    const worker = await startWorkers({ address: temporal().address });
-    await billsThreeMonths().finally(() => worker.stop());
-  }, TEST_MS);
+  test(
+    'the same scenario, as workflows of a real server',
+    async () => {
+      const worker = await startWorkers({ address: temporal().address });
+      await billsThreeMonths().finally(() => worker.stop());
+    },
+    TEST_MS,
+  );
 });

@@ -32,22 +32,48 @@ afterAll(async () => {
 });
 
 const subscribe = async (start: string): Promise<string> =>
-  (await api.made('POST', '/v1/subscriptions', { customer_id: plan.customerId, plan_id: plan.planId, currency: 'usd', billing_period: 'MONTHLY', start_date: start })).id;
-const cancel = (id: string) => api.made('POST', `/v1/subscriptions/${id}/cancel`, { cancellation_type: 'immediate', cancel_immediately_inovice_policy: 'skip' });
+  (
+    await api.made('POST', '/v1/subscriptions', {
+      customer_id: plan.customerId,
+      plan_id: plan.planId,
+      currency: 'usd',
+      billing_period: 'MONTHLY',
+      start_date: start,
+    })
+  ).id;
+const cancel = (id: string) =>
+  api.made('POST', `/v1/subscriptions/${id}/cancel`, { cancellation_type: 'immediate', cancel_immediately_inovice_policy: 'skip' });
 
 /** The jobs that one sweep starts for an entity, as the relay hands them to the driver. */
 async function startedFor(entityId: string): Promise<{ job: string; workflowId: string; input: unknown }[]> {
   await api.app.billingActivities.startBillingCycles({ after: null });
   await api.app.billingActivities.startStrandedDrafts({ after: null });
-  const rows = await api.app.database.asSystem('test', (tx) => tx.selectFrom('outbox').select(['id', 'payload']).where('eventName', '=', 'job.start').execute());
-  await api.app.database.asSystem('test', (tx) => tx.deleteFrom('outbox').where('id', 'in', [...rows.map(({ id }) => id), '']).execute());
-  return rows.map(({ payload }) => ({ job: String(payload.job), workflowId: String(payload.workflow_id), input: payload.input })).filter(({ workflowId }) => workflowId.includes(entityId));
+  const rows = await api.app.database.asSystem('test', (tx) =>
+    tx.selectFrom('outbox').select(['id', 'payload']).where('eventName', '=', 'job.start').execute(),
+  );
+  await api.app.database.asSystem('test', (tx) =>
+    tx
+      .deleteFrom('outbox')
+      .where('id', 'in', [...rows.map(({ id }) => id), ''])
+      .execute(),
+  );
+  return rows
+    .map(({ payload }) => ({ job: String(payload.job), workflowId: String(payload.workflow_id), input: payload.input }))
+    .filter(({ workflowId }) => workflowId.includes(entityId));
 }
 
 async function withDriver<Result>(use: (driver: JobDriver) => Promise<Result>, onRetry: () => void = () => undefined): Promise<Result> {
   const driver = createLocalJobDriver({
-    app: worker, database: api.app.database, clock: api.clock, logger: silentLogger, jobs: JOBS, pollMs: 20,
-    retrySleep: () => { onRetry(); return Promise.resolve(); },
+    app: worker,
+    database: api.app.database,
+    clock: api.clock,
+    logger: silentLogger,
+    jobs: JOBS,
+    pollMs: 20,
+    retrySleep: () => {
+      onRetry();
+      return Promise.resolve();
+    },
   });
   return use(driver).finally(() => driver.close());
 }
@@ -60,7 +86,10 @@ const runAll = async (driver: JobDriver, entityId: string): Promise<unknown[]> =
 test('a worker whose clock is behind waits for the period to be over, instead of using up the id of its job', async () => {
   const id = await subscribe('2026-02-01T00:00:00Z');
   workerClock.set(NOW.minus({ seconds: 2 }));
-  const results = await withDriver((driver) => runAll(driver, id), () => workerClock.set(NOW));
+  const results = await withDriver(
+    (driver) => runAll(driver, id),
+    () => workerClock.set(NOW),
+  );
   expect(results).toEqual([{ invoices: 1 }]);
   expect(await api.invoicesOf(id)).toHaveLength(2);
   await cancel(id);
@@ -86,19 +115,26 @@ test('a draft that is not due yet by the clock of the worker is not left behind 
   expect(draft.invoice_status).toBe('DRAFT');
   api.clock.set(NOW.plus({ seconds: DELAY_SECONDS }));
   workerClock.set(NOW.plus({ seconds: DELAY_SECONDS - 2 }));
-  await withDriver((driver) => runAll(driver, draft.id), () => workerClock.set(NOW.plus({ seconds: DELAY_SECONDS })));
+  await withDriver(
+    (driver) => runAll(driver, draft.id),
+    () => workerClock.set(NOW.plus({ seconds: DELAY_SECONDS })),
+  );
   expect((await api.invoicesOf(id))[1]).toMatchObject({ id: draft.id, invoice_status: 'FINALIZED', total: '108.4' });
   await cancel(id);
 });
 
 test('an invoice that cannot be computed holds up no other period, is never billed as nothing, and its job says so', async () => {
   const id = await subscribe('2025-12-01T00:00:00Z');
-  api.usage = (name, range) => range.start?.toISODate() === '2025-12-01' ? new Error('no such aggregation') : codeAssistUsage(name);
+  api.usage = (name, range) => (range.start?.toISODate() === '2025-12-01' ? new Error('no such aggregation') : codeAssistUsage(name));
   await withDriver(async (driver) => {
-    expect(await runAll(driver, id)).toEqual([expect.objectContaining({ code: 'internal_error', message: expect.stringContaining('no such aggregation') })]);
+    expect(await runAll(driver, id)).toEqual([
+      expect.objectContaining({ code: 'internal_error', message: expect.stringContaining('no such aggregation') }),
+    ]);
     const closing = (await api.invoicesOf(id)).filter((invoice) => invoice.billing_reason === 'SUBSCRIPTION_CYCLE');
     expect(closing.map((invoice) => [invoice.period_start.slice(0, 7), invoice.invoice_status, invoice.total])).toEqual([
-      ['2025-12', 'DRAFT', '0'], ['2026-01', 'DRAFT', '108.4'], ['2026-02', 'DRAFT', '108.4'],
+      ['2025-12', 'DRAFT', '0'],
+      ['2026-01', 'DRAFT', '108.4'],
+      ['2026-02', 'DRAFT', '108.4'],
     ]);
     expect(closing[0]).not.toHaveProperty('last_computed_at');
     const [failed] = await runAll(driver, closing[0].id);
@@ -113,11 +149,29 @@ test('an invoice that cannot be computed holds up no other period, is never bill
 
 test('usage that arrives after the first computation of an invoice without any is billed', async () => {
   const meterPlan = await api.made('POST', '/v1/plans', { name: 'Usage only' });
-  const feature = await api.made('POST', '/v1/features', { name: 'calls', type: 'metered', meter: { name: 'calls', event_name: 'calls', aggregation: { type: 'COUNT' }, reset_usage: 'BILLING_PERIOD' } });
-  await api.made('POST', '/v1/prices', {
-    entity_type: 'PLAN', entity_id: meterPlan.id, type: 'USAGE', billing_model: 'FLAT_FEE', billing_period: 'MONTHLY', invoice_cadence: 'ARREAR', currency: 'usd', amount: '0.5', meter_id: feature.meter_id,
+  const feature = await api.made('POST', '/v1/features', {
+    name: 'calls',
+    type: 'metered',
+    meter: { name: 'calls', event_name: 'calls', aggregation: { type: 'COUNT' }, reset_usage: 'BILLING_PERIOD' },
   });
-  const { id } = await api.made('POST', '/v1/subscriptions', { customer_id: plan.customerId, plan_id: meterPlan.id, currency: 'usd', billing_period: 'MONTHLY', start_date: '2026-02-01T00:00:00Z' });
+  await api.made('POST', '/v1/prices', {
+    entity_type: 'PLAN',
+    entity_id: meterPlan.id,
+    type: 'USAGE',
+    billing_model: 'FLAT_FEE',
+    billing_period: 'MONTHLY',
+    invoice_cadence: 'ARREAR',
+    currency: 'usd',
+    amount: '0.5',
+    meter_id: feature.meter_id,
+  });
+  const { id } = await api.made('POST', '/v1/subscriptions', {
+    customer_id: plan.customerId,
+    plan_id: meterPlan.id,
+    currency: 'usd',
+    billing_period: 'MONTHLY',
+    start_date: '2026-02-01T00:00:00Z',
+  });
   const statusAndTotal = async () => {
     const invoice = (await api.invoicesOf(id)).find(({ billing_reason }) => billing_reason === 'SUBSCRIPTION_CYCLE');
     return [invoice.invoice_status, invoice.total];
@@ -126,7 +180,7 @@ test('usage that arrives after the first computation of an invoice without any i
   expect(await statusAndTotal()).toEqual(['DRAFT', '0']);
   const [{ id: draftId }] = (await api.invoicesOf(id)).filter(({ billing_reason }) => billing_reason === 'SUBSCRIPTION_CYCLE');
   expect(await api.request('POST', `/v1/invoices/${draftId}/finalize`)).toMatchObject({ status: 400, body: { code: 'invalid_operation' } });
-  api.usage = (name) => name === 'calls' ? ZERO.plus(7) : ZERO;
+  api.usage = (name) => (name === 'calls' ? ZERO.plus(7) : ZERO);
   api.clock.set(NOW.plus({ seconds: DELAY_SECONDS }));
   await api.sweep();
   expect(await statusAndTotal()).toEqual(['FINALIZED', '3.5']);

@@ -18,7 +18,10 @@ let consumer: RunningConsumer | undefined;
 beforeAll(async () => {
   api = await startTestApi({ clickhouse: true, env: { FLEXPRICE_CONSUMER_MAX_WAIT_MS: '20' } });
   await ensureTopics(api.app);
-  gateway = await startGateway({ ingest: createIngestHandler(api.app), management: createManagementHandler(api.app) }, { host: '127.0.0.1', port: 0 });
+  gateway = await startGateway(
+    { ingest: createIngestHandler(api.app), management: createManagementHandler(api.app) },
+    { host: '127.0.0.1', port: 0 },
+  );
 });
 afterAll(async () => {
   await consumer?.stop();
@@ -28,8 +31,17 @@ afterAll(async () => {
 
 function canary(deadlineMs: number, key = api.key) {
   const recorded: [MetricName, number][] = [];
-  const metrics = { enabled: true, record: (name: MetricName, value: number) => { recorded.push([name, value]); }, flush: () => undefined };
-  return { recorded, run: () => runCanary({ url: `http://127.0.0.1:${gateway.port}`, apiKey: key, keyHeader: 'x-api-key', pollMs: 20, deadlineMs, metrics }) };
+  const metrics = {
+    enabled: true,
+    record: (name: MetricName, value: number) => {
+      recorded.push([name, value]);
+    },
+    flush: () => undefined,
+  };
+  return {
+    recorded,
+    run: () => runCanary({ url: `http://127.0.0.1:${gateway.port}`, apiKey: key, keyHeader: 'x-api-key', pollMs: 20, deadlineMs, metrics }),
+  };
 }
 
 test('without a consumer the event is accepted and never counts: the canary fails and measures nothing', async () => {

@@ -16,26 +16,64 @@ beforeEach(() => {
 });
 afterAll(() => api.close());
 
-const request = (more: object = {}) => ({ customer_id: plan.customerId, plan_id: plan.planId, currency: 'usd', billing_period: 'MONTHLY', start_date: '2026-03-01T00:00:00Z', ...more });
+const request = (more: object = {}) => ({
+  customer_id: plan.customerId,
+  plan_id: plan.planId,
+  currency: 'usd',
+  billing_period: 'MONTHLY',
+  start_date: '2026-03-01T00:00:00Z',
+  ...more,
+});
 const subscribe = (more: object = {}) => api.made('POST', '/v1/subscriptions', request(more));
 const post = (path: string, body?: unknown) => api.request('POST', path, body);
 const get = (path: string) => api.made('GET', path);
-const price = (more: object) => api.made('POST', '/v1/prices', { entity_type: 'PLAN', type: 'FIXED', billing_model: 'FLAT_FEE', billing_period: 'MONTHLY', invoice_cadence: 'ADVANCE', currency: 'usd', ...more });
+const price = (more: object) =>
+  api.made('POST', '/v1/prices', {
+    entity_type: 'PLAN',
+    type: 'FIXED',
+    billing_model: 'FLAT_FEE',
+    billing_period: 'MONTHLY',
+    invoice_cadence: 'ADVANCE',
+    currency: 'usd',
+    ...more,
+  });
 
 describe('cancel', () => {
   test('immediate: what was used is invoiced up to now, nothing in advance, and it is over', async () => {
     const { id } = await subscribe();
     api.usage = codeAssistUsage;
     const answer = await api.made('POST', `/v1/subscriptions/${id}/cancel`, { cancellation_type: 'immediate', reason: 'moved' });
-    expect(answer).toMatchObject({ subscription_id: id, cancellation_type: 'immediate', status: 'cancelled', effective_date: '2026-03-10T12:00:00Z', reason: 'moved', proration_details: [], total_credit_amount: '0' });
+    expect(answer).toMatchObject({
+      subscription_id: id,
+      cancellation_type: 'immediate',
+      status: 'cancelled',
+      effective_date: '2026-03-10T12:00:00Z',
+      reason: 'moved',
+      proration_details: [],
+      total_credit_amount: '0',
+    });
     const [, final, ...others] = await api.invoicesOf(id);
     expect(others).toEqual([]);
-    expect(final).toMatchObject({ id: answer.proration_invoice.id, billing_reason: 'PRORATION', invoice_status: 'FINALIZED', period_start: '2026-03-01T00:00:00Z', period_end: '2026-03-10T12:00:00Z' });
+    expect(final).toMatchObject({
+      id: answer.proration_invoice.id,
+      billing_reason: 'PRORATION',
+      invoice_status: 'FINALIZED',
+      period_start: '2026-03-01T00:00:00Z',
+      period_end: '2026-03-10T12:00:00Z',
+    });
     expect(amountsOf(final)).toEqual({ input_tokens: '54.18', output_tokens: '3.69', requests: '1.53' });
     const after = await get(`/v1/subscriptions/${id}`);
-    expect(after).toMatchObject({ subscription_status: 'cancelled', cancelled_at: '2026-03-10T12:00:00Z', end_date: '2026-03-10T12:00:00Z', version: 2 });
+    expect(after).toMatchObject({
+      subscription_status: 'cancelled',
+      cancelled_at: '2026-03-10T12:00:00Z',
+      end_date: '2026-03-10T12:00:00Z',
+      version: 2,
+    });
     expect(after.line_items.every((item: { end_date: string }) => item.end_date === '2026-03-10T12:00:00Z')).toBe(true);
-    expect(await post(`/v1/subscriptions/${id}/cancel`, { cancellation_type: 'immediate' })).toMatchObject({ status: 400, body: { code: 'invalid_operation' } });
+    expect(await post(`/v1/subscriptions/${id}/cancel`, { cancellation_type: 'immediate' })).toMatchObject({
+      status: 400,
+      body: { code: 'invalid_operation' },
+    });
     api.clock.set(utc('2026-05-01T00:00:00'));
     await api.sweep();
     expect(await api.invoicesOf(id)).toHaveLength(2);
@@ -44,7 +82,10 @@ describe('cancel', () => {
   test('immediate with skip waives it', async () => {
     const { id } = await subscribe();
     api.usage = codeAssistUsage;
-    const answer = await api.made('POST', `/v1/subscriptions/${id}/cancel`, { cancellation_type: 'immediate', cancel_immediately_inovice_policy: 'skip' });
+    const answer = await api.made('POST', `/v1/subscriptions/${id}/cancel`, {
+      cancellation_type: 'immediate',
+      cancel_immediately_inovice_policy: 'skip',
+    });
     expect(answer).not.toHaveProperty('proration_invoice');
     expect(await api.invoicesOf(id)).toHaveLength(1);
   });
@@ -64,7 +105,10 @@ describe('cancel', () => {
     api.usage = codeAssistUsage;
     await api.made('POST', `/v1/subscriptions/${id}/cancel`, { cancellation_type: 'immediate' });
     expect((await api.invoicesOf(id)).map((invoice) => [invoice.billing_reason, invoice.period_end, invoice.total])).toEqual([
-      ['SUBSCRIPTION_CREATE', '2026-02-01T00:00:00Z', '49'], ['SUBSCRIPTION_CYCLE', '2026-02-01T00:00:00Z', '108.4'], ['SUBSCRIPTION_CYCLE', '2026-03-01T00:00:00Z', '108.4'], ['PRORATION', '2026-03-10T12:00:00Z', '59.4'],
+      ['SUBSCRIPTION_CREATE', '2026-02-01T00:00:00Z', '49'],
+      ['SUBSCRIPTION_CYCLE', '2026-02-01T00:00:00Z', '108.4'],
+      ['SUBSCRIPTION_CYCLE', '2026-03-01T00:00:00Z', '108.4'],
+      ['PRORATION', '2026-03-10T12:00:00Z', '59.4'],
     ]);
   });
 
@@ -73,14 +117,24 @@ describe('cancel', () => {
     await price({ entity_id: created.id, amount: '31', invoice_cadence: 'ARREAR', display_name: 'fee' });
     const { id } = await subscribe({ plan_id: created.id });
     await api.made('POST', `/v1/subscriptions/${id}/cancel`, { cancellation_type: 'immediate', cancel_at: '2026-03-08T00:00:00Z' });
-    expect((await api.invoicesOf(id)).map((invoice) => [invoice.invoice_status, invoice.total])).toEqual([['SKIPPED', '0'], ['FINALIZED', '7']]);
+    expect((await api.invoicesOf(id)).map((invoice) => [invoice.invoice_status, invoice.total])).toEqual([
+      ['SKIPPED', '0'],
+      ['FINALIZED', '7'],
+    ]);
   });
 
   test('end of period: goes on until then, no fee for the next period, then over', async () => {
     const { id } = await subscribe();
     api.usage = codeAssistUsage;
-    expect(await api.made('POST', `/v1/subscriptions/${id}/cancel`, { cancellation_type: 'end_of_period' })).toMatchObject({ status: 'active', effective_date: '2026-04-01T00:00:00Z' });
-    expect(await get(`/v1/subscriptions/${id}`)).toMatchObject({ subscription_status: 'active', cancel_at: '2026-04-01T00:00:00Z', cancel_at_period_end: true });
+    expect(await api.made('POST', `/v1/subscriptions/${id}/cancel`, { cancellation_type: 'end_of_period' })).toMatchObject({
+      status: 'active',
+      effective_date: '2026-04-01T00:00:00Z',
+    });
+    expect(await get(`/v1/subscriptions/${id}`)).toMatchObject({
+      subscription_status: 'active',
+      cancel_at: '2026-04-01T00:00:00Z',
+      cancel_at_period_end: true,
+    });
     expect((await post(`/v1/subscriptions/${id}/cancel`, { cancellation_type: 'end_of_period' })).status).toBe(400);
     await api.sweep();
     expect(await api.invoicesOf(id)).toHaveLength(1);
@@ -93,9 +147,15 @@ describe('cancel', () => {
   test('on a date: it ends there, in whatever period that is', async () => {
     const { id } = await subscribe();
     expect((await post(`/v1/subscriptions/${id}/cancel`, { cancellation_type: 'scheduled_date' })).status).toBe(400);
-    expect((await post(`/v1/subscriptions/${id}/cancel`, { cancellation_type: 'scheduled_date', cancel_at: '2026-03-01T00:00:00Z' })).status).toBe(400);
+    expect(
+      (await post(`/v1/subscriptions/${id}/cancel`, { cancellation_type: 'scheduled_date', cancel_at: '2026-03-01T00:00:00Z' })).status,
+    ).toBe(400);
     await api.made('POST', `/v1/subscriptions/${id}/cancel`, { cancellation_type: 'scheduled_date', cancel_at: '2026-03-20T00:00:00Z' });
-    expect(await get(`/v1/subscriptions/${id}`)).toMatchObject({ subscription_status: 'active', end_date: '2026-03-20T00:00:00Z', current_period_end: '2026-03-20T00:00:00Z' });
+    expect(await get(`/v1/subscriptions/${id}`)).toMatchObject({
+      subscription_status: 'active',
+      end_date: '2026-03-20T00:00:00Z',
+      current_period_end: '2026-03-20T00:00:00Z',
+    });
     api.clock.set(utc('2026-03-20T00:00:00'));
     await api.sweep();
     expect(await get(`/v1/subscriptions/${id}`)).toMatchObject({ subscription_status: 'cancelled' });

@@ -6,11 +6,19 @@ import { type Answer, startTestApi, type TestApi } from '../support/api.ts';
 const clock = fixedClock(DateTime.utc(2026, 3, 1));
 let api: TestApi;
 let sequence = 0;
-beforeAll(async () => { api = await startTestApi({ clock }); });
+beforeAll(async () => {
+  api = await startTestApi({ clock });
+});
 afterAll(() => api.close());
 
 const unique = (text: string) => `${text}-${++sequence}`;
-const METER = { name: 'Tokens', event_name: 'llm.call', aggregation: { type: 'SUM', field: 'tokens' }, reset_usage: 'BILLING_PERIOD', filters: [{ key: 'model', values: ['small'] }] };
+const METER = {
+  name: 'Tokens',
+  event_name: 'llm.call',
+  aggregation: { type: 'SUM', field: 'tokens' },
+  reset_usage: 'BILLING_PERIOD',
+  filters: [{ key: 'model', values: ['small'] }],
+};
 const post = (path: string, body: unknown, headers?: Record<string, string>) => api.request('POST', path, body, headers);
 
 async function made(answer: Promise<Answer>) {
@@ -28,14 +36,30 @@ const expectError = (answer: Answer, status: number, code: string, details: obje
 describe('features', () => {
   test('a metered feature comes with its meter, in one answer and one transaction', async () => {
     const feature = await metered({
-      lookup_key: unique('tokens'), description: 'LLM tokens', unit_singular: 'token', unit_plural: 'tokens', metadata: { teamName: 'ml' },
+      lookup_key: unique('tokens'),
+      description: 'LLM tokens',
+      unit_singular: 'token',
+      unit_plural: 'tokens',
+      metadata: { teamName: 'ml' },
       reporting_unit: { unit_singular: 'million', unit_plural: 'millions', conversion_rate: 0.000001 },
-      alert_settings: { alert_enabled: true, critical: { threshold: '10', condition: 'below' }, warning: { threshold: 50, condition: 'below' } },
+      alert_settings: {
+        alert_enabled: true,
+        critical: { threshold: '10', condition: 'below' },
+        warning: { threshold: 50, condition: 'below' },
+      },
     });
     expect(feature).toMatchObject({
-      type: 'metered', status: 'published', tenant_id: api.ctx.tenantId, environment_id: api.ctx.environmentId, metadata: { teamName: 'ml' },
+      type: 'metered',
+      status: 'published',
+      tenant_id: api.ctx.tenantId,
+      environment_id: api.ctx.environmentId,
+      metadata: { teamName: 'ml' },
       reporting_unit: { unit_singular: 'million', unit_plural: 'millions', conversion_rate: 0.000001 },
-      alert_settings: { alert_enabled: true, critical: { threshold: '10', condition: 'below' }, warning: { threshold: '50', condition: 'below' } },
+      alert_settings: {
+        alert_enabled: true,
+        critical: { threshold: '10', condition: 'below' },
+        warning: { threshold: '50', condition: 'below' },
+      },
       meter: { event_name: 'llm.call', aggregation: { type: 'SUM', field: 'tokens' }, filters: [{ key: 'model', values: ['small'] }] },
     });
     expect(feature.meter.id).toBe(feature.meter_id);
@@ -43,24 +67,50 @@ describe('features', () => {
     expect((await api.request('GET', `/v1/meters/${feature.meter_id}`)).status).toBe(200);
 
     const before = (await api.request('GET', '/v1/meters')).body.pagination.total;
-    expectError(await post('/v1/features', { name: 'Again', type: 'metered', lookup_key: feature.lookup_key, meter: METER }), 409, 'already_exists', { field: 'lookup_key' });
+    expectError(
+      await post('/v1/features', { name: 'Again', type: 'metered', lookup_key: feature.lookup_key, meter: METER }),
+      409,
+      'already_exists',
+      { field: 'lookup_key' },
+    );
     expect((await api.request('GET', '/v1/meters')).body.pagination.total).toBe(before);
-    expectError(await post('/v1/features', { name: 'Thief', type: 'metered', meter_id: feature.meter_id }), 409, 'already_exists', { field: 'meter_id' });
+    expectError(await post('/v1/features', { name: 'Thief', type: 'metered', meter_id: feature.meter_id }), 409, 'already_exists', {
+      field: 'meter_id',
+    });
   });
 
   test('update keeps what it does not name, adds filters to the meter, and refuses them elsewhere', async () => {
     const feature = await metered({ description: 'before', metadata: { a: '1' } });
-    const answer = await api.request('PUT', `/v1/features/${feature.id}`, { name: 'Renamed', metadata: { b: '2' }, filters: [{ key: 'model', values: ['large'] }] });
+    const answer = await api.request('PUT', `/v1/features/${feature.id}`, {
+      name: 'Renamed',
+      metadata: { b: '2' },
+      filters: [{ key: 'model', values: ['large'] }],
+    });
     expect(answer.status).toBe(200);
-    expect(answer.body).toMatchObject({ name: 'Renamed', description: 'before', metadata: { b: '2' }, meter: { filters: [{ key: 'model', values: ['small', 'large'] }] } });
+    expect(answer.body).toMatchObject({
+      name: 'Renamed',
+      description: 'before',
+      metadata: { b: '2' },
+      meter: { filters: [{ key: 'model', values: ['small', 'large'] }] },
+    });
     const flag = await made(post('/v1/features', { name: 'SSO', type: 'boolean' }));
-    expectError(await api.request('PUT', `/v1/features/${flag.id}`, { filters: [{ key: 'a', values: ['b'] }] }), 400, 'validation_error', { field: 'filters' });
+    expectError(await api.request('PUT', `/v1/features/${flag.id}`, { filters: [{ key: 'a', values: ['b'] }] }), 400, 'validation_error', {
+      field: 'filters',
+    });
   });
 
   test('delete archives, and is refused while an entitlement gives the feature', async () => {
     const key = unique('gone');
     const feature = await made(post('/v1/features', { name: 'SSO', type: 'boolean', lookup_key: key }));
-    const right = await made(post('/v1/entitlements', { entity_type: 'PLAN', entity_id: (await plan()).id, feature_id: feature.id, feature_type: 'boolean', is_enabled: true }));
+    const right = await made(
+      post('/v1/entitlements', {
+        entity_type: 'PLAN',
+        entity_id: (await plan()).id,
+        feature_id: feature.id,
+        feature_type: 'boolean',
+        is_enabled: true,
+      }),
+    );
     expectError(await api.request('DELETE', `/v1/features/${feature.id}`), 400, 'invalid_operation', { feature_id: feature.id });
     expect((await api.request('DELETE', `/v1/entitlements/${right.id}`)).status).toBe(200);
     expect((await api.request('DELETE', `/v1/features/${feature.id}`)).body).toEqual({ message: 'feature deleted successfully' });
@@ -74,12 +124,36 @@ describe('features', () => {
     ['an unknown type', { name: 'a', type: 'magic' }, 'type'],
     ['metered without a meter', { name: 'a', type: 'metered' }, 'meter'],
     ['a meter on a flag', { name: 'a', type: 'boolean', meter: METER }, 'meter'],
-    ['a meter that cannot be measured', { name: 'a', type: 'metered', meter: { ...METER, aggregation: { type: 'SUM' } } }, 'aggregation.field'],
-    ['an unknown aggregation', { name: 'a', type: 'metered', meter: { ...METER, aggregation: { type: 'MEDIAN' } } }, 'meter.aggregation.type'],
-    ['a rate of zero', { name: 'a', type: 'boolean', reporting_unit: { unit_singular: 'k', unit_plural: 'k', conversion_rate: 0 } }, 'reporting_unit.conversion_rate'],
-    ['a rate beyond all numbers', { name: 'a', type: 'boolean', reporting_unit: { unit_singular: 'k', unit_plural: 'k', conversion_rate: '1e400' } }, 'reporting_unit.conversion_rate'],
+    [
+      'a meter that cannot be measured',
+      { name: 'a', type: 'metered', meter: { ...METER, aggregation: { type: 'SUM' } } },
+      'aggregation.field',
+    ],
+    [
+      'an unknown aggregation',
+      { name: 'a', type: 'metered', meter: { ...METER, aggregation: { type: 'MEDIAN' } } },
+      'meter.aggregation.type',
+    ],
+    [
+      'a rate of zero',
+      { name: 'a', type: 'boolean', reporting_unit: { unit_singular: 'k', unit_plural: 'k', conversion_rate: 0 } },
+      'reporting_unit.conversion_rate',
+    ],
+    [
+      'a rate beyond all numbers',
+      { name: 'a', type: 'boolean', reporting_unit: { unit_singular: 'k', unit_plural: 'k', conversion_rate: '1e400' } },
+      'reporting_unit.conversion_rate',
+    ],
     ['half a character', { name: 'a', type: 'boolean', metadata: { a: '\ud800' } }, 'body'],
-    ['levels out of order', { name: 'a', type: 'boolean', alert_settings: { critical: { threshold: '5', condition: 'above' }, warning: { threshold: '6', condition: 'above' } } }, 'alert_settings'],
+    [
+      'levels out of order',
+      {
+        name: 'a',
+        type: 'boolean',
+        alert_settings: { critical: { threshold: '5', condition: 'above' }, warning: { threshold: '6', condition: 'above' } },
+      },
+      'alert_settings',
+    ],
   ])('%s is refused, naming the field', async (_, body, field) => {
     expectError(await post('/v1/features', body), 400, 'validation_error', { field });
   });
@@ -97,11 +171,36 @@ describe('plans', () => {
     expect(created).toMatchObject({ name: 'Pro', lookup_key: key, display_order: 2, metadata: { tierName: 'x' }, status: 'published' });
     expectError(await post('/v1/plans', { name: 'Pro', lookup_key: key }), 409, 'already_exists', { field: 'lookup_key' });
     const feature = await metered();
-    const price = await made(post('/v1/prices', { entity_type: 'PLAN', entity_id: created.id, type: 'USAGE', billing_model: 'FLAT_FEE', amount: '0.01', currency: 'USD', billing_period: 'MONTHLY', invoice_cadence: 'ARREAR', meter_id: feature.meter_id }));
-    const right = await made(post('/v1/entitlements', { entity_type: 'PLAN', entity_id: created.id, feature_id: feature.id, feature_type: 'metered', usage_limit: 100 }));
+    const price = await made(
+      post('/v1/prices', {
+        entity_type: 'PLAN',
+        entity_id: created.id,
+        type: 'USAGE',
+        billing_model: 'FLAT_FEE',
+        amount: '0.01',
+        currency: 'USD',
+        billing_period: 'MONTHLY',
+        invoice_cadence: 'ARREAR',
+        meter_id: feature.meter_id,
+      }),
+    );
+    const right = await made(
+      post('/v1/entitlements', {
+        entity_type: 'PLAN',
+        entity_id: created.id,
+        feature_id: feature.id,
+        feature_type: 'metered',
+        usage_limit: 100,
+      }),
+    );
 
     const shown = (await api.request('GET', `/v1/plans/${created.id}`)).body;
-    expect(shown).toMatchObject({ ...created, prices: [{ id: price.id, meter: { id: feature.meter_id } }], entitlements: [{ id: right.id, usage_limit: 100, feature: { id: feature.id, meter: { id: feature.meter_id } } }], credit_grants: [] });
+    expect(shown).toMatchObject({
+      ...created,
+      prices: [{ id: price.id, meter: { id: feature.meter_id } }],
+      entitlements: [{ id: right.id, usage_limit: 100, feature: { id: feature.id, meter: { id: feature.meter_id } } }],
+      credit_grants: [],
+    });
 
     const bare = (await post('/v1/plans/search', { plan_ids: [created.id] })).body.items[0];
     expect([bare.prices, bare.entitlements]).toEqual([undefined, undefined]);
@@ -114,7 +213,11 @@ describe('plans', () => {
     const updated = await api.request('PUT', `/v1/plans/${created.id}`, { description: '', metadata: {} });
     expect([updated.status, updated.body.name, updated.body.description, updated.body.metadata]).toEqual([200, 'Pro', undefined, {}]);
     expect((await api.request('DELETE', `/v1/plans/${created.id}`)).body).toEqual({ message: 'plan deleted successfully' });
-    for (const [method, body] of [['GET', undefined], ['PUT', { name: 'x' }], ['DELETE', undefined]] as const) {
+    for (const [method, body] of [
+      ['GET', undefined],
+      ['PUT', { name: 'x' }],
+      ['DELETE', undefined],
+    ] as const) {
       expectError(await api.request(method, `/v1/plans/${created.id}`, body), 404, 'not_found', { entity: 'plan' });
     }
     await plan({ lookup_key: key });
@@ -124,8 +227,13 @@ describe('plans', () => {
     const tag = unique('page');
     for (let order = 0; order < 5; order++) await plan({ name: `${tag} ${order}`, display_order: order, metadata: { tag } });
     const seen: number[] = [];
-    for (let offset = 0; offset < 5;) {
-      const { body } = await post('/v1/plans/search', { metadata: { tag }, sort: [{ field: 'display_order', direction: 'asc' }], limit: 2, offset });
+    for (let offset = 0; offset < 5; ) {
+      const { body } = await post('/v1/plans/search', {
+        metadata: { tag },
+        sort: [{ field: 'display_order', direction: 'asc' }],
+        limit: 2,
+        offset,
+      });
       expect(body.pagination).toEqual({ total: 5, limit: 2, offset: offset + 2 });
       seen.push(...body.items.map((item: { display_order: number }) => item.display_order));
       offset = body.pagination.offset;
@@ -174,7 +282,9 @@ describe('who may', () => {
     expect((await api.request('GET', `/v1/plans/${created.id}`, undefined, reader)).status).toBe(200);
     expect((await post('/v1/plans', { name: 'x' }, reader)).body).toEqual({ message: 'insufficient permissions' });
 
-    const production = { 'x-api-key': await api.keyWith(['super_admin'], api.environments.find((environment) => environment.type === 'production')?.id ?? '') };
+    const production = {
+      'x-api-key': await api.keyWith(['super_admin'], api.environments.find((environment) => environment.type === 'production')?.id ?? ''),
+    };
     const stranger = { 'x-api-key': (await api.tenant('Stranger')).key };
     for (const headers of [production, stranger]) {
       for (const path of [`/v1/plans/${created.id}`, `/v1/features/${feature.id}`, `/v1/plans/${created.id}/entitlements`]) {
@@ -183,7 +293,9 @@ describe('who may', () => {
       expect((await api.request('PUT', `/v1/plans/${created.id}`, { name: 'stolen' }, headers)).status).toBe(404);
       expect((await api.request('DELETE', `/v1/features/${feature.id}`, undefined, headers)).status).toBe(404);
       expect((await api.request('GET', '/v1/plans', undefined, headers)).body.items).toEqual([]);
-      expect((await api.request('POST', '/v1/features', { name: 'a', type: 'metered', meter_id: feature.meter_id }, headers)).status).toBe(404);
+      expect((await api.request('POST', '/v1/features', { name: 'a', type: 'metered', meter_id: feature.meter_id }, headers)).status).toBe(
+        404,
+      );
     }
     expect((await api.request('GET', `/v1/plans/${created.id}`)).body.name).toBe('Pro');
   });
@@ -192,7 +304,9 @@ describe('who may', () => {
     const created = await plan({ name: 'Audited' });
     await api.request('PUT', `/v1/plans/${created.id}`, { name: 'Audited again' });
     await api.request('DELETE', `/v1/plans/${created.id}`);
-    const events = await api.app.database.withTenant(api.ctx, (tx) => tx.selectFrom('outbox').select(['eventName', 'actorId']).where('entityId', '=', created.id).orderBy('position').execute());
+    const events = await api.app.database.withTenant(api.ctx, (tx) =>
+      tx.selectFrom('outbox').select(['eventName', 'actorId']).where('entityId', '=', created.id).orderBy('position').execute(),
+    );
     expect(events.map((event) => event.eventName)).toEqual(['plan.created', 'plan.updated', 'plan.deleted']);
     expect(events.every((event) => event.actorId !== '')).toBe(true);
   });

@@ -2,15 +2,37 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startTestApi, type TestApi } from '../support/api.ts';
 
 let api: TestApi;
-beforeAll(async () => { api = await startTestApi(); });
+beforeAll(async () => {
+  api = await startTestApi();
+});
 afterAll(() => api.close());
 
-const outbox = () => api.app.database.withTenant(api.ctx, (tx) => tx.selectFrom('outbox').select(['eventName', 'entityId', 'requestId', 'actorId']).where('entityType', '=', 'customer').orderBy('position').execute());
+const outbox = () =>
+  api.app.database.withTenant(api.ctx, (tx) =>
+    tx
+      .selectFrom('outbox')
+      .select(['eventName', 'entityId', 'requestId', 'actorId'])
+      .where('entityType', '=', 'customer')
+      .orderBy('position')
+      .execute(),
+  );
 
 test('a customer is created, read, changed and deleted, and every change is in the outbox', async () => {
-  const made = await api.request('POST', '/v1/customers', { external_id: 'acme', name: 'Acme', email: 'a@acme.test', timezone: 'Asia/Kolkata', metadata: { Plan_Tier: 'Gold' } }, { 'x-request-id': 'r-1' });
+  const made = await api.request(
+    'POST',
+    '/v1/customers',
+    { external_id: 'acme', name: 'Acme', email: 'a@acme.test', timezone: 'Asia/Kolkata', metadata: { Plan_Tier: 'Gold' } },
+    { 'x-request-id': 'r-1' },
+  );
   expect(made.status).toBe(201);
-  expect(made.body).toMatchObject({ external_id: 'acme', name: 'Acme', timezone: 'Asia/Kolkata', metadata: { Plan_Tier: 'Gold' }, status: 'published', tenant_id: api.ctx.tenantId });
+  expect(made.body).toMatchObject({
+    external_id: 'acme',
+    name: 'Acme',
+    timezone: 'Asia/Kolkata',
+    metadata: { Plan_Tier: 'Gold' },
+    status: 'published',
+    tenant_id: api.ctx.tenantId,
+  });
   expect(made.body.id).toMatch(/^cust_[0-9A-Z]{26}$/);
   expect(made.body).not.toHaveProperty('contact');
 
@@ -18,7 +40,9 @@ test('a customer is created, read, changed and deleted, and every change is in t
   expect(changed.body).toMatchObject({ name: 'Acme Inc', email: 'a@acme.test', metadata: { a: 'b' } });
   const byExternal = await api.request('PUT', '/v1/customers?external_customer_id=acme', { contact: 'Ann' });
   expect(byExternal.body).toMatchObject({ name: 'Acme Inc', contact: 'Ann' });
-  expect((await api.request('GET', '/v1/customers/external/acme')).body).toEqual((await api.request('GET', `/v1/customers/${made.body.id}`)).body);
+  expect((await api.request('GET', '/v1/customers/external/acme')).body).toEqual(
+    (await api.request('GET', `/v1/customers/${made.body.id}`)).body,
+  );
 
   expect((await api.request('DELETE', `/v1/customers/${made.body.id}`)).status).toBe(204);
   expect((await api.request('GET', `/v1/customers/${made.body.id}`)).status).toBe(404);
@@ -49,10 +73,19 @@ describe('bad input is refused, names the field, and changes nothing', () => {
   test('a second customer with the external id is a conflict', async () => {
     await api.request('POST', '/v1/customers', { external_id: 'dup', name: 'One' });
     const answer = await api.request('POST', '/v1/customers', { external_id: 'dup', name: 'Two' });
-    expect([answer.status, answer.body.code, answer.body.details]).toEqual([409, 'already_exists', { entity: 'customer', field: 'external_id' }]);
+    expect([answer.status, answer.body.code, answer.body.details]).toEqual([
+      409,
+      'already_exists',
+      { entity: 'customer', field: 'external_id' },
+    ]);
   });
 
-  test.each([['GET', '/v1/customers/cust_none'], ['PUT', '/v1/customers/cust_none'], ['DELETE', '/v1/customers/cust_none'], ['GET', '/v1/customers/external/none']])('%s %s', async (method, path) => {
+  test.each([
+    ['GET', '/v1/customers/cust_none'],
+    ['PUT', '/v1/customers/cust_none'],
+    ['DELETE', '/v1/customers/cust_none'],
+    ['GET', '/v1/customers/external/none'],
+  ])('%s %s', async (method, path) => {
     const answer = await api.request(method, path, method === 'PUT' ? { name: 'X' } : undefined);
     expect([answer.status, answer.body.code]).toEqual([404, 'not_found']);
   });
@@ -60,12 +93,16 @@ describe('bad input is refused, names the field, and changes nothing', () => {
 
 describe('lists', () => {
   beforeAll(async () => {
-    for (const name of ['Lima', 'Oslo', 'Rome']) await api.request('POST', '/v1/customers', { external_id: `list-${name}`, name, email: `${name}@list.test` });
+    for (const name of ['Lima', 'Oslo', 'Rome'])
+      await api.request('POST', '/v1/customers', { external_id: `list-${name}`, name, email: `${name}@list.test` });
   });
 
   test('page without overlap, and say where the next page starts', async () => {
     const first = await api.request('GET', '/v1/customers?limit=2&sort=name&order=asc&external_ids=list-Lima,list-Oslo,list-Rome');
-    const second = await api.request('GET', `/v1/customers?limit=2&offset=${first.body.pagination.offset}&sort=name&order=asc&external_ids=list-Lima&external_ids=list-Oslo,list-Rome`);
+    const second = await api.request(
+      'GET',
+      `/v1/customers?limit=2&offset=${first.body.pagination.offset}&sort=name&order=asc&external_ids=list-Lima&external_ids=list-Oslo,list-Rome`,
+    );
     expect(first.body.pagination).toEqual({ total: 3, limit: 2, offset: 2 });
     expect([...first.body.items, ...second.body.items].map((item) => item.name)).toEqual(['Lima', 'Oslo', 'Rome']);
   });
@@ -78,13 +115,21 @@ describe('lists', () => {
     [{ field: 'created_at', operator: 'before', data_type: 'date', value: { date: '2020-01-01T00:00:00Z' } }, []],
   ])('filter by %j', async (filter, names) => {
     const scope = { field: 'email', operator: 'contains', data_type: 'string', value: { string: '@list.test' } };
-    const answer = await api.request('POST', '/v1/customers/search', { filters: [scope, filter], sort: [{ field: 'name', direction: 'asc' }] });
+    const answer = await api.request('POST', '/v1/customers/search', {
+      filters: [scope, filter],
+      sort: [{ field: 'name', direction: 'asc' }],
+    });
     expect(answer.body.items.map((item: { name: string }) => item.name)).toEqual(names);
   });
 
   test.each([
-    ['?limit=0', 'limit'], ['?limit=1001', 'limit'], ['?offset=-1', 'offset'], ['?sort=secret', 'sort'], ['?status=gone', 'status'],
-    ['?start_time=2026-02-01T00:00:00Z&end_time=2026-01-01T00:00:00Z', 'end_time'], ['?start_time=yesterday', 'start_time'],
+    ['?limit=0', 'limit'],
+    ['?limit=1001', 'limit'],
+    ['?offset=-1', 'offset'],
+    ['?sort=secret', 'sort'],
+    ['?status=gone', 'status'],
+    ['?start_time=2026-02-01T00:00:00Z&end_time=2026-01-01T00:00:00Z', 'end_time'],
+    ['?start_time=yesterday', 'start_time'],
   ])('%s is refused', async (query, field) => {
     const answer = await api.request('GET', `/v1/customers${query}`);
     expect([answer.status, answer.body.details.field]).toEqual([400, field]);

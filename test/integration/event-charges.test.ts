@@ -30,7 +30,17 @@ let sent = 0;
 /** The answer of the look-up once the event is stored. */
 async function followed({ customer }: Pick<MadeWorld, 'customer'>, timestamp: string, properties: object = { n: 2 }, by = customer) {
   const id = `charged-${sent++}`;
-  expect((await api.request('POST', '/v1/events', { event_id: id, event_name: `${customer}.call`, external_customer_id: by, timestamp, properties })).status).toBe(202);
+  expect(
+    (
+      await api.request('POST', '/v1/events', {
+        event_id: id,
+        event_name: `${customer}.call`,
+        external_customer_id: by,
+        timestamp,
+        properties,
+      })
+    ).status,
+  ).toBe(202);
   await expect.poll(async () => (await api.request('GET', `/v1/events/lookup?id=${id}`)).body.status, WAIT).toBe('processed');
   return (await api.request('GET', `/v1/events/lookup?id=${id}`)).body;
 }
@@ -40,12 +50,36 @@ test('an event that is charged names the price, the line and the feature', async
   const { body: subscription } = await api.request('GET', `/v1/subscriptions/${made.subscriptionIds[0]}`);
   const [line] = subscription.line_items;
   const found = await followed(made, '2026-01-10T00:00:00Z');
-  expect(found.processed_events).toEqual([expect.objectContaining({ meter_id: made.meterIds[0], feature_id: made.featureIds[0], subscription_id: subscription.id, sub_line_item_id: line.id, price_id: line.price_id, qty_total: '2' })]);
+  expect(found.processed_events).toEqual([
+    expect.objectContaining({
+      meter_id: made.meterIds[0],
+      feature_id: made.featureIds[0],
+      subscription_id: subscription.id,
+      sub_line_item_id: line.id,
+      price_id: line.price_id,
+      qty_total: '2',
+    }),
+  ]);
   expect(found.debug_tracker).toMatchObject({
-    price_lookup: { status: 'found', matched_prices: [{ price_id: line.price_id, meter_id: made.meterIds[0], status: 'published', price: { id: line.price_id, amount: '3' } }] },
+    price_lookup: {
+      status: 'found',
+      matched_prices: [
+        { price_id: line.price_id, meter_id: made.meterIds[0], status: 'published', price: { id: line.price_id, amount: '3' } },
+      ],
+    },
     subscription_line_item_lookup: {
       status: 'found',
-      matched_line_items: [{ sub_line_item_id: line.id, subscription_id: subscription.id, price_id: line.price_id, start_date: line.start_date, is_active_for_event: true, timestamp_within_range: true, subscription_line_item: { id: line.id } }],
+      matched_line_items: [
+        {
+          sub_line_item_id: line.id,
+          subscription_id: subscription.id,
+          price_id: line.price_id,
+          start_date: line.start_date,
+          is_active_for_event: true,
+          timestamp_within_range: true,
+          subscription_line_item: { id: line.id },
+        },
+      ],
     },
     attributed_to_customer: { status: 'attributed' },
   });
@@ -55,36 +89,62 @@ test('an event that is charged names the price, the line and the feature', async
 test('two subscriptions to one meter both charge', async () => {
   const made = await world({ meters: { call: { aggregation: SUM } }, subscriptions: [{}, {}] });
   const found = await followed(made, '2026-01-10T00:00:00Z');
-  expect(found.processed_events.map((each: { subscription_id: string }) => each.subscription_id).sort()).toEqual([...made.subscriptionIds].sort());
+  expect(found.processed_events.map((each: { subscription_id: string }) => each.subscription_id).sort()).toEqual(
+    [...made.subscriptionIds].sort(),
+  );
 });
 
 test('an event of a customer that inherits is charged by the parent, from when on it inherits', async () => {
   const made = await world({ meters: { call: { aggregation: SUM } }, children: [{ events: [] }] });
   const by = made.children[0] ?? '';
   const found = await followed(made, '2026-01-10T00:00:00Z', { n: 2 }, by);
-  expect(found.processed_events).toEqual([expect.objectContaining({ customer_id: found.debug_tracker.customer_lookup.customer.id, subscription_id: made.subscriptionIds[0], qty_total: '2' })]);
+  expect(found.processed_events).toEqual([
+    expect.objectContaining({
+      customer_id: found.debug_tracker.customer_lookup.customer.id,
+      subscription_id: made.subscriptionIds[0],
+      qty_total: '2',
+    }),
+  ]);
   expect(found.debug_tracker.customer_lookup.customer.external_id).toBe(by);
-  expect((await followed(made, '2025-12-31T23:59:59.999Z', { n: 2 }, by)).debug_tracker.failure_point.failure_point_type).toBe('subscription_line_item_lookup');
+  expect((await followed(made, '2025-12-31T23:59:59.999Z', { n: 2 }, by)).debug_tracker.failure_point.failure_point_type).toBe(
+    'subscription_line_item_lookup',
+  );
 });
 
 test('without a price, without a subscription, outside of its time, and with a value that is none', async () => {
   const priceless = await world({ meters: { call: { aggregation: SUM, prices: [] } }, subscriptions: [] });
   expect((await followed(priceless, '2026-01-10T00:00:00Z')).debug_tracker).toMatchObject({
-    price_lookup: { status: 'not_found' }, subscription_line_item_lookup: { status: 'unprocessed' }, attributed_to_customer: { status: 'attributed' }, failure_point: { failure_point_type: 'price_lookup' },
+    price_lookup: { status: 'not_found' },
+    subscription_line_item_lookup: { status: 'unprocessed' },
+    attributed_to_customer: { status: 'attributed' },
+    failure_point: { failure_point_type: 'price_lookup' },
   });
 
   const never = await world({ meters: { call: { aggregation: SUM } }, subscriptions: [] });
   const unsubscribed = await followed(never, '2026-01-10T00:00:00Z');
   expect(unsubscribed.processed_events).toEqual([expect.not.objectContaining({ subscription_id: expect.anything() as unknown })]);
-  expect(unsubscribed.debug_tracker).toMatchObject({ price_lookup: { status: 'found' }, subscription_line_item_lookup: { status: 'not_found', matched_line_items: [] }, failure_point: { failure_point_type: 'subscription_line_item_lookup' } });
+  expect(unsubscribed.debug_tracker).toMatchObject({
+    price_lookup: { status: 'found' },
+    subscription_line_item_lookup: { status: 'not_found', matched_line_items: [] },
+    failure_point: { failure_point_type: 'subscription_line_item_lookup' },
+  });
 
   const cancelled = await world({ meters: { call: { aggregation: SUM } }, subscriptions: [{ cancelled: '2026-01-20T00:00:00Z' }] });
-  expect((await followed(cancelled, '2026-01-19T23:59:59.999Z')).debug_tracker.subscription_line_item_lookup).toMatchObject({ status: 'found', matched_line_items: [{ is_active_for_event: true }] });
-  expect((await followed(cancelled, '2026-01-20T00:00:00Z')).debug_tracker).toMatchObject({
-    subscription_line_item_lookup: { status: 'not_found', matched_line_items: [{ is_active_for_event: false }] }, failure_point: { failure_point_type: 'subscription_line_item_lookup' },
+  expect((await followed(cancelled, '2026-01-19T23:59:59.999Z')).debug_tracker.subscription_line_item_lookup).toMatchObject({
+    status: 'found',
+    matched_line_items: [{ is_active_for_event: true }],
   });
-  expect((await followed(cancelled, '2025-12-31T23:59:59.999Z')).debug_tracker.subscription_line_item_lookup).toMatchObject({ status: 'not_found', matched_line_items: [{ is_active_for_event: false, timestamp_within_range: false }] });
+  expect((await followed(cancelled, '2026-01-20T00:00:00Z')).debug_tracker).toMatchObject({
+    subscription_line_item_lookup: { status: 'not_found', matched_line_items: [{ is_active_for_event: false }] },
+    failure_point: { failure_point_type: 'subscription_line_item_lookup' },
+  });
+  expect((await followed(cancelled, '2025-12-31T23:59:59.999Z')).debug_tracker.subscription_line_item_lookup).toMatchObject({
+    status: 'not_found',
+    matched_line_items: [{ is_active_for_event: false, timestamp_within_range: false }],
+  });
 
   // A price would not help.
-  expect((await followed(priceless, '2026-01-10T00:00:00Z', { n: 'many' })).debug_tracker.failure_point.failure_point_type).toBe('attributed_to_customer');
+  expect((await followed(priceless, '2026-01-10T00:00:00Z', { n: 'many' })).debug_tracker.failure_point.failure_point_type).toBe(
+    'attributed_to_customer',
+  );
 });

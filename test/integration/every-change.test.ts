@@ -11,7 +11,9 @@ import { seedEverything, type World } from '../support/world.ts';
 // Every operation that changes something says so in the outbox, with who and in answer to which request; and every one that
 // creates something does all its work in the one transaction that an Idempotency-Key needs.
 
-const routes = (await allRoutes()).filter((route) => route.method !== 'GET' && route.permission.startsWith('write:') && route.permission !== 'write:Event');
+const routes = (await allRoutes()).filter(
+  (route) => route.method !== 'GET' && route.permission.startsWith('write:') && route.permission !== 'write:Event',
+);
 let api: TestApi;
 let world: World;
 let database: pg.Client;
@@ -33,7 +35,12 @@ beforeAll(async () => {
   closeApp = () => app.close();
   send = async (method, path, body, headers) => {
     const result = await handle(toGatewayEvent(method, path, body, { 'x-api-key': api.key, 'x-session-token': token, ...headers }));
-    return { status: result.statusCode, text: result.body, headers: result.headers, body: result.body === '' ? undefined : JSON.parse(result.body) };
+    return {
+      status: result.statusCode,
+      text: result.body,
+      headers: result.headers,
+      body: result.body === '' ? undefined : JSON.parse(result.body),
+    };
   };
 });
 afterAll(async () => {
@@ -41,17 +48,40 @@ afterAll(async () => {
   await api.close();
 });
 
-const price = () => ({ entity_type: 'PLAN', entity_id: world.planId, type: 'FIXED', billing_model: 'FLAT_FEE', billing_period: 'MONTHLY', billing_period_count: 1, price_unit_type: 'FIAT', currency: 'usd', amount: '1', invoice_cadence: 'ADVANCE' });
+const price = () => ({
+  entity_type: 'PLAN',
+  entity_id: world.planId,
+  type: 'FIXED',
+  billing_model: 'FLAT_FEE',
+  billing_period: 'MONTHLY',
+  billing_period_count: 1,
+  price_unit_type: 'FIAT',
+  currency: 'usd',
+  amount: '1',
+  invoice_cadence: 'ADVANCE',
+});
 const meter = { name: 'M', event_name: 'm', aggregation: { type: 'COUNT' }, reset_usage: 'BILLING_PERIOD' };
-const entitlement = (id: string, plan: string) => ({ entity_type: 'PLAN', entity_id: plan, feature_id: id, feature_type: 'boolean', is_enabled: true });
+const entitlement = (id: string, plan: string) => ({
+  entity_type: 'PLAN',
+  entity_id: plan,
+  feature_id: id,
+  feature_type: 'boolean',
+  is_enabled: true,
+});
 const make = async (path: string, body: unknown): Promise<string> => (await api.request('POST', path, body)).body.id;
 const feature = (key: string) => make('/v1/features', { name: key, type: 'boolean', lookup_key: key });
 const plan = (key: string) => make('/v1/plans', { name: key, lookup_key: key });
 const costsheet = async (): Promise<string> => (await api.request('POST', '/v1/costs', { name: 'gone' })).body.costsheet.id;
-const secret = async (): Promise<string> => (await api.request('POST', '/v1/secrets/api/keys', { name: 'gone', type: 'private_key' })).body.secret.id;
+const secret = async (): Promise<string> =>
+  (await api.request('POST', '/v1/secrets/api/keys', { name: 'gone', type: 'private_key' })).body.secret.id;
 const draft = async (status: string): Promise<string> => {
   const { body } = await api.request('POST', '/v1/invoices/search', { subscription_id: world.subscriptionId });
-  const { rows: [row] } = await database.query(`update invoices set invoice_status = $2, finalized_at = null, invoice_number = null where id = $1 returning id`, [body.items[0].id, status]);
+  const {
+    rows: [row],
+  } = await database.query(
+    `update invoices set invoice_status = $2, finalized_at = null, invoice_number = null where id = $1 returning id`,
+    [body.items[0].id, status],
+  );
   return row.id;
 };
 
@@ -87,10 +117,26 @@ const CHANGES: Readonly<Record<string, Change>> = {
   updatePrice: async () => [`/v1/prices/${await make('/v1/prices', price())}`, { metadata: { a: 'b' } }],
   deletePrice: async () => [`/v1/prices/${await make('/v1/prices', price())}`, {}],
   createEntitlement: async () => ['/v1/entitlements', entitlement(await feature('granted'), world.planId)],
-  createEntitlementsBulk: async () => ['/v1/entitlements/bulk', { items: [entitlement(await feature('granted-1'), world.planId), entitlement(await feature('granted-2'), world.planId)] }],
+  createEntitlementsBulk: async () => [
+    '/v1/entitlements/bulk',
+    { items: [entitlement(await feature('granted-1'), world.planId), entitlement(await feature('granted-2'), world.planId)] },
+  ],
   updateEntitlement: async () => [`/v1/entitlements/${world.entitlementId}`, { usage_limit: 20 }],
-  deleteEntitlement: async () => [`/v1/entitlements/${await make('/v1/entitlements', entitlement(await feature('revoked'), world.planId))}`],
-  createSubscription: async () => ['/v1/subscriptions', { customer_id: world.customerId, plan_id: world.planId, currency: 'usd', billing_period: 'MONTHLY', billing_period_count: 1, billing_cycle: 'anniversary', start_date: '2026-11-01T00:00:00Z' }],
+  deleteEntitlement: async () => [
+    `/v1/entitlements/${await make('/v1/entitlements', entitlement(await feature('revoked'), world.planId))}`,
+  ],
+  createSubscription: async () => [
+    '/v1/subscriptions',
+    {
+      customer_id: world.customerId,
+      plan_id: world.planId,
+      currency: 'usd',
+      billing_period: 'MONTHLY',
+      billing_period_count: 1,
+      billing_cycle: 'anniversary',
+      start_date: '2026-11-01T00:00:00Z',
+    },
+  ],
   finalizeInvoice: async () => [`/v1/invoices/${await draft('DRAFT')}/finalize`],
   voidInvoice: async () => [`/v1/invoices/${world.invoiceId}/void`, {}],
   cancelSubscription: async () => [`/v1/subscriptions/${world.subscriptionId}/cancel`, { cancellation_type: 'immediate' }],
@@ -110,8 +156,9 @@ test('every operation that changes something is here', () => {
   expect(routes.map(({ operationId }) => operationId).filter((operation) => !(operation in CHANGES))).toEqual([]);
 });
 
-const outboxOf = async (requestId: string) => (await database.query(
-  'select distinct tenant_id, environment_id, actor_id, actor_type from outbox where request_id = $1', [requestId])).rows;
+const outboxOf = async (requestId: string) =>
+  (await database.query('select distinct tenant_id, environment_id, actor_id, actor_type from outbox where request_id = $1', [requestId]))
+    .rows;
 
 describe('one connection is enough, and the outbox tells who did it', () => {
   test.each(inOrder)('%s', async (operation, route) => {
@@ -119,8 +166,15 @@ describe('one connection is enough, and the outbox tells who did it', () => {
     const requestId = `change-${operation}`;
     const key: Record<string, string> = route.idempotent ? { 'idempotency-key': `key of ${operation}` } : {};
     const answer = await send(route.method, path, body, { 'x-request-id': requestId, ...key });
-    expect([operation, answer.status, answer.status >= 300 ? answer.text : '']).toEqual([operation, Number(Object.keys(route.responses)[0]), '']);
-    const who = route.credential === 'portal_session' ? { actor_id: world.customerId, actor_type: 'customer' } : { actor_id: actor, actor_type: 'api_key' };
+    expect([operation, answer.status, answer.status >= 300 ? answer.text : '']).toEqual([
+      operation,
+      Number(Object.keys(route.responses)[0]),
+      '',
+    ]);
+    const who =
+      route.credential === 'portal_session'
+        ? { actor_id: world.customerId, actor_type: 'customer' }
+        : { actor_id: actor, actor_type: 'api_key' };
     expect(await outboxOf(requestId)).toEqual([{ tenant_id: api.ctx.tenantId, environment_id: api.ctx.environmentId, ...who }]);
 
     if (!route.idempotent) return;
@@ -139,8 +193,11 @@ describe('an Idempotency-Key', () => {
     const neighbour = { 'x-api-key': await api.keyWith(['super_admin'], api.environments[1]?.id), ...key };
     const body = { name: 'Shared', lookup_key: 'shared', external_id: 'shared', type: 'boolean' };
     const made = [
-      await api.request('POST', '/v1/customers', body, key), await api.request('POST', '/v1/plans', body, key), await api.request('POST', '/v1/features', body, key),
-      await stranger.request('POST', '/v1/customers', body, key), await api.send('POST', '/v1/customers', body, neighbour),
+      await api.request('POST', '/v1/customers', body, key),
+      await api.request('POST', '/v1/plans', body, key),
+      await api.request('POST', '/v1/features', body, key),
+      await stranger.request('POST', '/v1/customers', body, key),
+      await api.send('POST', '/v1/customers', body, neighbour),
     ];
     expect(made.map(({ status }) => status)).toEqual([201, 201, 201, 201, 201]);
     expect(new Set(made.map((answer) => answer.body.id)).size).toBe(5);
@@ -150,14 +207,28 @@ describe('an Idempotency-Key', () => {
     const long = await api.request('POST', '/v1/customers', { external_id: 'k', name: 'K' }, { 'idempotency-key': 'x'.repeat(256) });
     expect([long.status, long.body.details.field]).toEqual([400, 'Idempotency-Key']);
     const key = { 'idempotency-key': 'failing' };
-    for (const [body, status] of [[{ name: 'no id' }, 400], [{ external_id: 'change', name: 'taken' }, 409], [{ external_id: 'failing', name: 'good' }, 201]] as const) {
+    for (const [body, status] of [
+      [{ name: 'no id' }, 400],
+      [{ external_id: 'change', name: 'taken' }, 409],
+      [{ external_id: 'failing', name: 'good' }, 201],
+    ] as const) {
       expect((await api.request('POST', '/v1/customers', body, key)).status).toBe(status);
     }
   });
 
   test('of requests at once gives all of them one answer, and makes one entity', async () => {
-    const at = { customer_id: await make('/v1/customers', { external_id: 'at-once', name: 'A' }), plan_id: world.planId, currency: 'usd', billing_period: 'MONTHLY', billing_period_count: 1, billing_cycle: 'anniversary', start_date: '2026-11-01T00:00:00Z' };
-    const answers = await Promise.all(Array.from({ length: 8 }, () => api.request('POST', '/v1/subscriptions', at, { 'idempotency-key': 'at-once' })));
+    const at = {
+      customer_id: await make('/v1/customers', { external_id: 'at-once', name: 'A' }),
+      plan_id: world.planId,
+      currency: 'usd',
+      billing_period: 'MONTHLY',
+      billing_period_count: 1,
+      billing_cycle: 'anniversary',
+      start_date: '2026-11-01T00:00:00Z',
+    };
+    const answers = await Promise.all(
+      Array.from({ length: 8 }, () => api.request('POST', '/v1/subscriptions', at, { 'idempotency-key': 'at-once' })),
+    );
     expect(new Set(answers.map(({ status, text }) => `${status} ${text}`)).size).toBe(1);
     expect(answers[0]?.status).toBe(201);
     expect((await database.query('select 1 from subscriptions where customer_id = $1', [at.customer_id])).rowCount).toBe(1);

@@ -7,7 +7,8 @@ import { startTestApi } from '../support/api.ts';
 test('answers are kept until they expire, then the key may be used anew', async () => {
   const clock = fixedClock(DateTime.utc(2026, 3, 1));
   const api = await startTestApi({ clock });
-  const create = (externalId: string) => api.request('POST', '/v1/customers', { external_id: externalId, name: externalId }, { 'idempotency-key': 'same' });
+  const create = (externalId: string) =>
+    api.request('POST', '/v1/customers', { external_id: externalId, name: externalId }, { 'idempotency-key': 'same' });
   const forget = () => api.app.database.asSystem('test', (tx) => deleteExpiredKeys(tx, clock.now().minus({ days: 2 }), 100));
   try {
     const first = await create('first');

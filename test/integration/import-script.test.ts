@@ -41,13 +41,21 @@ afterAll(async () => {
   await api.close();
   rmSync(folder, { recursive: true, force: true });
 });
-const fine = () => { weather = async () => null; requests = 0; };
+const fine = () => {
+  weather = async () => null;
+  requests = 0;
+};
 fine();
 afterEach(fine);
 
-const answer = (statusCode: number, headers: Record<string, string> = {}): GatewayResult => ({ statusCode, headers, body: '{"code":"x","message":"not now","http_status_code":1}' });
+const answer = (statusCode: number, headers: Record<string, string> = {}): GatewayResult => ({
+  statusCode,
+  headers,
+  body: '{"code":"x","message":"not now","http_status_code":1}',
+});
 const at = (index: number): string => new Date(Date.UTC(2026, 1, 1) + index * 1000).toISOString();
-const line = (customer: string, index: number, more: object = {}): string => JSON.stringify({ event_name: 'imported', external_customer_id: customer, timestamp: at(index), properties: { v: index }, ...more });
+const line = (customer: string, index: number, more: object = {}): string =>
+  JSON.stringify({ event_name: 'imported', external_customer_id: customer, timestamp: at(index), properties: { v: index }, ...more });
 
 function fileOf(name: string, lines: readonly string[]): string {
   const file = join(folder, name);
@@ -55,23 +63,55 @@ function fileOf(name: string, lines: readonly string[]): string {
   return file;
 }
 
-async function importHere(file: string, ...args: string[]): Promise<{ said: string; accepted: number; rejected: number; finished: boolean }> {
+async function importHere(
+  file: string,
+  ...args: string[]
+): Promise<{ said: string; accepted: number; rejected: number; finished: boolean }> {
   const said: string[] = [];
-  const result = await runImport(parseImportArguments([file, '--url', url, '--key', api.key, ...args], () => ''), { say: (text) => { said.push(text); }, showProgress: false });
+  const result = await runImport(
+    parseImportArguments([file, '--url', url, '--key', api.key, ...args], () => ''),
+    {
+      say: (text) => {
+        said.push(text);
+      },
+      showProgress: false,
+    },
+  );
   return { ...result, said: said.join('\n') };
 }
 
 async function stored(customer: string): Promise<{ count: number; sum: number }> {
-  const ask = async (aggregation: object): Promise<number> => (await api.request('POST', '/v1/events/usage', { event_name: 'imported', external_customer_id: customer, start_time: '2026-01-01T00:00:00Z', end_time: '2026-12-01T00:00:00Z', ...aggregation })).body.value ?? 0;
+  const ask = async (aggregation: object): Promise<number> =>
+    (
+      await api.request('POST', '/v1/events/usage', {
+        event_name: 'imported',
+        external_customer_id: customer,
+        start_time: '2026-01-01T00:00:00Z',
+        end_time: '2026-12-01T00:00:00Z',
+        ...aggregation,
+      })
+    ).body.value ?? 0;
   return { count: await ask({ aggregation_type: 'COUNT' }), sum: await ask({ aggregation_type: 'SUM', property_name: 'v' }) };
 }
 const sumTo = (count: number): number => (count * (count - 1)) / 2;
 const jsonOf = (file: string) => JSON.parse(readFileSync(file, 'utf8'));
-const rejectsOf = (file: string) => readFileSync(`${file}.rejects.ndjson`, 'utf8').trim().split('\n').map((text) => JSON.parse(text) as { line: number; reason: string; content: string });
+const rejectsOf = (file: string) =>
+  readFileSync(`${file}.rejects.ndjson`, 'utf8')
+    .trim()
+    .split('\n')
+    .map((text) => JSON.parse(text) as { line: number; reason: string; content: string });
 
 test('a file of NDJSON becomes its events, each once, however often it is imported', async () => {
-  const file = fileOf('plain.ndjson', Array.from({ length: 250 }, (_, index) => line('plain', index)));
-  expect(await importHere(file, '--batch', '40')).toMatchObject({ accepted: 250, rejected: 0, finished: true, said: expect.stringContaining('Imported 250 lines') });
+  const file = fileOf(
+    'plain.ndjson',
+    Array.from({ length: 250 }, (_, index) => line('plain', index)),
+  );
+  expect(await importHere(file, '--batch', '40')).toMatchObject({
+    accepted: 250,
+    rejected: 0,
+    finished: true,
+    said: expect.stringContaining('Imported 250 lines'),
+  });
   await expect.poll(() => stored('plain'), WAIT).toEqual({ count: 250, sum: sumTo(250) });
   expect(existsSync(`${file}.rejects.ndjson`)).toBe(false);
   const sent = requests;
@@ -86,28 +126,65 @@ test('a file of NDJSON becomes its events, each once, however often it is import
 });
 
 test('columns of a CSV are mapped, the others are properties', async () => {
-  const file = fileOf('mapped.csv', ['when,who,v,"model name"', ...Array.from({ length: 30 }, (_, index) => `${at(index)},mapped,${index},"m, ${index % 2}"`)]);
-  expect(await importHere(file, '--map', 'when=timestamp', '--map', 'who=external_customer_id', '--set', 'event_name=imported', '--set', 'source=csv', '--batch', '7')).toMatchObject({ accepted: 30, rejected: 0 });
+  const file = fileOf('mapped.csv', [
+    'when,who,v,"model name"',
+    ...Array.from({ length: 30 }, (_, index) => `${at(index)},mapped,${index},"m, ${index % 2}"`),
+  ]);
+  expect(
+    await importHere(
+      file,
+      '--map',
+      'when=timestamp',
+      '--map',
+      'who=external_customer_id',
+      '--set',
+      'event_name=imported',
+      '--set',
+      'source=csv',
+      '--batch',
+      '7',
+    ),
+  ).toMatchObject({ accepted: 30, rejected: 0 });
   await expect.poll(() => stored('mapped'), WAIT).toEqual({ count: 30, sum: sumTo(30) });
   const { body } = await api.request('GET', '/v1/events?external_customer_id=mapped&order=asc&page_size=1');
-  expect(body.events[0]).toMatchObject({ source: 'csv', properties: { 'v': '0', 'model name': 'm, 0' } });
+  expect(body.events[0]).toMatchObject({ source: 'csv', properties: { v: '0', 'model name': 'm, 0' } });
 });
 
 test('refused lines are listed with their numbers and reasons, all others are accepted', async () => {
-  const bad: Readonly<Record<number, string>> = { 3: '{"event_name":', 7: line('refused', 7, { timestamp: 'yesterday' }), 8: line('refused', 8, { event_name: '', properties: [] }), 19: '[]', 25: line('refused', 25, { properties: { text: 'x'.repeat(70_000) } }) };
-  const file = fileOf('refused.ndjson', Array.from({ length: 30 }, (_, index) => bad[index] ?? line('refused', index)));
-  expect(await importHere(file, '--batch', '10', '--concurrency', '3')).toMatchObject({ accepted: 25, rejected: 5, said: expect.stringContaining('rejects.ndjson') });
+  const bad: Readonly<Record<number, string>> = {
+    3: '{"event_name":',
+    7: line('refused', 7, { timestamp: 'yesterday' }),
+    8: line('refused', 8, { event_name: '', properties: [] }),
+    19: '[]',
+    25: line('refused', 25, { properties: { text: 'x'.repeat(70_000) } }),
+  };
+  const file = fileOf(
+    'refused.ndjson',
+    Array.from({ length: 30 }, (_, index) => bad[index] ?? line('refused', index)),
+  );
+  expect(await importHere(file, '--batch', '10', '--concurrency', '3')).toMatchObject({
+    accepted: 25,
+    rejected: 5,
+    said: expect.stringContaining('rejects.ndjson'),
+  });
   expect(rejectsOf(file).map(({ line: number, reason }) => [number, reason])).toEqual([
-    [4, expect.stringContaining('is not valid JSON')], [8, expect.stringMatching(/^timestamp: .*RFC 3339/)], [9, expect.stringMatching(/^event_name: .*; properties: must be an object/)],
-    [20, 'line: must be a JSON object'], [26, expect.stringContaining('properties: must not be larger')],
+    [4, expect.stringContaining('is not valid JSON')],
+    [8, expect.stringMatching(/^timestamp: .*RFC 3339/)],
+    [9, expect.stringMatching(/^event_name: .*; properties: must be an object/)],
+    [20, 'line: must be a JSON object'],
+    [26, expect.stringContaining('properties: must not be larger')],
   ]);
   expect(rejectsOf(file)[1]?.content).toBe(bad[7]);
   await expect.poll(async () => (await stored('refused')).count, WAIT).toBe(25);
 });
 
 test('an API that is full or away is asked again, and waited for as it says', async () => {
-  const file = fileOf('away.ndjson', Array.from({ length: 40 }, (_, index) => line('away', index)));
-  weather = async (request) => (request === 0 ? answer(429, { 'Retry-After': '1' }) : request < 3 ? answer(503, { 'Retry-After': '0' }) : null);
+  const file = fileOf(
+    'away.ndjson',
+    Array.from({ length: 40 }, (_, index) => line('away', index)),
+  );
+  weather = async (request) =>
+    request === 0 ? answer(429, { 'Retry-After': '1' }) : request < 3 ? answer(503, { 'Retry-After': '0' }) : null;
   const started = performance.now();
   expect(await importHere(file, '--batch', '20', '--concurrency', '1')).toMatchObject({ accepted: 40 });
   expect(performance.now() - started).toBeGreaterThan(1000);
@@ -115,7 +192,10 @@ test('an API that is full or away is asked again, and waited for as it says', as
 });
 
 test('an answer that nothing can mend ends it with what was done so far noted', async () => {
-  const file = fileOf('locked.ndjson', Array.from({ length: 40 }, (_, index) => line('locked', index)));
+  const file = fileOf(
+    'locked.ndjson',
+    Array.from({ length: 40 }, (_, index) => line('locked', index)),
+  );
   weather = async (request) => (request < 2 ? null : answer(403));
   await expect(importHere(file, '--batch', '10', '--concurrency', '1')).rejects.toThrow('The API answered 403: not now');
   expect(jsonOf(`${file}.import-state.json`)).toMatchObject({ lines: 20, accepted: 20 });
@@ -125,7 +205,10 @@ test('an answer that nothing can mend ends it with what was done so far noted', 
 });
 
 test('what a request refuses without naming an item is halved', async () => {
-  const file = fileOf('large.ndjson', Array.from({ length: 9 }, (_, index) => line('large', index)));
+  const file = fileOf(
+    'large.ndjson',
+    Array.from({ length: 9 }, (_, index) => line('large', index)),
+  );
   weather = async (request) => (request < 3 ? answer(413) : null);
   expect(await importHere(file, '--concurrency', '1')).toMatchObject({ accepted: 9, rejected: 0 });
   await expect.poll(() => stored('large'), WAIT).toEqual({ count: 9, sum: sumTo(9) });
@@ -140,11 +223,19 @@ test('a state of another file or another API is not taken', async () => {
 });
 
 const started = (file: string, ...args: string[]): ChildProcess =>
-  spawn(process.execPath, [join(root, 'scripts/import.ts'), file, '--url', url, '--key', api.key, ...args], { cwd: root, env: { PATH: process.env.PATH ?? '', FLEXPRICE_CONFIG_FILE: 'no-such-file.yaml' } });
+  spawn(process.execPath, [join(root, 'scripts/import.ts'), file, '--url', url, '--key', api.key, ...args], {
+    cwd: root,
+    env: { PATH: process.env.PATH ?? '', FLEXPRICE_CONFIG_FILE: 'no-such-file.yaml' },
+  });
 
 test('killed at any moment and started again, nothing is lost and nothing counts twice', async () => {
   const count = 400;
-  const file = fileOf('killed.ndjson', Array.from({ length: count }, (_, index) => (index % 50 === 7 ? '{bad' : line('killed', index, index % 2 === 0 ? {} : { event_id: `killed-${index}` }))));
+  const file = fileOf(
+    'killed.ndjson',
+    Array.from({ length: count }, (_, index) =>
+      index % 50 === 7 ? '{bad' : line('killed', index, index % 2 === 0 ? {} : { event_id: `killed-${index}` }),
+    ),
+  );
   const good = Array.from({ length: count }, (_, index) => index).filter((index) => index % 50 !== 7);
   for (const passing of [5, 9]) {
     fine();
@@ -178,13 +269,21 @@ test('killed at any moment and started again, nothing is lost and nothing counts
 
 test('bad usage exits with 2 and a clear line, a wrong key with 1', async () => {
   const run = async (...args: string[]) => {
-    const child = spawn(process.execPath, [join(root, 'scripts/import.ts'), ...args], { cwd: root, env: { PATH: process.env.PATH ?? '', FLEXPRICE_CONFIG_FILE: 'no-such-file.yaml' } });
+    const child = spawn(process.execPath, [join(root, 'scripts/import.ts'), ...args], {
+      cwd: root,
+      env: { PATH: process.env.PATH ?? '', FLEXPRICE_CONFIG_FILE: 'no-such-file.yaml' },
+    });
     let said = '';
-    child.stderr.on('data', (chunk: Buffer) => { said += chunk.toString(); });
+    child.stderr.on('data', (chunk: Buffer) => {
+      said += chunk.toString();
+    });
     const [code] = await once(child, 'close');
     return { code, said };
   };
   expect(await run()).toMatchObject({ code: 2, said: expect.stringMatching(/^Say which file\.\n\nnpm run import/) });
   const file = fileOf('key.ndjson', [line('key', 0)]);
-  expect(await run(file, '--url', url, '--key', 'sk_wrong')).toMatchObject({ code: 1, said: expect.stringContaining('The API answered 401: ') });
+  expect(await run(file, '--url', url, '--key', 'sk_wrong')).toMatchObject({
+    code: 1,
+    said: expect.stringContaining('The API answered 401: '),
+  });
 });

@@ -25,7 +25,10 @@ beforeAll(async () => {
   database = new pg.Client(superuser(api.config.postgres.database));
   await database.connect();
   overflow = await createOverflow(api.config);
-  gateway = await startGateway({ ingest: createIngestHandler(api.app), management: createManagementHandler(api.app) }, { host: '127.0.0.1', port: 0 });
+  gateway = await startGateway(
+    { ingest: createIngestHandler(api.app), management: createManagementHandler(api.app) },
+    { host: '127.0.0.1', port: 0 },
+  );
 });
 beforeEach(() => database.query('truncate event_log.ingest_overflow'));
 afterEach(() => database.query('grant insert on event_log.batches, event_log.ingest_overflow to flexprice_app'));
@@ -34,15 +37,21 @@ afterAll(async () => {
   await api.close();
 });
 
-const refuse = (what: 'insert on event_log.batches' | 'insert on event_log.ingest_overflow') => database.query(`revoke ${what} from flexprice_app`);
-const waiting = async (): Promise<number> => (await database.query<{ n: string }>('select coalesce(sum(record_count), 0) as n from event_log.ingest_overflow')).rows.map(({ n }) => Number(n))[0] ?? 0;
+const refuse = (what: 'insert on event_log.batches' | 'insert on event_log.ingest_overflow') =>
+  database.query(`revoke ${what} from flexprice_app`);
+const waiting = async (): Promise<number> =>
+  (await database.query<{ n: string }>('select coalesce(sum(record_count), 0) as n from event_log.ingest_overflow')).rows.map(({ n }) =>
+    Number(n),
+  )[0] ?? 0;
 
 test('what the log refuses is laid aside, accepted, and replayed', async () => {
   const before = await loggedRecords(api.app);
   await refuse('insert on event_log.batches');
   const single = await api.request('POST', '/v1/events', validEvent({ event_id: 'aside-1' }));
   expect([single.status, single.body]).toEqual([202, { message: 'Event accepted for processing', event_id: 'aside-1' }]);
-  const bulk = await api.request('POST', '/v1/events/bulk', { events: [validEvent({ event_id: 'aside-2' }), validEvent({ event_id: 'aside-3', external_customer_id: 'c2' })] });
+  const bulk = await api.request('POST', '/v1/events/bulk', {
+    events: [validEvent({ event_id: 'aside-2' }), validEvent({ event_id: 'aside-3', external_customer_id: 'c2' })],
+  });
   expect([bulk.status, bulk.body.event_ids]).toEqual([202, 'aside-2,aside-3']);
   expect(await loggedRecords(api.app)).toBe(before);
   // Without the log nothing is known of its partitions, so every customer's events are a record of their own.
@@ -65,7 +74,13 @@ test.each(['/v1/events', '/v1/events/bulk'])('%s answers 503 when neither the lo
   await refuse('insert on event_log.ingest_overflow');
   const { status, headers, body } = await api.request('POST', path, path.endsWith('bulk') ? { events: [validEvent()] } : validEvent());
   expect({ status, body }).toEqual({
-    status: 503, body: { code: 'service_unavailable', message: 'event log is unavailable, try again', http_status_code: 503, details: { engine: 'event log' } },
+    status: 503,
+    body: {
+      code: 'service_unavailable',
+      message: 'event log is unavailable, try again',
+      http_status_code: 503,
+      details: { engine: 'event log' },
+    },
   });
   expect(headers['Retry-After']).toBe('1');
   expect(await waiting()).toBe(0);
@@ -79,7 +94,11 @@ test('a refused request is refused whether or not the log is there', async () =>
 });
 
 async function post(path: string, body: Uint8Array<ArrayBuffer>): Promise<{ status: number; body: unknown }> {
-  const answer = await fetch(`http://127.0.0.1:${gateway.port}${path}`, { method: 'POST', headers: { 'x-api-key': api.key }, body: new Blob([body]) });
+  const answer = await fetch(`http://127.0.0.1:${gateway.port}${path}`, {
+    method: 'POST',
+    headers: { 'x-api-key': api.key },
+    body: new Blob([body]),
+  });
   return { status: answer.status, body: await answer.json() };
 }
 
@@ -95,7 +114,10 @@ test.each(['/v1/events', '/v1/events/bulk'])('%s takes a body of 32 MiB and refu
   const before = await loggedRecords(api.app);
   for (const size of [MAX_BODY_BYTES + 1, 33 * 1024 * 1024]) {
     const { status, body } = await post(path, padded(request, size));
-    expect({ status, body }).toMatchObject({ status: 400, body: { code: 'validation_error', message: 'request body too large', details: { field: 'body' } } });
+    expect({ status, body }).toMatchObject({
+      status: 400,
+      body: { code: 'validation_error', message: 'request body too large', details: { field: 'body' } },
+    });
   }
   expect(await loggedRecords(api.app)).toBe(before);
   expect((await post(path, padded(request, MAX_BODY_BYTES))).status).toBe(202);
@@ -105,6 +127,9 @@ test.each(['/v1/events', '/v1/events/bulk'])('%s takes a body of 32 MiB and refu
 test('33 MiB of real events are refused', async () => {
   const events = Array.from({ length: 1000 }, () => validEvent({ properties: { text: 'x'.repeat(34_000) } }));
   const before = await loggedRecords(api.app);
-  expect(await post('/v1/events/bulk', Buffer.from(JSON.stringify({ events })))).toMatchObject({ status: 400, body: { message: 'request body too large' } });
+  expect(await post('/v1/events/bulk', Buffer.from(JSON.stringify({ events })))).toMatchObject({
+    status: 400,
+    body: { message: 'request body too large' },
+  });
   expect(await loggedRecords(api.app)).toBe(before);
 });

@@ -13,21 +13,47 @@ const ROOT = { 'x-api-key': 'sk_root_of_quotas' };
 let api: TestApi;
 let tenant: TestTenant;
 let tenants = 0;
-beforeAll(async () => { api = await startTestApi({ clock, env: { FLEXPRICE_AUTH_ROOT_KEY: ROOT['x-api-key'], FLEXPRICE_AUTH_ROOT_TENANT_ID: 'tenant_root', FLEXPRICE_AUTH_CACHE_SECONDS: '0' } }); });
+beforeAll(async () => {
+  api = await startTestApi({
+    clock,
+    env: { FLEXPRICE_AUTH_ROOT_KEY: ROOT['x-api-key'], FLEXPRICE_AUTH_ROOT_TENANT_ID: 'tenant_root', FLEXPRICE_AUTH_CACHE_SECONDS: '0' },
+  });
+});
 afterAll(() => api.close());
-beforeEach(async () => { tenant = await api.tenant(`Quota ${tenants++}`); });
+beforeEach(async () => {
+  tenant = await api.tenant(`Quota ${tenants++}`);
+});
 
 const batch = (count: number) => ({ events: Array.from({ length: count }, () => validEvent({ timestamp: now.toISO() })) });
 const agree = (body: object, id = tenant.ctx.tenantId) => api.send('PUT', `/v1/tenants/${id}/ingest`, body, ROOT);
-const sendBatch = async (count: number, headers: Record<string, string> = {}) => tenant.request('POST', '/v1/events/bulk', batch(count), headers);
+const sendBatch = async (count: number, headers: Record<string, string> = {}) =>
+  tenant.request('POST', '/v1/events/bulk', batch(count), headers);
 const endOf = async (topic: string) => (await (await api.app.eventLog).lag('test', topic)).reduce((sum, { end }) => sum + end, 0n);
 
 test('without a quota everything is let in; a quota holds from the next request on and goes again', async () => {
   for (let round = 0; round < 5; round += 1) expect((await sendBatch(1000)).status).toBe(202);
-  expect(await agree({ quota: { events_per_second: 100, burst: 1000 } })).toMatchObject({ status: 200, body: { tenant_id: tenant.ctx.tenantId, lazy: false, quota: { events_per_second: 100, burst: 1000 } } });
+  expect(await agree({ quota: { events_per_second: 100, burst: 1000 } })).toMatchObject({
+    status: 200,
+    body: { tenant_id: tenant.ctx.tenantId, lazy: false, quota: { events_per_second: 100, burst: 1000 } },
+  });
   expect((await sendBatch(1000)).status).toBe(202);
   const refused = await sendBatch(500);
-  expect(refused).toMatchObject({ status: 429, headers: { 'Retry-After': '5' }, body: { code: 'too_many_requests', http_status_code: 429, details: { quota: 'tenant', events_per_second: 100, burst: 1000, requested: 500, retry_after_seconds: 5, reset_at: now.plus({ seconds: 5 }).toISO() } } });
+  expect(refused).toMatchObject({
+    status: 429,
+    headers: { 'Retry-After': '5' },
+    body: {
+      code: 'too_many_requests',
+      http_status_code: 429,
+      details: {
+        quota: 'tenant',
+        events_per_second: 100,
+        burst: 1000,
+        requested: 500,
+        retry_after_seconds: 5,
+        reset_at: now.plus({ seconds: 5 }).toISO(),
+      },
+    },
+  });
   now = now.plus({ seconds: 5 });
   expect((await sendBatch(500)).status).toBe(202);
   expect((await sendBatch(1)).status).toBe(429);
@@ -56,7 +82,11 @@ test('a noisy tenant takes nothing from another', async () => {
 
 test('a key has a quota of its own, within that of its tenant', async () => {
   await agree({ quota: { events_per_second: 1000, burst: 2000 } });
-  const made = await tenant.request('POST', '/v1/secrets/api/keys', { name: 'gateway', type: 'publishable_key', ingest_quota: { events_per_second: 10, burst: 1000 } });
+  const made = await tenant.request('POST', '/v1/secrets/api/keys', {
+    name: 'gateway',
+    type: 'publishable_key',
+    ingest_quota: { events_per_second: 10, burst: 1000 },
+  });
   expect(made).toMatchObject({ status: 201, body: { secret: { ingest_quota: { events_per_second: 10, burst: 1000 } } } });
   const narrow = { 'x-api-key': made.body.api_key };
   expect((await sendBatch(1000, narrow)).status).toBe(202);
@@ -68,10 +98,15 @@ test('a key has a quota of its own, within that of its tenant', async () => {
 
 test('what the tenant refuses is given back to the key', async () => {
   await agree({ quota: { events_per_second: 1, burst: 1000 } });
-  const made = await tenant.request('POST', '/v1/secrets/api/keys', { name: 'gateway', type: 'publishable_key', ingest_quota: { events_per_second: 1, burst: 1000 } });
+  const made = await tenant.request('POST', '/v1/secrets/api/keys', {
+    name: 'gateway',
+    type: 'publishable_key',
+    ingest_quota: { events_per_second: 1, burst: 1000 },
+  });
   const narrow = { 'x-api-key': made.body.api_key };
   expect((await sendBatch(600)).status).toBe(202);
-  for (let round = 0; round < 3; round += 1) expect(await sendBatch(500, narrow)).toMatchObject({ status: 429, body: { details: { quota: 'tenant' } } });
+  for (let round = 0; round < 3; round += 1)
+    expect(await sendBatch(500, narrow)).toMatchObject({ status: 429, body: { details: { quota: 'tenant' } } });
   await agree({ quota: null });
   expect((await sendBatch(1000, narrow)).status).toBe(202);
 });
@@ -114,7 +149,11 @@ test('only the operator agrees on terms, with values that make sense', async () 
   expect((await tenant.request('GET', path)).status).toBe(403);
   expect((await api.send('GET', path, undefined, ROOT)).body).toEqual({ tenant_id: tenant.ctx.tenantId, lazy: false, quota: null });
   expect((await agree({ lazy: true }, 'tenant_nobody')).status).toBe(404);
-  for (const [quota, field] of [[{ events_per_second: 0, burst: 1000 }, 'quota.events_per_second'], [{ events_per_second: 1, burst: 999 }, 'quota.burst'], [{ events_per_second: 1 }, 'quota.burst']] as const) {
+  for (const [quota, field] of [
+    [{ events_per_second: 0, burst: 1000 }, 'quota.events_per_second'],
+    [{ events_per_second: 1, burst: 999 }, 'quota.burst'],
+    [{ events_per_second: 1 }, 'quota.burst'],
+  ] as const) {
     expect(await agree({ quota })).toMatchObject({ status: 400, body: { details: { field } } });
   }
 });

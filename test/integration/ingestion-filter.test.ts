@@ -10,28 +10,45 @@ const ROOT = { 'x-api-key': 'sk_root_of_filters' };
 const WAIT = { timeout: 20_000, interval: 50 };
 let api: MeteringApi;
 let sequence = 0;
-beforeAll(async () => { api = await startMeteringApi(DateTime.utc(2026, 3, 15, 12), { FLEXPRICE_AUTH_ROOT_KEY: ROOT['x-api-key'], FLEXPRICE_AUTH_ROOT_TENANT_ID: 'tenant_root' }); });
+beforeAll(async () => {
+  api = await startMeteringApi(DateTime.utc(2026, 3, 15, 12), {
+    FLEXPRICE_AUTH_ROOT_KEY: ROOT['x-api-key'],
+    FLEXPRICE_AUTH_ROOT_TENANT_ID: 'tenant_root',
+  });
+});
 afterAll(() => api.close());
 
 const raw = (id: string, orgId: string) => ({ id, orgId, methodName: 'chat', providerName: 'p', createdAt: '2026-03-10T00:00:00Z' });
 /** Sends an item of each customer; the customers of those that are stored once the last of them is. */
 async function letIn(customers: readonly string[], tenant: TestTenant = api, headers: Record<string, string> = {}): Promise<string[]> {
   const run = `filter-${++sequence}`;
-  const answer = await tenant.request('POST', '/v1/events/raw/bulk', { events: customers.map((customer) => raw(`${run}-${customer}`, customer)) }, headers);
+  const answer = await tenant.request(
+    'POST',
+    '/v1/events/raw/bulk',
+    { events: customers.map((customer) => raw(`${run}-${customer}`, customer)) },
+    headers,
+  );
   // The answer does not tell.
   expect([answer.status, answer.body]).toEqual([202, { message: 'Raw events accepted for processing', batch_size: customers.length }]);
   const marker = `${run}-marker`;
-  await tenant.request('POST', '/v1/events', { event_id: marker, event_name: 'marker', external_customer_id: 'marker', timestamp: '2026-03-10T00:00:00Z' }, headers);
-  const status = async (id: string) => (await tenant.request('GET', `/v1/events/lookup?id=${encodeURIComponent(id)}`, undefined, headers)).body.status;
+  await tenant.request(
+    'POST',
+    '/v1/events',
+    { event_id: marker, event_name: 'marker', external_customer_id: 'marker', timestamp: '2026-03-10T00:00:00Z' },
+    headers,
+  );
+  const status = async (id: string) =>
+    (await tenant.request('GET', `/v1/events/lookup?id=${encodeURIComponent(id)}`, undefined, headers)).body.status;
   await vi.waitFor(async () => expect(await status(marker)).toBe('processed'), WAIT);
   const stored: string[] = [];
   for (const customer of customers) {
     await vi.waitFor(async () => expect(['processed', undefined]).toContain(await status(`${run}-${customer}`)), WAIT);
-    if (await status(`${run}-${customer}`) === 'processed') stored.push(customer);
+    if ((await status(`${run}-${customer}`)) === 'processed') stored.push(customer);
   }
   return stored;
 }
-const set = (value: object, tenant: TestTenant = api, headers: Record<string, string> = {}) => tenant.request('PUT', '/v1/settings/event_ingestion_filter', { value }, headers);
+const set = (value: object, tenant: TestTenant = api, headers: Record<string, string> = {}) =>
+  tenant.request('PUT', '/v1/settings/event_ingestion_filter', { value }, headers);
 const later = () => api.clock.set(api.clock.now().plus({ seconds: 61 }));
 
 test('it is switched on, changed and off without a restart, for the raw route alone', async () => {
@@ -83,12 +100,15 @@ test('it holds for the root key, too', async () => {
 test('a request asks Postgres for nothing that it did not ask for before', async () => {
   await set({ enabled: true, allowed_external_customer_ids: ['a'] });
   later();
-  const send = () => api.request('POST', '/v1/events/raw/bulk', { events: [raw(`quiet-${++sequence}`, 'a'), raw(`loud-${sequence}`, 'b')] });
+  const send = () =>
+    api.request('POST', '/v1/events/raw/bulk', { events: [raw(`quiet-${++sequence}`, 'a'), raw(`loud-${sequence}`, 'b')] });
   await send();
   const asked = [vi.spyOn(api.app.database, 'withTenant'), vi.spyOn(api.app.database, 'asSystem')];
   try {
     for (let times = 0; times < 3; times += 1) expect((await send()).status).toBe(202);
-    const ours = asked.flatMap((spy) => spy.mock.calls.map(([who]) => (typeof who === 'string' ? who : who.requestId))).filter((who) => who !== 'event consumer');
+    const ours = asked
+      .flatMap((spy) => spy.mock.calls.map(([who]) => (typeof who === 'string' ? who : who.requestId)))
+      .filter((who) => who !== 'event consumer');
     expect(ours).toEqual([]);
   } finally {
     for (const spy of asked) spy.mockRestore();

@@ -15,7 +15,14 @@ beforeEach(() => {
 });
 afterAll(() => api.close());
 
-const request = (more: object = {}) => ({ customer_id: plan.customerId, plan_id: plan.planId, currency: 'usd', billing_period: 'MONTHLY', start_date: '2026-03-01T00:00:00Z', ...more });
+const request = (more: object = {}) => ({
+  customer_id: plan.customerId,
+  plan_id: plan.planId,
+  currency: 'usd',
+  billing_period: 'MONTHLY',
+  start_date: '2026-03-01T00:00:00Z',
+  ...more,
+});
 const subscribe = (more: object = {}) => api.made('POST', '/v1/subscriptions', request(more));
 const post = (path: string, body?: unknown) => api.request('POST', path, body);
 const get = (path: string) => api.made('GET', path);
@@ -24,7 +31,11 @@ describe('invoices', () => {
   test('void: keeps its number, frees nothing of what the subscription did, and happens once', async () => {
     const { id, latest_invoice } = await subscribe();
     expect(await post(`/v1/invoices/${latest_invoice.id}/void`)).toMatchObject({ status: 200, body: { message: expect.any(String) } });
-    expect(await get(`/v1/invoices/${latest_invoice.id}`)).toMatchObject({ invoice_status: 'VOIDED', voided_at: '2026-03-10T12:00:00Z', invoice_number: latest_invoice.invoice_number });
+    expect(await get(`/v1/invoices/${latest_invoice.id}`)).toMatchObject({
+      invoice_status: 'VOIDED',
+      voided_at: '2026-03-10T12:00:00Z',
+      invoice_number: latest_invoice.invoice_number,
+    });
     expect((await post(`/v1/invoices/${latest_invoice.id}/void`)).body).toMatchObject({ code: 'invalid_operation', http_status_code: 400 });
     await api.sweep();
     expect(await api.invoicesOf(id)).toHaveLength(1);
@@ -33,10 +44,19 @@ describe('invoices', () => {
   test('finalize: a draft once, with a message; anything else is refused', async () => {
     const { id } = await subscribe({ start_date: '2026-02-01T00:00:00Z' });
     api.usage = codeAssistUsage;
-    const closed = await api.app.billingActivities.closePeriod({ tenantId: api.ctx.tenantId, environmentId: api.ctx.environmentId, subscriptionId: id });
+    const closed = await api.app.billingActivities.closePeriod({
+      tenantId: api.ctx.tenantId,
+      environmentId: api.ctx.environmentId,
+      subscriptionId: id,
+    });
     expect(await post(`/v1/invoices/${closed?.invoiceId}/finalize`)).toMatchObject({ status: 200, body: { message: expect.any(String) } });
     const final = await get(`/v1/invoices/${closed?.invoiceId}`);
-    expect(final).toMatchObject({ invoice_status: 'FINALIZED', total: '108.4', finalized_at: '2026-03-10T12:00:00Z', due_date: '2026-03-11T12:00:00Z' });
+    expect(final).toMatchObject({
+      invoice_status: 'FINALIZED',
+      total: '108.4',
+      finalized_at: '2026-03-10T12:00:00Z',
+      due_date: '2026-03-11T12:00:00Z',
+    });
     expect((await post(`/v1/invoices/${closed?.invoiceId}/finalize`)).status).toBe(400);
     expect(await get(`/v1/invoices/${closed?.invoiceId}`)).toEqual(final);
   });
@@ -46,7 +66,17 @@ describe('invoices', () => {
     const { id } = await subscribe({ plan_id: planId, customer_id: customerId, start_date: '2026-02-01T00:00:00Z' });
     api.usage = codeAssistUsage;
     await api.sweep();
-    const search = async (filter: object) => (await api.made('POST', '/v1/invoices/search', { subscription_id: id, sort: [{ field: 'period_end', direction: 'asc' }, { field: 'total', direction: 'asc' }], ...filter })).items.map((invoice: { total: string }) => invoice.total);
+    const search = async (filter: object) =>
+      (
+        await api.made('POST', '/v1/invoices/search', {
+          subscription_id: id,
+          sort: [
+            { field: 'period_end', direction: 'asc' },
+            { field: 'total', direction: 'asc' },
+          ],
+          ...filter,
+        })
+      ).items.map((invoice: { total: string }) => invoice.total);
     expect(await search({})).toEqual(['49', '108.4']);
     expect(await search({ billing_reason: 'SUBSCRIPTION_CYCLE' })).toEqual(['108.4']);
     expect(await search({ invoice_status: ['DRAFT', 'VOIDED'] })).toEqual([]);
@@ -57,8 +87,13 @@ describe('invoices', () => {
     expect(await search({ external_customer_id: 'nobody' })).toEqual([]);
     expect(await search({ period_start_gte: '2026-02-02T00:00:00Z' })).toEqual([]);
     expect(await search({ filters: [{ field: 'total', operator: 'gt', data_type: 'number', value: { number: 100 } }] })).toEqual(['108.4']);
-    const listed = await get(`/v1/invoices?subscription_id=${id}&skip_line_items=true&expand=customer,subscription&invoice_status=FINALIZED%2CDRAFT&limit=1`);
-    expect(listed).toMatchObject({ items: [{ customer: { external_id: externalId }, subscription: { id } }], pagination: { total: 2, limit: 1, offset: 1 } });
+    const listed = await get(
+      `/v1/invoices?subscription_id=${id}&skip_line_items=true&expand=customer,subscription&invoice_status=FINALIZED%2CDRAFT&limit=1`,
+    );
+    expect(listed).toMatchObject({
+      items: [{ customer: { external_id: externalId }, subscription: { id } }],
+      pagination: { total: 2, limit: 1, offset: 1 },
+    });
     expect(listed.items[0]).not.toHaveProperty('line_items');
     expect((await api.request('GET', '/v1/invoices?expand=secrets')).status).toBe(400);
   });
@@ -66,11 +101,22 @@ describe('invoices', () => {
   test('preview hides zero lines when asked, and checks its range', async () => {
     const { id } = await subscribe();
     api.usage = (name) => decimal(name === 'requests' ? 6000 : 0);
-    const lines = async (more: object) => (await api.made('POST', '/v1/invoices/preview', { subscription_id: id, ...more })).line_items.map((line: { display_name: string }) => line.display_name);
+    const lines = async (more: object) =>
+      (await api.made('POST', '/v1/invoices/preview', { subscription_id: id, ...more })).line_items.map(
+        (line: { display_name: string }) => line.display_name,
+      );
     expect(await lines({})).toEqual(['Platform fee', 'input_tokens', 'output_tokens', 'requests']);
     expect(await lines({ hide_zero_charges_line_items: true })).toEqual(['Platform fee', 'requests']);
     expect((await post('/v1/invoices/preview', { subscription_id: id, period_start: '0001-01-01T00:00:00Z' })).status).toBe(400);
     expect((await post('/v1/subscriptions/usage', { subscription_id: id, start_time: '1900-01-01T00:00:00Z' })).status).toBe(400);
-    expect((await post('/v1/invoices/preview', { subscription_id: id, period_start: '2026-03-02T00:00:00Z', period_end: '2026-03-01T00:00:00Z' })).status).toBe(400);
+    expect(
+      (
+        await post('/v1/invoices/preview', {
+          subscription_id: id,
+          period_start: '2026-03-02T00:00:00Z',
+          period_end: '2026-03-01T00:00:00Z',
+        })
+      ).status,
+    ).toBe(400);
   });
 });

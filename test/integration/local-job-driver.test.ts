@@ -19,7 +19,9 @@ beforeAll(async () => {
   postgres = await createTestPostgres();
   database = createDatabase(postgres.config);
 });
-beforeEach(() => { activities = recordedActivities(); });
+beforeEach(() => {
+  activities = recordedActivities();
+});
 afterAll(async () => {
   await database.close();
   await postgres.drop();
@@ -32,7 +34,9 @@ const runOf = (id: string) => database.asSystem('test', (tx) => jobRuns.find(tx,
 test('a run whose process was killed is resumed by another', async () => {
   const child = fork(join(import.meta.dirname, '../support/jobs/hanging-worker.ts'));
   const hung = Promise.withResolvers<void>();
-  child.on('message', (step) => { if (step === 'second') hung.resolve(); });
+  child.on('message', (step) => {
+    if (step === 'second') hung.resolve();
+  });
   child.send({ postgres: postgres.config, run: 'killed', leaseMs: 600 });
   await hung.promise;
   const ended = new Promise((resolve) => child.once('exit', resolve));
@@ -127,9 +131,13 @@ test('two processes make each start of a schedule once, also after the clock has
   const drivers = [start({ clock, schedules }), start({ clock, schedules })];
   try {
     const [driver] = drivers;
-    await expect.poll(() => driver?.result('minutely-2026-01-01T00:00:00Z').catch(() => undefined), WAIT).toEqual({ steps: ['first', 'second'] });
+    await expect
+      .poll(() => driver?.result('minutely-2026-01-01T00:00:00Z').catch(() => undefined), WAIT)
+      .toEqual({ steps: ['first', 'second'] });
     clock.set(clock.now().plus({ minutes: 3 }));
-    await expect.poll(() => driver?.result('minutely-2026-01-01T00:03:00Z').catch(() => undefined), WAIT).toEqual({ steps: ['first', 'second'] });
+    await expect
+      .poll(() => driver?.result('minutely-2026-01-01T00:03:00Z').catch(() => undefined), WAIT)
+      .toEqual({ steps: ['first', 'second'] });
     expect(activities.calls).toHaveLength(4);
   } finally {
     await Promise.all(drivers.map((driver) => driver.close()));
@@ -139,7 +147,11 @@ test('two processes make each start of a schedule once, also after the clock has
 test('a run whose end could not be recorded is taken up again, however busy its process is otherwise', async () => {
   const release = activities.hold('busy/first');
   let refusals = 1;
-  const flaky: Database = { ...database, asSystem: (reason, work) => reason === 'job end' && refusals-- > 0 ? Promise.reject(new Error('cut')) : database.asSystem(reason, work) };
+  const flaky: Database = {
+    ...database,
+    asSystem: (reason, work) =>
+      reason === 'job end' && refusals-- > 0 ? Promise.reject(new Error('cut')) : database.asSystem(reason, work),
+  };
   const driver = start({ database: flaky, leaseMs: 600 });
   try {
     await driver.start('sample-two-steps', 'unrecorded', { run: 'unrecorded' });
@@ -159,14 +171,24 @@ test('a run whose end could not be recorded is taken up again, however busy its 
 test('old runs are forgotten: those of schedules after a day, the others after a month', async () => {
   const now = DateTime.utc(2026, 3, 1);
   await database.asSystem('test', async (tx) => {
-    for (const [workflowId, scheduleId, days] of [['old-schedule', 's1', 2], ['new-schedule', 's2', 0], ['old', null, 31], ['new', null, 29]] as const) {
+    for (const [workflowId, scheduleId, days] of [
+      ['old-schedule', 's1', 2],
+      ['new-schedule', 's2', 0],
+      ['old', null, 31],
+      ['new', null, 29],
+    ] as const) {
       const run = { workflowId, job: 'sample-two-steps', input: {} };
       await (scheduleId === null ? jobRuns.add(tx, run, now) : jobRuns.addScheduled(tx, { ...run, scheduleId }, now));
       await jobRuns.claim(tx, 1, { owner: 'test', until: now }, now);
       await jobRuns.finish(tx, 'test', workflowId, { result: null }, now.minus({ days }));
     }
     await jobRuns.prune(tx, { scheduledBefore: now.minus({ days: 1 }), othersBefore: now.minus({ days: 30 }) });
-    const left = await tx.selectFrom('jobRuns').select('workflowId').where('workflowId', 'in', ['old-schedule', 'new-schedule', 'old', 'new']).orderBy('workflowId').execute();
+    const left = await tx
+      .selectFrom('jobRuns')
+      .select('workflowId')
+      .where('workflowId', 'in', ['old-schedule', 'new-schedule', 'old', 'new'])
+      .orderBy('workflowId')
+      .execute();
     expect(left.map((row) => row.workflowId)).toEqual(['new', 'new-schedule']);
   });
 });

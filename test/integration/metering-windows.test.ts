@@ -10,7 +10,9 @@ import { openTestClickHouse } from '../support/metering.ts';
 let clickhouse: ClickHouse;
 let close: () => Promise<void>;
 
-beforeAll(async () => { ({ clickhouse, close } = await openTestClickHouse()); });
+beforeAll(async () => {
+  ({ clickhouse, close } = await openTestClickHouse());
+});
 afterAll(() => close());
 
 /** Instants around every change of the clock in two years, and a few between. */
@@ -33,11 +35,22 @@ test.each(ZONES)('windows begin where the calendar says in %s', async (timezone)
   for (const size of WINDOW_SIZES) {
     const bindings = new Bindings();
     const rows = await clickhouse.query<{ start: string }>(
-      `SELECT ${windowSql(bindings, 'time', { size, timezone, anchor }, range)} AS start FROM (SELECT arrayJoin([${times.join(',')}]::Array(Int64)) AS time)`, bindings.parameters);
+      `SELECT ${windowSql(bindings, 'time', { size, timezone, anchor }, range)} AS start FROM (SELECT arrayJoin([${times.join(',')}]::Array(Int64)) AS time)`,
+      bindings.parameters,
+    );
     const differences = times.flatMap((time, index) => {
       const expected = windowStart(DateTime.fromMillis(time, { zone: 'utc' }), size, timezone, anchor).toMillis();
       const actual = Number(rows[index]?.start);
-      return actual === expected ? [] : [{ size, at: new Date(time).toISOString(), clickhouse: new Date(actual).toISOString(), calendar: new Date(expected).toISOString() }];
+      return actual === expected
+        ? []
+        : [
+            {
+              size,
+              at: new Date(time).toISOString(),
+              clickhouse: new Date(actual).toISOString(),
+              calendar: new Date(expected).toISOString(),
+            },
+          ];
     });
     expect(differences).toEqual([]);
   }

@@ -18,20 +18,33 @@ beforeAll(async () => {
   const { host = '', port, database, user, password = '', migrator_user, migrator_password = '' } = postgres.config;
   env = {
     FLEXPRICE_CONFIG_FILE: 'no-such-file.yaml',
-    FLEXPRICE_POSTGRES_HOST: host, FLEXPRICE_POSTGRES_PORT: String(port), FLEXPRICE_POSTGRES_DATABASE: database,
-    FLEXPRICE_POSTGRES_USER: user, FLEXPRICE_POSTGRES_PASSWORD: password,
-    FLEXPRICE_POSTGRES_MIGRATOR_USER: migrator_user, FLEXPRICE_POSTGRES_MIGRATOR_PASSWORD: migrator_password,
-    FLEXPRICE_CLICKHOUSE_URL: clickhouse.url, FLEXPRICE_CLICKHOUSE_DATABASE: clickhouse.database,
-    FLEXPRICE_AUTH_ROOT_KEY: 'sk_operator', FLEXPRICE_AUTH_ROOT_TENANT_ID: ROOT_TENANT,
+    FLEXPRICE_POSTGRES_HOST: host,
+    FLEXPRICE_POSTGRES_PORT: String(port),
+    FLEXPRICE_POSTGRES_DATABASE: database,
+    FLEXPRICE_POSTGRES_USER: user,
+    FLEXPRICE_POSTGRES_PASSWORD: password,
+    FLEXPRICE_POSTGRES_MIGRATOR_USER: migrator_user,
+    FLEXPRICE_POSTGRES_MIGRATOR_PASSWORD: migrator_password,
+    FLEXPRICE_CLICKHOUSE_URL: clickhouse.url,
+    FLEXPRICE_CLICKHOUSE_DATABASE: clickhouse.database,
+    FLEXPRICE_AUTH_ROOT_KEY: 'sk_operator',
+    FLEXPRICE_AUTH_ROOT_TENANT_ID: ROOT_TENANT,
   };
 });
-afterAll(async () => { await Promise.all([postgres.drop(), clickhouse.drop()]); });
+afterAll(async () => {
+  await Promise.all([postgres.drop(), clickhouse.drop()]);
+});
 
 function migrate(variables: Record<string, string>): Promise<{ code: number; output: string }> {
   return new Promise((done) => {
-    execFile(process.execPath, [join(root, 'scripts/migrate.ts')], { cwd: root, env: { PATH: process.env.PATH ?? '', ...variables } }, (error, stdout, stderr) => {
-      done({ code: error === null ? 0 : Number(error.code), output: `${stdout}${stderr}` });
-    });
+    execFile(
+      process.execPath,
+      [join(root, 'scripts/migrate.ts')],
+      { cwd: root, env: { PATH: process.env.PATH ?? '', ...variables } },
+      (error, stdout, stderr) => {
+        done({ code: error === null ? 0 : Number(error.code), output: `${stdout}${stderr}` });
+      },
+    );
   });
 }
 
@@ -45,7 +58,10 @@ test('makes the topics and the tenant of the root key, once', async () => {
   const app = createApp(loadConfig({ env, file: 'no-such-file.yaml' }));
   try {
     expect(await (await app.eventLog).missingTopics(Object.values(TOPICS).flatMap((topic) => [topic, `${topic}.dlq`]))).toEqual([]);
-    expect(await app.tenancy.getTenant(systemContext(ROOT_TENANT, '', 'test'), ROOT_TENANT)).toMatchObject({ id: ROOT_TENANT, internalStatus: 'active' });
+    expect(await app.tenancy.getTenant(systemContext(ROOT_TENANT, '', 'test'), ROOT_TENANT)).toMatchObject({
+      id: ROOT_TENANT,
+      internalStatus: 'active',
+    });
   } finally {
     await app.close();
   }

@@ -39,7 +39,9 @@ test('what ingest laid aside comes back into its topic once the log takes it aga
     await expect.poll(() => attempts, WAIT).toBeGreaterThan(2);
     expect(appended).toEqual([]);
     away = false;
-    await expect.poll(() => appended, WAIT).toEqual(['events a value of a tenant_1', 'events b value of b tenant_1', 'events_lazy c value of c tenant_1']);
+    await expect
+      .poll(() => appended, WAIT)
+      .toEqual(['events a value of a tenant_1', 'events b value of b tenant_1', 'events_lazy c value of c tenant_1']);
     // Nothing is left that would come a second time.
     expect(await overflow.take(async () => undefined, new AbortController().signal)).toBe(0);
   } finally {

@@ -5,7 +5,9 @@ import { startTestApi, type TestApi } from '../support/api.ts';
 import { superuser } from '../support/engines.ts';
 
 let api: TestApi;
-beforeAll(async () => { api = await startTestApi(); });
+beforeAll(async () => {
+  api = await startTestApi();
+});
 afterAll(() => api.close());
 
 /** Ends every connection of the test's database, as a failover does. */

@@ -12,7 +12,8 @@ let sequence = 0;
 beforeAll(async () => {
   api = await startTestApi({ clock });
   planId = (await post('/v1/plans', { name: 'Pro' })).body.id;
-  meterId = (await post('/v1/meters', { name: 'Calls', event_name: 'call', aggregation: { type: 'COUNT' }, reset_usage: 'BILLING_PERIOD' })).body.id;
+  meterId = (await post('/v1/meters', { name: 'Calls', event_name: 'call', aggregation: { type: 'COUNT' }, reset_usage: 'BILLING_PERIOD' }))
+    .body.id;
 });
 beforeEach(() => clock.set(START));
 afterAll(() => api.close());
@@ -21,11 +22,22 @@ const unique = (text: string) => `${text}-${++sequence}`;
 const post = (path: string, body: unknown, headers?: Record<string, string>) => api.request('POST', path, body, headers);
 const put = (path: string, body: unknown) => api.request('PUT', path, body);
 const fee = (more: object = {}) => ({
-  entity_type: 'PLAN', entity_id: planId, type: 'FIXED', billing_model: 'FLAT_FEE', billing_cadence: 'RECURRING', billing_period: 'MONTHLY', billing_period_count: 1,
-  invoice_cadence: 'ARREAR', price_unit_type: 'FIAT', amount: '29.99', currency: 'USD', ...more,
+  entity_type: 'PLAN',
+  entity_id: planId,
+  type: 'FIXED',
+  billing_model: 'FLAT_FEE',
+  billing_cadence: 'RECURRING',
+  billing_period: 'MONTHLY',
+  billing_period_count: 1,
+  invoice_cadence: 'ARREAR',
+  price_unit_type: 'FIAT',
+  amount: '29.99',
+  currency: 'USD',
+  ...more,
 });
 const TIERS = [{ up_to: 10, unit_amount: '50' }, { up_to: 20, unit_amount: '40', flat_amount: '1' }, { unit_amount: '30' }];
-const tiered = (more: object = {}) => fee({ type: 'USAGE', meter_id: meterId, billing_model: 'TIERED', tier_mode: 'SLAB', tiers: TIERS, amount: undefined, ...more });
+const tiered = (more: object = {}) =>
+  fee({ type: 'USAGE', meter_id: meterId, billing_model: 'TIERED', tier_mode: 'SLAB', tiers: TIERS, amount: undefined, ...more });
 async function made(body: object) {
   const answer = await post('/v1/prices', body);
   expect([answer.status, answer.status === 201 ? undefined : answer.body]).toEqual([201, undefined]);
@@ -40,8 +52,18 @@ describe('create and read', () => {
   test('a price answers with the JSON types of the wire and keeps the casing of its currency', async () => {
     const price = await made(fee({ lookup_key: unique('fee'), min_quantity: 2, metadata: { costCenter: 'a' }, trial_period_days: 14 }));
     expect(price).toMatchObject({
-      entity_type: 'PLAN', entity_id: planId, amount: '29.99', currency: 'USD', display_amount: '$29.99', billing_period_count: 1, billing_cadence: 'RECURRING',
-      min_quantity: '2', trial_period_days: 14, price_unit_type: 'FIAT', status: 'published', metadata: { costCenter: 'a' },
+      entity_type: 'PLAN',
+      entity_id: planId,
+      amount: '29.99',
+      currency: 'USD',
+      display_amount: '$29.99',
+      billing_period_count: 1,
+      billing_cadence: 'RECURRING',
+      min_quantity: '2',
+      trial_period_days: 14,
+      price_unit_type: 'FIAT',
+      status: 'published',
+      metadata: { costCenter: 'a' },
     });
     expect(price).not.toHaveProperty('tiers');
     expect(Number.isInteger(price.sequence)).toBe(true);
@@ -62,7 +84,11 @@ describe('create and read', () => {
   });
 
   test('a package price rounds up unless told', async () => {
-    expect(await made(fee({ billing_model: 'PACKAGE', amount: 50, transform_quantity: { divide_by: 10 } }))).toMatchObject({ amount: '50', transform_quantity: { divide_by: 10, round: 'up' }, display_amount: '$50.00/10 units' });
+    expect(await made(fee({ billing_model: 'PACKAGE', amount: 50, transform_quantity: { divide_by: 10 } }))).toMatchObject({
+      amount: '50',
+      transform_quantity: { divide_by: 10, round: 'up' },
+      display_amount: '$50.00/10 units',
+    });
   });
 
   test('bulk is all or none', async () => {
@@ -71,8 +97,12 @@ describe('create and read', () => {
     expect([good.status, good.body.items.map((price: { lookup_key: string }) => price.lookup_key)]).toEqual([201, keys]);
     const count = async () => (await post('/v1/prices/search', { plan_ids: [planId] })).body.pagination.total;
     const before = await count();
-    expectError(await post('/v1/prices/bulk', { items: [fee(), fee({ lookup_key: keys[0] })] }), 409, 'already_exists', { field: 'lookup_key' });
-    expectError(await post('/v1/prices/bulk', { items: [fee(), fee({ amount: '-1' })] }), 400, 'validation_error', { field: 'items[1].amount' });
+    expectError(await post('/v1/prices/bulk', { items: [fee(), fee({ lookup_key: keys[0] })] }), 409, 'already_exists', {
+      field: 'lookup_key',
+    });
+    expectError(await post('/v1/prices/bulk', { items: [fee(), fee({ amount: '-1' })] }), 400, 'validation_error', {
+      field: 'items[1].amount',
+    });
     expectError(await post('/v1/prices/bulk', { items: [] }), 400, 'validation_error', { field: 'items' });
     expect(await count()).toBe(before);
   });
@@ -89,7 +119,11 @@ describe('refused, naming the field', () => {
   test.each<[string, () => object, string]>([
     ['a bounded last tier', () => tiered({ tiers: TIERS.slice(0, 2) }), 'tiers'],
     ['an unbounded tier in the middle', () => tiered({ tiers: [{ unit_amount: '1' }, { unit_amount: '2' }] }), 'tiers'],
-    ['tiers that do not ascend', () => tiered({ tiers: [{ up_to: 10, unit_amount: '1' }, { up_to: 10, unit_amount: '1' }, { unit_amount: '2' }] }), 'tiers'],
+    [
+      'tiers that do not ascend',
+      () => tiered({ tiers: [{ up_to: 10, unit_amount: '1' }, { up_to: 10, unit_amount: '1' }, { unit_amount: '2' }] }),
+      'tiers',
+    ],
     ['a tier of a fraction', () => tiered({ tiers: [{ up_to: 1.5, unit_amount: '1' }, { unit_amount: '2' }] }), 'tiers[0].up_to'],
     ['a negative tier amount', () => tiered({ tiers: [{ unit_amount: '-0.01' }] }), 'tiers[0].unit_amount'],
     ['no tiers', () => tiered({ tiers: undefined }), 'tiers'],
@@ -98,7 +132,11 @@ describe('refused, naming the field', () => {
     ['an unknown tier mode', () => tiered({ tier_mode: 'GRADUATED' }), 'tier_mode'],
     ['a package of nothing', () => fee({ billing_model: 'PACKAGE' }), 'transform_quantity'],
     ['a package of zero', () => fee({ billing_model: 'PACKAGE', transform_quantity: { divide_by: 0 } }), 'transform_quantity.divide_by'],
-    ['a package without amount', () => fee({ billing_model: 'PACKAGE', amount: undefined, transform_quantity: { divide_by: 5 } }), 'amount'],
+    [
+      'a package without amount',
+      () => fee({ billing_model: 'PACKAGE', amount: undefined, transform_quantity: { divide_by: 5 } }),
+      'amount',
+    ],
     ['a fee without amount', () => fee({ amount: undefined }), 'amount'],
     ['a negative amount', () => fee({ amount: '-0.01' }), 'amount'],
     ['an amount that is no number', () => fee({ amount: 'NaN' }), 'amount'],
@@ -129,7 +167,9 @@ describe('refused, naming the field', () => {
 
     const price = await made(fee());
     const stranger = await api.tenant('Stranger');
-    const production = { 'x-api-key': await api.keyWith(['super_admin'], api.environments.find((environment) => environment.type === 'production')?.id ?? '') };
+    const production = {
+      'x-api-key': await api.keyWith(['super_admin'], api.environments.find((environment) => environment.type === 'production')?.id ?? ''),
+    };
     for (const headers of [{ 'x-api-key': stranger.key }, production]) {
       expect((await post('/v1/prices', fee(), headers)).status).toBe(404);
       expect((await api.request('GET', `/v1/prices/${price.id}`, undefined, headers)).status).toBe(404);
@@ -138,7 +178,9 @@ describe('refused, naming the field', () => {
       expect((await post('/v1/prices/search', {}, headers)).body.items).toEqual([]);
     }
     const strangersPlan = (await stranger.request('POST', '/v1/plans', { name: 'Other' })).body.id;
-    expect((await stranger.request('POST', '/v1/prices', tiered({ entity_id: strangersPlan }))).body.details).toMatchObject({ entity: 'meter' });
+    expect((await stranger.request('POST', '/v1/prices', tiered({ entity_id: strangersPlan }))).body.details).toMatchObject({
+      entity: 'meter',
+    });
     expect((await api.request('GET', `/v1/prices/${price.id}`)).body).toEqual(price);
   });
 });
@@ -150,7 +192,15 @@ describe('versions', () => {
     const answer = await put(`/v1/prices/${price.id}`, { amount: '35', effective_from: '2026-04-01T00:00:00Z' });
     expect(answer.status).toBe(200);
     const second = answer.body;
-    expect(second).toMatchObject({ amount: '35', display_amount: '$35.00', start_date: '2026-04-01T00:00:00Z', parent_price_id: price.id, lookup_key: price.lookup_key, description: 'kept', metadata: { a: '1' } });
+    expect(second).toMatchObject({
+      amount: '35',
+      display_amount: '$35.00',
+      start_date: '2026-04-01T00:00:00Z',
+      parent_price_id: price.id,
+      lookup_key: price.lookup_key,
+      description: 'kept',
+      metadata: { a: '1' },
+    });
     expect(second.id).not.toBe(price.id);
     const old = (await api.request('GET', `/v1/prices/${price.id}`)).body;
     expect(old).toMatchObject({ amount: '29.99', end_date: '2026-04-01T00:00:00Z' });
@@ -163,12 +213,21 @@ describe('versions', () => {
     expect(await inForce()).toBe(second.id);
 
     clock.set(DateTime.utc(2026, 5, 1));
-    const third = (await put(`/v1/prices/${second.id}`, { billing_model: 'TIERED', tier_mode: 'VOLUME', tiers: [{ unit_amount: 3 }] })).body;
-    expect(third).toMatchObject({ billing_model: 'TIERED', tier_mode: 'VOLUME', tiers: [{ unit_amount: '3' }], parent_price_id: price.id, start_date: '2026-05-01T00:00:00Z' });
+    const third = (await put(`/v1/prices/${second.id}`, { billing_model: 'TIERED', tier_mode: 'VOLUME', tiers: [{ unit_amount: 3 }] }))
+      .body;
+    expect(third).toMatchObject({
+      billing_model: 'TIERED',
+      tier_mode: 'VOLUME',
+      tiers: [{ unit_amount: '3' }],
+      parent_price_id: price.id,
+      start_date: '2026-05-01T00:00:00Z',
+    });
     expect(third.amount).toBeUndefined();
     expectError(await put(`/v1/prices/${second.id}`, { amount: '1' }), 400, 'invalid_operation', { price_id: second.id });
     expect((await post('/v1/prices/search', { parent_price_id: price.id, allow_expired_prices: true })).body.pagination.total).toBe(2);
-    expect((await post('/v1/prices/search', { parent_price_id: price.id })).body.items.map((item: { id: string }) => item.id)).toEqual([third.id]);
+    expect((await post('/v1/prices/search', { parent_price_id: price.id })).body.items.map((item: { id: string }) => item.id)).toEqual([
+      third.id,
+    ]);
   });
 
   test('an invalid successor leaves the price as it was', async () => {
@@ -180,8 +239,13 @@ describe('versions', () => {
 
   test('effective_from alone ends the price; before its start it is refused', async () => {
     const price = await made(fee({ start_date: '2026-03-10T00:00:00Z' }));
-    expectError(await put(`/v1/prices/${price.id}`, { amount: '1', effective_from: '2026-03-09T00:00:00Z' }), 400, 'validation_error', { field: 'effective_from' });
-    expect((await put(`/v1/prices/${price.id}`, { effective_from: '2026-03-20T00:00:00Z' })).body).toMatchObject({ id: price.id, end_date: '2026-03-20T00:00:00Z' });
+    expectError(await put(`/v1/prices/${price.id}`, { amount: '1', effective_from: '2026-03-09T00:00:00Z' }), 400, 'validation_error', {
+      field: 'effective_from',
+    });
+    expect((await put(`/v1/prices/${price.id}`, { effective_from: '2026-03-20T00:00:00Z' })).body).toMatchObject({
+      id: price.id,
+      end_date: '2026-03-20T00:00:00Z',
+    });
   });
 
   test('names and metadata are edited in place', async () => {
@@ -217,13 +281,19 @@ test('search by plan, meter, period and time, with expanded parts', async () => 
   const plan = (await post('/v1/plans', { name: 'Search' })).body.id;
   const usage = await made(tiered({ entity_id: plan }));
   const yearly = await made(fee({ entity_id: plan, billing_period: 'ANNUAL', start_date: '2026-02-01T00:00:00Z' }));
-  const ids = async (body: object) => (await post('/v1/prices/search', { plan_ids: [plan], ...body })).body.items.map((item: { id: string }) => item.id);
+  const ids = async (body: object) =>
+    (await post('/v1/prices/search', { plan_ids: [plan], ...body })).body.items.map((item: { id: string }) => item.id);
   expect(await ids({})).toEqual([yearly.id, usage.id]);
   expect(await ids({ meter_ids: [meterId] })).toEqual([usage.id]);
   expect(await ids({ billing_periods: ['ANNUAL'] })).toEqual([yearly.id]);
   expect(await ids({ start_date_lt: '2026-02-02T00:00:00Z' })).toEqual([yearly.id]);
-  expect(await ids({ filters: [{ field: 'amount', operator: 'gte', data_type: 'number', value: { number: 29.99 } }] })).toEqual([yearly.id]);
-  const listed = await api.request('GET', `/v1/prices?plan_ids=${plan}&meter_ids=${meterId}%2Cother&billing_periods=MONTHLY&expand=meters,plan&allow_expired_prices=false`);
+  expect(await ids({ filters: [{ field: 'amount', operator: 'gte', data_type: 'number', value: { number: 29.99 } }] })).toEqual([
+    yearly.id,
+  ]);
+  const listed = await api.request(
+    'GET',
+    `/v1/prices?plan_ids=${plan}&meter_ids=${meterId}%2Cother&billing_periods=MONTHLY&expand=meters,plan&allow_expired_prices=false`,
+  );
   expect(listed.body.items).toMatchObject([{ id: usage.id, meter: { id: meterId }, plan: { id: plan, name: 'Search' } }]);
   expectError(await api.request('GET', '/v1/prices?expand=meter_secrets'), 400, 'validation_error', { field: 'expand' });
 });

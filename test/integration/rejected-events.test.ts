@@ -25,27 +25,54 @@ let api: TestApi;
 let tenants = 0;
 let offset = 1000n;
 
-beforeAll(async () => { api = await startTestApi({ clock, clickhouse: true }); });
-afterEach(() => { vi.restoreAllMocks(); clock.set(clock.now().plus({ hours: 1 })); });
+beforeAll(async () => {
+  api = await startTestApi({ clock, clickhouse: true });
+});
+afterEach(() => {
+  vi.restoreAllMocks();
+  clock.set(clock.now().plus({ hours: 1 }));
+});
 afterAll(() => api.close());
 
-interface Sketch { readonly name: string; readonly customer?: string; readonly properties?: Record<string, unknown>; readonly at?: DateTime }
+interface Sketch {
+  readonly name: string;
+  readonly customer?: string;
+  readonly properties?: Record<string, unknown>;
+  readonly at?: DateTime;
+}
 
 /** Stores events of a tenant as one batch of the log; what the consumer then says of it. */
 async function stored(tenant: TestTenant, sketches: readonly Sketch[]): Promise<StoredSummary> {
   const { tenantId, environmentId } = tenant.ctx;
   const first = offset;
-  const events = sketches.map(({ name, customer = 'c1', properties = {}, at = AT }): LoggedEvent => ({
-    ...loggedEvent({ id: `e${offset}`, at: '2026-03-01T00:00:00Z' }), tenantId, environmentId, eventName: name, externalCustomerId: customer, source: 'web', properties: storedProperties(properties),
-    timestamp: at.toMillis(), ingestedAt: NOW.toMillis(), position: { topic: 'events', partition: 0, offset: offset++, line: 0 },
-  }));
+  const events = sketches.map(
+    ({ name, customer = 'c1', properties = {}, at = AT }): LoggedEvent => ({
+      ...loggedEvent({ id: `e${offset}`, at: '2026-03-01T00:00:00Z' }),
+      tenantId,
+      environmentId,
+      eventName: name,
+      externalCustomerId: customer,
+      source: 'web',
+      properties: storedProperties(properties),
+      timestamp: at.toMillis(),
+      ingestedAt: NOW.toMillis(),
+      position: { topic: 'events', partition: 0, offset: offset++, line: 0 },
+    }),
+  );
   await createEventStore(api.app.clickhouse).insert(events, `batch ${first}`);
   const messages = [first, offset - 1n].map((at) => ({ offset: at }) as LogMessage);
   const records = stageSummaries({ topic: 'events', partition: 0, messages, heartbeat: async () => {} }, events);
-  return readSummaries({ messages: records.map((record): LogMessage => ({ ...record, offset: 0n, timestamp: NOW })) }).summaries[0] as StoredSummary;
+  return readSummaries({ messages: records.map((record): LogMessage => ({ ...record, offset: 0n, timestamp: NOW })) })
+    .summaries[0] as StoredSummary;
 }
 const meter = async (tenant: TestTenant, name: string, filters: readonly object[] = []): Promise<string> => {
-  const made = await tenant.request('POST', '/v1/meters', { name, event_name: name, aggregation: { type: 'COUNT' }, filters, reset_usage: 'BILLING_PERIOD' });
+  const made = await tenant.request('POST', '/v1/meters', {
+    name,
+    event_name: name,
+    aggregation: { type: 'COUNT' },
+    filters,
+    reset_usage: 'BILLING_PERIOD',
+  });
   expect(made.status).toBe(201);
   return made.body.id;
 };
@@ -59,8 +86,17 @@ test('it shows the event as it was sent', async () => {
   const [row] = await outboxOf(api.app, tenant.ctx, 'event.rejected');
   expect(row).toMatchObject({ entityType: 'event', actorType: 'system' });
   expect(row?.payload).toEqual({
-    event_type: 'event.rejected', reason: 'no_meter_for_event_name',
-    event: { id: row?.entityId, event_name: 'shown', customer_id: '', external_customer_id: 'acme', source: 'web', properties: { model: 'a', n: 0.5, deep: { x: [1] } }, timestamp: '2026-03-15T11:00:00Z' },
+    event_type: 'event.rejected',
+    reason: 'no_meter_for_event_name',
+    event: {
+      id: row?.entityId,
+      event_name: 'shown',
+      customer_id: '',
+      external_customer_id: 'acme',
+      source: 'web',
+      properties: { model: 'a', n: 0.5, deep: { x: [1] } },
+      timestamp: '2026-03-15T11:00:00Z',
+    },
   });
 });
 
@@ -69,7 +105,13 @@ test('names that a meter takes whole are not looked for, nor names that were tol
   await meter(tenant, 'whole');
   await meter(tenant, 'whole', [{ key: 'model', values: ['a'] }]);
   const query = vi.spyOn(api.app.clickhouse, 'query');
-  await notice(tenant, await stored(tenant, Array.from({ length: 20 }, (_, index) => ({ name: 'whole', customer: `c${index}` }))));
+  await notice(
+    tenant,
+    await stored(
+      tenant,
+      Array.from({ length: 20 }, (_, index) => ({ name: 'whole', customer: `c${index}` })),
+    ),
+  );
   expect(query).not.toHaveBeenCalled();
   await notice(tenant, await stored(tenant, [{ name: 'unknown' }]));
   const once = query.mock.calls.length;
@@ -81,7 +123,10 @@ test('names that a meter takes whole are not looked for, nor names that were tol
 
 test('many names without a meter cost few readings', async () => {
   const tenant = await newTenant();
-  const summary = await stored(tenant, Array.from({ length: 450 }, (_, index) => ({ name: `many-${index}`, customer: `c${index % 300}` })));
+  const summary = await stored(
+    tenant,
+    Array.from({ length: 450 }, (_, index) => ({ name: `many-${index}`, customer: `c${index % 300}` })),
+  );
   const query = vi.spyOn(api.app.clickhouse, 'query');
   expect(await notice(tenant, summary)).toBe(450);
   expect(query.mock.calls.length).toBe(3);
@@ -127,7 +172,7 @@ test('told again and again, by several processes at once, it is said once', asyn
   expect(await said(tenant)).toHaveLength(2);
 });
 
-test('a window is an environment\'s own', async () => {
+test("a window is an environment's own", async () => {
   const [tenant, stranger] = [await newTenant(), await newTenant()];
   for (const each of [tenant, stranger]) expect(await notice(each, await stored(each, [{ name: 'shared' }]))).toBe(1);
   const neighbour = { ...tenant, ctx: { ...tenant.ctx, environmentId: tenant.environments[1]?.id ?? '' } };
@@ -139,17 +184,20 @@ describe('an end in between', () => {
   test('between the window and what is said leaves neither, and the next time both', async () => {
     const tenant = await newTenant();
     const summary = await stored(tenant, [{ name: 'killed' }]);
-    const windows = () => api.app.database.withTenant(tenant.ctx, (tx) => tx.selectFrom('rejectedEventWindows').select('eventName').execute());
+    const windows = () =>
+      api.app.database.withTenant(tenant.ctx, (tx) => tx.selectFrom('rejectedEventWindows').select('eventName').execute());
     const transaction = api.app.database.withTenant.bind(api.app.database);
     const seen: number[] = [];
-    const broken = vi.spyOn(api.app.database, 'withTenant').mockImplementation((ctx, work) => transaction(ctx, async (tx) => {
-      const result = await work(tx);
-      const opened = await tx.selectFrom('rejectedEventWindows').select('eventName').execute();
-      seen.push(opened.length);
-      // The process ends before the commit.
-      if (opened.length > 0) throw unavailable('postgres', new Error('killed'));
-      return result;
-    }));
+    const broken = vi.spyOn(api.app.database, 'withTenant').mockImplementation((ctx, work) =>
+      transaction(ctx, async (tx) => {
+        const result = await work(tx);
+        const opened = await tx.selectFrom('rejectedEventWindows').select('eventName').execute();
+        seen.push(opened.length);
+        // The process ends before the commit.
+        if (opened.length > 0) throw unavailable('postgres', new Error('killed'));
+        return result;
+      }),
+    );
     await expect(notice(tenant, summary)).rejects.toMatchObject({ code: 'service_unavailable' });
     broken.mockRestore();
     expect(seen).toContain(1);
@@ -170,7 +218,13 @@ describe('an end in between', () => {
 
 test('windows that are over are forgotten', async () => {
   const tenant = await newTenant();
-  await notice(tenant, await stored(tenant, Array.from({ length: 30 }, (_, index) => ({ name: `old-${index}` }))));
+  await notice(
+    tenant,
+    await stored(
+      tenant,
+      Array.from({ length: 30 }, (_, index) => ({ name: `old-${index}` })),
+    ),
+  );
   clock.set(clock.now().plus({ seconds: 600 }));
   await notice(tenant, await stored(tenant, [{ name: 'new' }]));
   const left = await api.app.database.withTenant(tenant.ctx, (tx) => tx.selectFrom('rejectedEventWindows').select('eventName').execute());
@@ -180,28 +234,63 @@ test('windows that are over are forgotten', async () => {
 test('after any events, with any meters, it tells what a loop over the events says', async () => {
   const NAMES = ['n0', 'n1'];
   const filter = fc.record({ key: fc.constantFrom('k', 'k', 'l'), values: fc.subarray(['a', '1', 'true'], { minLength: 1 }) });
-  const meters = fc.array(fc.record({ name: fc.constantFrom(...NAMES), filters: fc.uniqueArray(filter, { minLength: 0, maxLength: 2, selector: ({ key }) => key }), disabledAt: fc.option(fc.integer({ min: 0, max: 4 }), { freq: 3 }) }), { maxLength: 4 });
+  const meters = fc.array(
+    fc.record({
+      name: fc.constantFrom(...NAMES),
+      filters: fc.uniqueArray(filter, { minLength: 0, maxLength: 2, selector: ({ key }) => key }),
+      disabledAt: fc.option(fc.integer({ min: 0, max: 4 }), { freq: 3 }),
+    }),
+    { maxLength: 4 },
+  );
   const event = fc.record({
-    name: fc.constantFrom(...NAMES), customer: fc.constantFrom('x', 'y'), at: fc.integer({ min: 0, max: 4 }),
-    properties: fc.record({ k: fc.constantFrom<unknown>('a', 'b', 1, true, null, 1.5), l: fc.constantFrom<unknown>('a', 1, true) }, { requiredKeys: [] }),
+    name: fc.constantFrom(...NAMES),
+    customer: fc.constantFrom('x', 'y'),
+    at: fc.integer({ min: 0, max: 4 }),
+    properties: fc.record(
+      { k: fc.constantFrom<unknown>('a', 'b', 1, true, null, 1.5), l: fc.constantFrom<unknown>('a', 1, true) },
+      { requiredKeys: [] },
+    ),
   });
   const text = (value: unknown): string | undefined => (value === undefined || value === null ? undefined : String(value));
-  await fc.assert(fc.asyncProperty(meters, fc.array(event, { minLength: 1, maxLength: 8 }), async (defined, sent) => {
-    const tenant = await newTenant();
-    for (const { name, filters, disabledAt } of defined) {
-      const id = await meter(tenant, name, filters);
-      if (disabledAt !== null) await api.app.database.withTenant(tenant.ctx, (tx) => tx.updateTable('meters').set({ disabledAt: AT.plus({ minutes: disabledAt }) } as Partial<Meter>).where('id', '=', id).execute());
-    }
-    // The oracle: every event against every meter, in the words of the reference.
-    const expected = new Map<string, Set<string>>();
-    for (const { name, at, properties } of sent) {
-      const alive = defined.filter((each) => each.name === name && (each.disabledAt === null || at < each.disabledAt));
-      const taken = alive.some(({ filters }) => filters.every(({ key, values }) => values.includes(text((properties as Record<string, unknown>)[key]) ?? '\u0000')));
-      if (!taken) expected.set(name, (expected.get(name) ?? new Set()).add(alive.length === 0 ? 'no_meter_for_event_name' : 'no_matching_meter'));
-    }
-    await notice(tenant, await stored(tenant, sent.map(({ at, ...each }) => ({ ...each, at: AT.plus({ minutes: at }) }))));
-    const told = (await said(tenant)) as unknown as { reason: string; event: { event_name: string } }[];
-    expect(told.map(({ event: { event_name } }) => event_name).sort()).toEqual([...expected.keys()].sort());
-    for (const { reason, event: { event_name } } of told) expect(expected.get(event_name)).toContain(reason);
-  }), { numRuns: 40 });
+  await fc.assert(
+    fc.asyncProperty(meters, fc.array(event, { minLength: 1, maxLength: 8 }), async (defined, sent) => {
+      const tenant = await newTenant();
+      for (const { name, filters, disabledAt } of defined) {
+        const id = await meter(tenant, name, filters);
+        if (disabledAt !== null)
+          await api.app.database.withTenant(tenant.ctx, (tx) =>
+            tx
+              .updateTable('meters')
+              .set({ disabledAt: AT.plus({ minutes: disabledAt }) } as Partial<Meter>)
+              .where('id', '=', id)
+              .execute(),
+          );
+      }
+      // The oracle: every event against every meter, in the words of the reference.
+      const expected = new Map<string, Set<string>>();
+      for (const { name, at, properties } of sent) {
+        const alive = defined.filter((each) => each.name === name && (each.disabledAt === null || at < each.disabledAt));
+        const taken = alive.some(({ filters }) =>
+          filters.every(({ key, values }) => values.includes(text((properties as Record<string, unknown>)[key]) ?? '\u0000')),
+        );
+        if (!taken)
+          expected.set(name, (expected.get(name) ?? new Set()).add(alive.length === 0 ? 'no_meter_for_event_name' : 'no_matching_meter'));
+      }
+      await notice(
+        tenant,
+        await stored(
+          tenant,
+          sent.map(({ at, ...each }) => ({ ...each, at: AT.plus({ minutes: at }) })),
+        ),
+      );
+      const told = (await said(tenant)) as unknown as { reason: string; event: { event_name: string } }[];
+      expect(told.map(({ event: { event_name } }) => event_name).sort()).toEqual([...expected.keys()].sort());
+      for (const {
+        reason,
+        event: { event_name },
+      } of told)
+        expect(expected.get(event_name)).toContain(reason);
+    }),
+    { numRuns: 40 },
+  );
 }, 120_000);

@@ -25,7 +25,11 @@ beforeAll(async () => {
   postgres = await createTestPostgres();
   database = createDatabase(postgres.config);
 });
-beforeEach(() => database.asSystem('test', async (tx) => { await tx.deleteFrom('outbox').execute(); }));
+beforeEach(() =>
+  database.asSystem('test', async (tx) => {
+    await tx.deleteFrom('outbox').execute();
+  }),
+);
 afterAll(async () => {
   await database.close();
   await postgres.drop();
@@ -43,14 +47,26 @@ function fakeLog(refuses: (record: LogRecord) => boolean = () => false) {
     },
   };
 }
-const startsNothing = { start: async () => { throw new Error('no job is expected'); } };
-const relayTo = (eventLog: RelayDependencies['eventLog'], jobs: RelayDependencies['jobs'] = startsNothing): RelayDependencies =>
-  ({ database, eventLog, jobs, clock, logger: silentLogger });
-
-const change = (...events: [entity: string, name: string][]) => database.withTenant(ctx, async (tx) => {
-  for (const [entityId, eventName] of events) await appendSystemEvent(tx, clock, { eventName, entityType: 'customer', entityId, payload: { id: entityId } });
+const startsNothing = {
+  start: async () => {
+    throw new Error('no job is expected');
+  },
+};
+const relayTo = (eventLog: RelayDependencies['eventLog'], jobs: RelayDependencies['jobs'] = startsNothing): RelayDependencies => ({
+  database,
+  eventLog,
+  jobs,
+  clock,
+  logger: silentLogger,
 });
-const outbox = (): Promise<OutboxRow[]> => database.asSystem('test', async (tx) => await tx.selectFrom('outbox').selectAll().orderBy('position').execute() as OutboxRow[]);
+
+const change = (...events: [entity: string, name: string][]) =>
+  database.withTenant(ctx, async (tx) => {
+    for (const [entityId, eventName] of events)
+      await appendSystemEvent(tx, clock, { eventName, entityType: 'customer', entityId, payload: { id: entityId } });
+  });
+const outbox = (): Promise<OutboxRow[]> =>
+  database.asSystem('test', async (tx) => (await tx.selectFrom('outbox').selectAll().orderBy('position').execute()) as OutboxRow[]);
 const isOf = (entity: string) => (record: LogRecord) => record.key.endsWith(`:${entity}`);
 
 test('committed changes are published once, in order, with who and what', async () => {
@@ -61,25 +77,40 @@ test('committed changes are published once, in order, with who and what', async 
   expect(log.records.map(({ key }) => key)).toEqual(['tenant_1:env_1:cust_1', 'tenant_1:env_1:cust_2', 'tenant_1:env_1:cust_1']);
   const [first] = await outbox();
   expect(fromLogRecord(log.records[0] as LogRecord)).toMatchObject({
-    id: first?.id, tenantId: 'tenant_1', environmentId: 'env_1', actorId: 'system', actorType: 'system', requestId: 'req_1', payload: { id: 'cust_1' },
+    id: first?.id,
+    tenantId: 'tenant_1',
+    environmentId: 'env_1',
+    actorId: 'system',
+    actorType: 'system',
+    requestId: 'req_1',
+    payload: { id: 'cust_1' },
   });
   expect(await publishEvents(relayTo(log), 500)).toBe(0);
   expect(log.records).toHaveLength(3);
 });
 
 test('what is rolled back is never published', async () => {
-  await expect(database.withTenant(ctx, async (tx) => {
-    await appendSystemEvent(tx, clock, { eventName: 'customer.created', entityType: 'customer', entityId: 'cust_1', payload: {} });
-    await enqueueJob(tx, clock, { job: 'sample', workflowId: 'sample-1', input: {} });
-    throw new Error('the domain change failed');
-  })).rejects.toThrow();
+  await expect(
+    database.withTenant(ctx, async (tx) => {
+      await appendSystemEvent(tx, clock, { eventName: 'customer.created', entityType: 'customer', entityId: 'cust_1', payload: {} });
+      await enqueueJob(tx, clock, { job: 'sample', workflowId: 'sample-1', input: {} });
+      throw new Error('the domain change failed');
+    }),
+  ).rejects.toThrow();
   expect(await outbox()).toEqual([]);
 });
 
 test('a crash between publishing and marking publishes again, with the same ids', async () => {
   await change(['cust_1', 'customer.created'], ['cust_1', 'customer.updated']);
   const log = fakeLog();
-  const dying: Database = { ...database, asSystem: (reason, work) => database.asSystem(reason, async (tx) => { await work(tx); throw new Error('killed before the commit'); }) };
+  const dying: Database = {
+    ...database,
+    asSystem: (reason, work) =>
+      database.asSystem(reason, async (tx) => {
+        await work(tx);
+        throw new Error('killed before the commit');
+      }),
+  };
   await expect(publishEvents({ ...relayTo(log), database: dying }, 500)).rejects.toThrow('killed');
   expect(await publishEvents(relayTo(log), 500)).toBe(2);
   const ids = log.records.map((record) => fromLogRecord(record).id);
@@ -121,7 +152,10 @@ test('while the log is away no more than a few rows are put off, and nothing is 
 });
 
 test('several relays at once keep every entity in order and publish nothing twice', async () => {
-  const events = Array.from({ length: 120 }, (_, index): [string, string] => [`cust_${index % 4}`, `change.${String(index).padStart(3, '0')}`]);
+  const events = Array.from({ length: 120 }, (_, index): [string, string] => [
+    `cust_${index % 4}`,
+    `change.${String(index).padStart(3, '0')}`,
+  ]);
   await change(...events);
   const log = fakeLog();
   while ((await outbox()).some(({ publishedAt }) => publishedAt === null)) {
@@ -148,13 +182,18 @@ test('a job start goes to the driver and not to the topic; one that fails waits 
   expect(await startJobs(relayTo(log, jobs), 500)).toBe(2);
   expect(started).toEqual([['billing-cycle', 'cycle-1', { subscription: 'subs_1' }]]);
   expect(log.records).toEqual([]);
-  expect(await outbox()).toMatchObject([{ publishedAt: clock.now() }, { publishedAt: null, failureCount: 1, failureReason: 'no such job' }]);
+  expect(await outbox()).toMatchObject([
+    { publishedAt: clock.now() },
+    { publishedAt: null, failureCount: 1, failureReason: 'no such job' },
+  ]);
   expect(await startJobs(relayTo(log, jobs), 500)).toBe(0);
 });
 
-const enqueue = (count: number) => database.withTenant(ctx, async (tx) => {
-  for (let index = 0; index < count; index += 1) await enqueueJob(tx, clock, { job: 'billing-cycle', workflowId: `many-${index}`, input: {} });
-});
+const enqueue = (count: number) =>
+  database.withTenant(ctx, async (tx) => {
+    for (let index = 0; index < count; index += 1)
+      await enqueueJob(tx, clock, { job: 'billing-cycle', workflowId: `many-${index}`, input: {} });
+  });
 
 test('starting jobs leaves the connection to the driver', async () => {
   await enqueue(6);
@@ -162,7 +201,9 @@ test('starting jobs leaves the connection to the driver', async () => {
   try {
     const start = () => narrow.asSystem('driver', async () => ({ started: true }));
     expect(await startJobs({ ...relayTo(fakeLog(), { start }), database: narrow }, 500)).toBe(6);
-    expect((await outbox()).map(({ publishedAt, failureReason }) => [publishedAt !== null, failureReason])).toEqual(Array(6).fill([true, null]));
+    expect((await outbox()).map(({ publishedAt, failureReason }) => [publishedAt !== null, failureReason])).toEqual(
+      Array(6).fill([true, null]),
+    );
   } finally {
     await narrow.close();
   }
@@ -171,10 +212,16 @@ test('starting jobs leaves the connection to the driver', async () => {
 test('while the job engine is away few starts are put off; those in hand of a relay that died come again', async () => {
   await enqueue(10);
   await startJobs(relayTo(fakeLog(), startsNothing), 500);
-  expect((await outbox()).map(({ failureCount, nextAttemptAt }) => [failureCount, nextAttemptAt !== null])).toEqual([...Array(4).fill([1, true]), ...Array(6).fill([0, false])]);
+  expect((await outbox()).map(({ failureCount, nextAttemptAt }) => [failureCount, nextAttemptAt !== null])).toEqual([
+    ...Array(4).fill([1, true]),
+    ...Array(6).fill([0, false]),
+  ]);
   const healed = relayTo(fakeLog(), { start: async () => ({ started: true }) });
   let rounds = 0;
-  const dying: Database = { ...database, asSystem: (reason, work) => (rounds++ === 0 ? database.asSystem(reason, work) : Promise.reject(new Error('killed'))) };
+  const dying: Database = {
+    ...database,
+    asSystem: (reason, work) => (rounds++ === 0 ? database.asSystem(reason, work) : Promise.reject(new Error('killed'))),
+  };
   await expect(startJobs({ ...healed, database: dying }, 500)).rejects.toThrow('killed');
   expect(await startJobs(healed, 500)).toBe(0);
   clock.set(clock.now().plus({ minutes: 1 }));

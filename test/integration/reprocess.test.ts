@@ -23,14 +23,31 @@ beforeAll(async () => {
 });
 afterAll(() => api.close());
 
-const own = (sketch: EventSketch): LoggedEvent => ({ ...loggedEvent(sketch), tenantId: api.ctx.tenantId, environmentId: api.ctx.environmentId });
-const store = (sketches: readonly EventSketch[]) => createEventStore(api.app.clickhouse).insert(sketches.map(own), `test:${sketches.map(({ id }) => id).join()}`);
-const events = (prefix: string, count: number): EventSketch[] => Array.from({ length: count }, (_, index) => ({
-  id: `${prefix}-${index}`, at: `2026-02-${String(1 + (index % 20)).padStart(2, '0')}T00:00:00Z`, customer: `${prefix}-c${index % 3}`, name: index % 2 === 0 ? 'call' : 'token', properties: { v: index },
-}));
+const own = (sketch: EventSketch): LoggedEvent => ({
+  ...loggedEvent(sketch),
+  tenantId: api.ctx.tenantId,
+  environmentId: api.ctx.environmentId,
+});
+const store = (sketches: readonly EventSketch[]) =>
+  createEventStore(api.app.clickhouse).insert(sketches.map(own), `test:${sketches.map(({ id }) => id).join()}`);
+const events = (prefix: string, count: number): EventSketch[] =>
+  Array.from({ length: count }, (_, index) => ({
+    id: `${prefix}-${index}`,
+    at: `2026-02-${String(1 + (index % 20)).padStart(2, '0')}T00:00:00Z`,
+    customer: `${prefix}-c${index % 3}`,
+    name: index % 2 === 0 ? 'call' : 'token',
+    properties: { v: index },
+  }));
 const start = async (body: object) => {
   const answer = await api.request('POST', PATH, { start_date: '2026-01-01T00:00:00Z', end_date: '2026-03-01T00:00:00Z', ...body });
-  expect(answer).toMatchObject({ status: 200, body: { message: expect.any(String), workflow_id: expect.stringMatching(/^reprocess-events-job_/), run_id: expect.stringMatching(/^job_/) } });
+  expect(answer).toMatchObject({
+    status: 200,
+    body: {
+      message: expect.any(String),
+      workflow_id: expect.stringMatching(/^reprocess-events-job_/),
+      run_id: expect.stringMatching(/^job_/),
+    },
+  });
   return answer.body.workflow_id as string;
 };
 const statusOf = async (id: string) => (await api.request('GET', `${PATH}/${id}`)).body;
@@ -38,16 +55,40 @@ const statusOf = async (id: string) => (await api.request('GET', `${PATH}/${id}`
 /** What post-processing got for customers of a prefix. */
 async function summaries(prefix: string): Promise<{ stored: number; customers: string[] }> {
   const log = await api.app.eventLog;
-  const slices = await log.read(TOPICS.eventsPostProcessing, { from: (await log.offsets(TOPICS.eventsPostProcessing)).map(({ partition, earliest }) => ({ partition, offset: earliest })), limit: 10_000, maxBytes: 64 * 1024 * 1024 });
-  const said = slices.flatMap(({ messages }) => messages.map(({ value }) => JSON.parse(value.toString()) as { stored: number; customers: { external_customer_id: string }[] }))
+  const slices = await log.read(TOPICS.eventsPostProcessing, {
+    from: (await log.offsets(TOPICS.eventsPostProcessing)).map(({ partition, earliest }) => ({ partition, offset: earliest })),
+    limit: 10_000,
+    maxBytes: 64 * 1024 * 1024,
+  });
+  const said = slices
+    .flatMap(({ messages }) =>
+      messages.map(({ value }) => JSON.parse(value.toString()) as { stored: number; customers: { external_customer_id: string }[] }),
+    )
     .filter(({ customers }) => customers.some(({ external_customer_id: id }) => id.startsWith(prefix)));
-  return { stored: said.reduce((sum, each) => sum + each.stored, 0), customers: [...new Set(said.flatMap(({ customers }) => customers.map((each) => each.external_customer_id)))].sort() };
+  return {
+    stored: said.reduce((sum, each) => sum + each.stored, 0),
+    customers: [...new Set(said.flatMap(({ customers }) => customers.map((each) => each.external_customer_id)))].sort(),
+  };
 }
 
 async function sums(prefix: string): Promise<unknown[]> {
-  return Promise.all([0, 1, 2].flatMap((index) => ['call', 'token'].map(async (name) => (await api.request('POST', '/v1/events/usage', {
-    event_name: name, external_customer_id: `${prefix}-c${index}`, aggregation_type: 'SUM', property_name: 'v', start_time: '2026-01-01T00:00:00Z', end_time: '2026-03-01T00:00:00Z',
-  })).body.value)));
+  return Promise.all(
+    [0, 1, 2].flatMap((index) =>
+      ['call', 'token'].map(
+        async (name) =>
+          (
+            await api.request('POST', '/v1/events/usage', {
+              event_name: name,
+              external_customer_id: `${prefix}-c${index}`,
+              aggregation_type: 'SUM',
+              property_name: 'v',
+              start_time: '2026-01-01T00:00:00Z',
+              end_time: '2026-03-01T00:00:00Z',
+            })
+          ).body.value,
+      ),
+    ),
+  );
 }
 
 /** The job with its rounds, as either driver runs them; `afterRound` may do what happens meanwhile. */
@@ -66,7 +107,14 @@ async function scenario(prefix: string): Promise<void> {
   const before = await sums(prefix);
   const id = await start({ external_customer_ids: [0, 1, 2].map((index) => `${prefix}-c${index}`), batch_size: 4 });
   await expect.poll(async () => (await statusOf(id)).status, WAIT).toBe('completed');
-  expect(await statusOf(id)).toMatchObject({ workflow_id: id, processed: 25, total: 25, started_at: expect.any(String), finished_at: expect.any(String), last_position: { external_customer_id: `${prefix}-c2`, event_name: 'token' } });
+  expect(await statusOf(id)).toMatchObject({
+    workflow_id: id,
+    processed: 25,
+    total: 25,
+    started_at: expect.any(String),
+    finished_at: expect.any(String),
+    last_position: { external_customer_id: `${prefix}-c2`, event_name: 'token' },
+  });
   expect(await summaries(prefix)).toEqual({ stored: 25, customers: [0, 1, 2].map((index) => `${prefix}-c${index}`) });
   // Again: nothing is skipped, and no number changes.
   const second = await start({ external_customer_ids: [0, 1, 2].map((index) => `${prefix}-c${index}`), batch_size: 1000 });
@@ -82,29 +130,48 @@ async function withProcesses(temporal: { address?: string }, work: () => Promise
   await work().finally(() => Promise.all(running.map((each) => each.stop())));
 }
 
-test('a run takes every event of its selection once, page by page, and changes no number', () => withProcesses({}, () => scenario('local')), TEST_MS);
+test(
+  'a run takes every event of its selection once, page by page, and changes no number',
+  () => withProcesses({}, () => scenario('local')),
+  TEST_MS,
+);
 
 describeWithTemporal('with Temporal', (temporal) => {
-  test('the same, as workflows of a real server', () => withProcesses({ address: temporal().address }, () => scenario('temporal')), TEST_MS);
+  test(
+    'the same, as workflows of a real server',
+    () => withProcesses({ address: temporal().address }, () => scenario('temporal')),
+    TEST_MS,
+  );
 });
 
 describe('pages', () => {
   test('each event comes once, also while others arrive and are stored late', async () => {
     await store(events('arriving', 12));
-    const selection = { externalCustomerIds: [], eventNames: [], eventIds: [], startDate: '2026-01-01T00:00:00Z', endDate: '2026-03-01T00:00:00Z', ingestedUntil: '2026-02-28T00:00:00Z' };
+    const selection = {
+      externalCustomerIds: [],
+      eventNames: [],
+      eventIds: [],
+      startDate: '2026-01-01T00:00:00Z',
+      endDate: '2026-03-01T00:00:00Z',
+      ingestedUntil: '2026-02-28T00:00:00Z',
+    };
     const only = { ...selection, externalCustomerIds: [0, 1, 2, 3].map((index) => `arriving-c${index}`) };
     const pages = createStoredPages(api.app.clickhouse);
     const seen: string[] = [];
-    for (let after: ReprocessPosition | null = null, size = 5; size === 5;) {
+    for (let after: ReprocessPosition | null = null, size = 5; size === 5; ) {
       const page: LoggedEvent[] = await pages.page(api.ctx, only, after, 5);
       seen.push(...page.map(({ id }) => id));
       size = page.length;
       const last = page.at(-1);
-      after = last === undefined ? after : { externalCustomerId: last.externalCustomerId, eventName: last.eventName, timestamp: last.timestamp, id: last.id };
+      after =
+        last === undefined
+          ? after
+          : { externalCustomerId: last.externalCustomerId, eventName: last.eventName, timestamp: last.timestamp, id: last.id };
       // Behind the place, before it, accepted too late, and one again.
       const at = '2026-02-10T00:00:00Z';
       await store([
-        { id: `behind-${seen.length}`, at, customer: 'arriving-c0', name: 'aaa' }, { id: `ahead-${seen.length}`, at, customer: 'arriving-c3', name: 'zzz' },
+        { id: `behind-${seen.length}`, at, customer: 'arriving-c0', name: 'aaa' },
+        { id: `ahead-${seen.length}`, at, customer: 'arriving-c3', name: 'zzz' },
         { id: `late-${seen.length}`, at, customer: 'arriving-c3', name: 'zzz', ingestedAt: '2026-02-28T00:00:01Z' },
       ]);
       if (seen.length > 14) break;
@@ -125,7 +192,18 @@ describe('pages', () => {
       const { processed, status, last_position: last } = await statusOf(id);
       expect({ processed, status }).toEqual({ processed: 3 * round, status: 'running' });
       // As after a crash behind the append: the same input once more.
-      await api.app.meteringActivities.reprocessPage({ tenantId: api.ctx.tenantId, environmentId: api.ctx.environmentId, reprocessId: id, processed: 3 * round, after: { externalCustomerId: last.external_customer_id, eventName: last.event_name, timestamp: Date.parse(last.timestamp), id: last.event_id } });
+      await api.app.meteringActivities.reprocessPage({
+        tenantId: api.ctx.tenantId,
+        environmentId: api.ctx.environmentId,
+        reprocessId: id,
+        processed: 3 * round,
+        after: {
+          externalCustomerId: last.external_customer_id,
+          eventName: last.event_name,
+          timestamp: Date.parse(last.timestamp),
+          id: last.event_id,
+        },
+      });
     });
     expect([rounds, await statusOf(id)]).toMatchObject([3, { status: 'completed', processed: 10, total: 10 }]);
   });
@@ -145,18 +223,36 @@ describe('pages', () => {
 
   test('a run whose page cannot be read says so, and why', async () => {
     const id = await start({});
-    const failing = { ...api.app.meteringActivities, reprocessPage: () => Promise.reject(new ActivityFailedError('reprocessPage', 'service_unavailable', 'clickhouse is unavailable, try again')) };
-    await expect(runReprocess(failing, { tenantId: api.ctx.tenantId, environmentId: api.ctx.environmentId, reprocessId: id })).rejects.toMatchObject({ code: 'service_unavailable' });
-    expect(await statusOf(id)).toMatchObject({ status: 'failed', failure_reason: 'clickhouse is unavailable, try again', finished_at: expect.any(String) });
+    const failing = {
+      ...api.app.meteringActivities,
+      reprocessPage: () =>
+        Promise.reject(new ActivityFailedError('reprocessPage', 'service_unavailable', 'clickhouse is unavailable, try again')),
+    };
+    await expect(
+      runReprocess(failing, { tenantId: api.ctx.tenantId, environmentId: api.ctx.environmentId, reprocessId: id }),
+    ).rejects.toMatchObject({ code: 'service_unavailable' });
+    expect(await statusOf(id)).toMatchObject({
+      status: 'failed',
+      failure_reason: 'clickhouse is unavailable, try again',
+      finished_at: expect.any(String),
+    });
   });
 });
 
 test('bad requests name the field, and roles decide', async () => {
   const good = { start_date: '2026-01-01T00:00:00Z' };
   for (const [body, field] of [
-    [{}, 'start_date'], [{ start_date: 'yesterday' }, 'start_date'], [{ start_date: '2126-01-01T00:00:00Z' }, 'start_date'], [{ ...good, end_date: 'x' }, 'end_date'], [{ ...good, end_date: '2026-01-01T00:00:00Z' }, 'end_date'],
-    [{ ...good, batch_size: 0 }, 'batch_size'], [{ ...good, batch_size: 1.5 }, 'batch_size'], [{ ...good, batch_size: 10_001 }, 'batch_size'],
-    [{ ...good, event_names: 'call' }, 'event_names'], [{ ...good, external_customer_ids: [''] }, 'external_customer_ids[0]'], [{ ...good, event_ids: ['a', 3] }, 'event_ids[1]'],
+    [{}, 'start_date'],
+    [{ start_date: 'yesterday' }, 'start_date'],
+    [{ start_date: '2126-01-01T00:00:00Z' }, 'start_date'],
+    [{ ...good, end_date: 'x' }, 'end_date'],
+    [{ ...good, end_date: '2026-01-01T00:00:00Z' }, 'end_date'],
+    [{ ...good, batch_size: 0 }, 'batch_size'],
+    [{ ...good, batch_size: 1.5 }, 'batch_size'],
+    [{ ...good, batch_size: 10_001 }, 'batch_size'],
+    [{ ...good, event_names: 'call' }, 'event_names'],
+    [{ ...good, external_customer_ids: [''] }, 'external_customer_ids[0]'],
+    [{ ...good, event_ids: ['a', 3] }, 'event_ids[1]'],
   ] as const) {
     expect([body, (await api.request('POST', PATH, body)).body]).toMatchObject([body, { http_status_code: 400, details: { field } }]);
   }

@@ -20,7 +20,12 @@ test('the root key of a new deployment can make the first key, and its tenant is
   const { body } = await api.send('GET', '/v1/environments', undefined, root);
   expect(body.environments.map(({ type }: { type: string }) => type).sort()).toEqual(['development', 'production']);
 
-  const made = await api.send('POST', '/v1/secrets/api/keys', { name: 'canary', type: 'private_key', roles: ['event_ingestor'] }, { ...root, 'x-environment-id': body.environments[0].id });
+  const made = await api.send(
+    'POST',
+    '/v1/secrets/api/keys',
+    { name: 'canary', type: 'private_key', roles: ['event_ingestor'] },
+    { ...root, 'x-environment-id': body.environments[0].id },
+  );
   expect(made.status).toBe(201);
   expect((await api.send('GET', '/v1/users/me', undefined, { 'x-api-key': made.body.api_key })).status).toBe(200);
 });

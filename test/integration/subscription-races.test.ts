@@ -3,12 +3,18 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { type BillingApi, makeLlmPlan, startBillingApi, utc } from '../support/billing-api.ts';
 
 let api: BillingApi;
-beforeAll(async () => { api = await startBillingApi(utc('2026-03-10T12:00:00')); });
+beforeAll(async () => {
+  api = await startBillingApi(utc('2026-03-10T12:00:00'));
+});
 afterAll(() => api.close());
 
 /** Whether some transaction waits for the lock of another one. */
 const isSomebodyWaiting = async (): Promise<boolean> =>
-  (await api.app.database.asSystem('test', (tx) => sql<{ waiting: number }>`select count(*)::int as waiting from pg_locks where not granted`.execute(tx))).rows[0]?.waiting !== 0;
+  (
+    await api.app.database.asSystem('test', (tx) =>
+      sql<{ waiting: number }>`select count(*)::int as waiting from pg_locks where not granted`.execute(tx),
+    )
+  ).rows[0]?.waiting !== 0;
 
 test.each(['plan', 'customer'] as const)('a %s that somebody is subscribing cannot be deleted meanwhile', async (what) => {
   const { planId, customerId } = await makeLlmPlan(api);
@@ -20,10 +26,17 @@ test.each(['plan', 'customer'] as const)('a %s that somebody is subscribing cann
     await released.promise;
     return open(...opening);
   });
-  const creating = api.request('POST', '/v1/subscriptions', { customer_id: customerId, plan_id: planId, currency: 'usd', billing_period: 'MONTHLY' });
+  const creating = api.request('POST', '/v1/subscriptions', {
+    customer_id: customerId,
+    plan_id: planId,
+    currency: 'usd',
+    billing_period: 'MONTHLY',
+  });
   await reached.promise;
   let isDeleted = false;
-  const deleting = api.request('DELETE', path).finally(() => { isDeleted = true; });
+  const deleting = api.request('DELETE', path).finally(() => {
+    isDeleted = true;
+  });
   await expect.poll(async () => isDeleted || isSomebodyWaiting(), { timeout: 20_000, interval: 20 }).toBe(true);
   released.resolve();
   expect([(await creating).status, (await deleting).status]).toEqual([201, 400]);
@@ -41,7 +54,12 @@ test('two subscriptions to one plan do not wait for each other to read it', asyn
     await done.promise;
   });
   await held.promise;
-  const answer = await api.request('POST', '/v1/subscriptions', { customer_id: customerId, plan_id: planId, currency: 'usd', billing_period: 'MONTHLY' });
+  const answer = await api.request('POST', '/v1/subscriptions', {
+    customer_id: customerId,
+    plan_id: planId,
+    currency: 'usd',
+    billing_period: 'MONTHLY',
+  });
   done.resolve();
   await holding;
   expect(answer.status).toBe(201);

@@ -5,7 +5,12 @@ import { startTestApi, type TestApi } from '../support/api.ts';
 
 const clock = fixedClock(DateTime.utc(2026, 3, 1));
 let api: TestApi;
-beforeAll(async () => { api = await startTestApi({ clock, env: { FLEXPRICE_AUTH_ROOT_KEY: 'root-secret', FLEXPRICE_AUTH_ROOT_TENANT_ID: 'tenant_root', FLEXPRICE_AUTH_CACHE_SECONDS: '0' } }); });
+beforeAll(async () => {
+  api = await startTestApi({
+    clock,
+    env: { FLEXPRICE_AUTH_ROOT_KEY: 'root-secret', FLEXPRICE_AUTH_ROOT_TENANT_ID: 'tenant_root', FLEXPRICE_AUTH_CACHE_SECONDS: '0' },
+  });
+});
 afterAll(() => api.close());
 
 describe('credentials', () => {
@@ -37,21 +42,38 @@ describe('credentials', () => {
   });
 
   test('a key works until it expires', async () => {
-    const made = await api.request('POST', '/v1/secrets/api/keys', { name: 'short', type: 'private_key', expires_at: '2026-03-01T01:00:00Z' });
+    const made = await api.request('POST', '/v1/secrets/api/keys', {
+      name: 'short',
+      type: 'private_key',
+      expires_at: '2026-03-01T01:00:00Z',
+    });
     const header = { 'x-api-key': made.body.api_key };
     expect((await api.send('GET', '/v1/customers', undefined, header)).status).toBe(200);
     clock.set(DateTime.utc(2026, 3, 1, 1));
     expect((await api.send('GET', '/v1/customers', undefined, header)).body).toEqual({ error: 'API key has expired' });
-    const late = await api.request('POST', '/v1/secrets/api/keys', { name: 'late', type: 'private_key', expires_at: '2026-02-01T00:00:00Z' });
+    const late = await api.request('POST', '/v1/secrets/api/keys', {
+      name: 'late',
+      type: 'private_key',
+      expires_at: '2026-02-01T00:00:00Z',
+    });
     expect([late.status, late.body.details.field]).toEqual([400, 'expires_at']);
   });
 
   test('a suspended tenant reads and does not write', async () => {
     const { ctx, key, request } = await api.tenant('Suspended');
-    await api.app.database.withTenant(ctx, (tx) => tx.updateTable('tenants').set({ internalStatus: 'suspended' }).where('id', '=', ctx.tenantId).execute());
+    await api.app.database.withTenant(ctx, (tx) =>
+      tx.updateTable('tenants').set({ internalStatus: 'suspended' }).where('id', '=', ctx.tenantId).execute(),
+    );
     expect((await request('GET', '/v1/customers')).status).toBe(200);
     expect((await request('POST', '/v1/customers/search', {})).status).toBe(200);
-    for (const [method, path] of [['POST', '/v1/customers'], ['PUT', '/v1/tenants/update'], ['DELETE', '/v1/customers/cust_x'], ['POST', '/v1/events'], ['POST', '/v1/events/bulk'], ['POST', '/v1/secrets/api/keys']] as const) {
+    for (const [method, path] of [
+      ['POST', '/v1/customers'],
+      ['PUT', '/v1/tenants/update'],
+      ['DELETE', '/v1/customers/cust_x'],
+      ['POST', '/v1/events'],
+      ['POST', '/v1/events/bulk'],
+      ['POST', '/v1/secrets/api/keys'],
+    ] as const) {
       const refused = await api.send(method, path, {}, { 'x-api-key': key });
       expect([method, path, refused.status, refused.body]).toEqual([method, path, 403, { message: 'tenant account is suspended' }]);
     }
@@ -83,10 +105,19 @@ describe('environments', () => {
   });
 
   test('the root key is bound to no environment: the header decides, and must name one of the tenant', async () => {
-    const { tenant, environments } = await api.app.tenancy.createTenant({ ...api.ctx, tenantId: 'tenant_root', environmentId: '' }, { name: 'Root' });
+    const { tenant, environments } = await api.app.tenancy.createTenant(
+      { ...api.ctx, tenantId: 'tenant_root', environmentId: '' },
+      { name: 'Root' },
+    );
     const root = { 'x-api-key': 'root-secret' };
-    expect((await api.send('GET', '/v1/customers', undefined, { ...root, 'x-environment-id': environments[1]?.id ?? '' })).status).toBe(200);
-    for (const header of [{} as Record<string, string>, { 'x-environment-id': 'env_none' }, { 'x-environment-id': api.environments[0]?.id ?? '' }]) {
+    expect((await api.send('GET', '/v1/customers', undefined, { ...root, 'x-environment-id': environments[1]?.id ?? '' })).status).toBe(
+      200,
+    );
+    for (const header of [
+      {} as Record<string, string>,
+      { 'x-environment-id': 'env_none' },
+      { 'x-environment-id': api.environments[0]?.id ?? '' },
+    ]) {
       const answer = await api.send('GET', '/v1/customers', undefined, { ...root, ...header });
       expect([answer.status, answer.body]).toEqual([403, { error: 'Access denied', message: 'Invalid or inaccessible environment' }]);
     }
@@ -111,7 +142,12 @@ describe('the frame around every operation', () => {
     expect((await api.send('GET', '/v1/customers', undefined, {})).headers['X-Request-ID']).toMatch(/^req_/);
   });
 
-  test.each([['GET', '/v1/nothing'], ['GET', '/'], ['GET', '/v1/customers/a/b/c'], ['DELETE', '/v1/customers']])('%s %s is not found', async (method, path) => {
+  test.each([
+    ['GET', '/v1/nothing'],
+    ['GET', '/'],
+    ['GET', '/v1/customers/a/b/c'],
+    ['DELETE', '/v1/customers'],
+  ])('%s %s is not found', async (method, path) => {
     const answer = await api.request(method, path);
     expect([answer.status, answer.text, answer.headers['Content-Type']]).toEqual([404, '404 page not found', 'text/plain']);
   });
@@ -130,7 +166,9 @@ describe('the frame around every operation', () => {
     expect([first.status, again.status, again.body]).toEqual([201, 201, first.body]);
     const other = await api.request('POST', '/v1/customers', { external_id: 'twice', name: 'Twice' }, key);
     expect([other.status, other.body.code]).toEqual([409, 'already_exists']);
-    const parallel = await Promise.all([1, 2, 3, 4].map(() => api.request('POST', '/v1/customers', { external_id: 'par', name: 'Par' }, { 'idempotency-key': 'par' })));
+    const parallel = await Promise.all(
+      [1, 2, 3, 4].map(() => api.request('POST', '/v1/customers', { external_id: 'par', name: 'Par' }, { 'idempotency-key': 'par' })),
+    );
     expect(new Set(parallel.map((answer) => answer.body.id)).size).toBe(1);
   });
 

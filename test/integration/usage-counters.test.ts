@@ -24,11 +24,23 @@ beforeAll(async () => {
 beforeEach(() => api.clock.set(utc(NOW)));
 afterAll(() => api.close());
 
-const check = (externalId: string, feature: string = 'calls') => api.got(`/v1/customers/external/${externalId}/entitlements/check?feature=${feature}`);
+const check = (externalId: string, feature: string = 'calls') =>
+  api.got(`/v1/customers/external/${externalId}/entitlements/check?feature=${feature}`);
 const usageOf = async (externalId: string, feature: string = 'calls') => (await check(externalId, feature)).usage;
-const summed = async (customerId: string, feature: string) => (await api.got(`/v1/customers/${customerId}/usage?feature_ids=${feature}`)).features[0].current_usage;
-const rows = (externalId: string) => api.app.database.withTenant(api.ctx, (tx) => tx.selectFrom('usageCounters').selectAll().where('externalCustomerId', '=', externalId).execute());
-const spoil = (externalId: string, value: string) => api.app.database.withTenant(api.ctx, (tx) => tx.updateTable('usageCounters').set({ value: value as never }).where('externalCustomerId', '=', externalId).execute());
+const summed = async (customerId: string, feature: string) =>
+  (await api.got(`/v1/customers/${customerId}/usage?feature_ids=${feature}`)).features[0].current_usage;
+const rows = (externalId: string) =>
+  api.app.database.withTenant(api.ctx, (tx) =>
+    tx.selectFrom('usageCounters').selectAll().where('externalCustomerId', '=', externalId).execute(),
+  );
+const spoil = (externalId: string, value: string) =>
+  api.app.database.withTenant(api.ctx, (tx) =>
+    tx
+      .updateTable('usageCounters')
+      .set({ value: value as never })
+      .where('externalCustomerId', '=', externalId)
+      .execute(),
+  );
 
 test('the first check counts once, the next ones read the counter; stored events move it, with the watermark', async () => {
   const { externalId } = await api.limited({ [calls]: { limit: 3 } });
@@ -43,7 +55,13 @@ test('the first check counts once, the next ones read the counter; stored events
   await store([event('a3', externalId)], utc('2026-03-18T12:00:05Z'));
   expect(await check(externalId)).toMatchObject({ allowed: true, usage: '2', watermark: NOW });
   await deliver(api, said);
-  expect(await check(externalId)).toMatchObject({ allowed: false, reason: 'limit_exceeded', usage: '3', remaining: '0', watermark: '2026-03-18T12:00:05Z' });
+  expect(await check(externalId)).toMatchObject({
+    allowed: false,
+    reason: 'limit_exceeded',
+    usage: '3',
+    remaining: '0',
+    watermark: '2026-03-18T12:00:05Z',
+  });
   query.mockRestore();
 });
 
@@ -72,7 +90,10 @@ describe('readings that overlap', () => {
     const reached = Promise.withResolvers<void>();
     const query = vi.spyOn(api.app.clickhouse, 'query').mockImplementation(async (...question) => {
       const answer = await read(...question);
-      if (question[0].startsWith('SELECT toUInt32')) { reached.resolve(); await held.promise; }
+      if (question[0].startsWith('SELECT toUInt32')) {
+        reached.resolve();
+        await held.promise;
+      }
       return answer as never;
     });
     const early = deliver(api, said);
@@ -128,7 +149,10 @@ test('a changed meter has another counter at once, and the old one goes', async 
   const feature = await api.feature('filtered');
   const { externalId } = await api.limited({ [feature]: { limit: 10 } });
   const { said, store } = storing(api);
-  await store([event('f1', externalId, { eventName: 'filtered', properties: '{"model":"a"}' }), event('f2', externalId, { eventName: 'filtered', properties: '{"model":"b"}' })]);
+  await store([
+    event('f1', externalId, { eventName: 'filtered', properties: '{"model":"a"}' }),
+    event('f2', externalId, { eventName: 'filtered', properties: '{"model":"b"}' }),
+  ]);
   expect(await usageOf(externalId, 'filtered')).toBe('2');
   const { meter_id } = await api.got(`/v1/features/${feature}`);
   expect((await api.request('PUT', `/v1/meters/${meter_id}`, { filters: [{ key: 'model', values: ['a'] }] })).status).toBe(200);
@@ -170,16 +194,32 @@ describe('the reconcile job', () => {
 
   test('an environment that fails holds up no other', async () => {
     const stranger = await api.tenant('Stranger');
-    const { body: { id } } = await stranger.request('POST', '/v1/meters', { name: 'Calls', event_name: 'calls', aggregation: { type: 'COUNT' }, reset_usage: 'BILLING_PERIOD' });
-    const question = { externalCustomerId: 'theirs', meter: await api.app.meters.get(stranger.ctx, id), window: { start: utc('2026-03-01'), end: utc('2026-04-01') }, timezone: 'UTC' };
+    const {
+      body: { id },
+    } = await stranger.request('POST', '/v1/meters', {
+      name: 'Calls',
+      event_name: 'calls',
+      aggregation: { type: 'COUNT' },
+      reset_usage: 'BILLING_PERIOD',
+    });
+    const question = {
+      externalCustomerId: 'theirs',
+      meter: await api.app.meters.get(stranger.ctx, id),
+      window: { start: utc('2026-03-01'), end: utc('2026-04-01') },
+      timezone: 'UTC',
+    };
     await api.app.counters.current(stranger.ctx, question);
-    const theirs = () => api.app.database.withTenant(stranger.ctx, (tx) => tx.selectFrom('usageCounters').select('countedAt').executeTakeFirstOrThrow());
+    const theirs = () =>
+      api.app.database.withTenant(stranger.ctx, (tx) => tx.selectFrom('usageCounters').select('countedAt').executeTakeFirstOrThrow());
     const { externalId } = await api.limited({ [calls]: { limit: 10 } });
     await usageOf(externalId);
     await spoil(externalId, '7');
     api.clock.set(utc('2026-03-18T12:20:00Z'));
     const meterUsages = api.app.usage.meterUsages.bind(api.app.usage);
-    const spy = vi.spyOn(api.app.usage, 'meterUsages').mockImplementation(async (ctx, requests) => { if (ctx.tenantId === api.ctx.tenantId) throw new Error('cannot be read'); return meterUsages(ctx, requests); });
+    const spy = vi.spyOn(api.app.usage, 'meterUsages').mockImplementation(async (ctx, requests) => {
+      if (ctx.tenantId === api.ctx.tenantId) throw new Error('cannot be read');
+      return meterUsages(ctx, requests);
+    });
     await expect(runReconcileCounters(api.app.meteringActivities)).rejects.toThrow('cannot be read');
     spy.mockRestore();
     expect((await theirs()).countedAt.toISO()).toBe('2026-03-18T12:20:00.000Z');
@@ -205,14 +245,25 @@ test('over the real log: a customer is read at most once in a round, however man
   const { said, store } = storing(api);
   const refresh = vi.spyOn(api.app.counters, 'refreshTouched');
   const started = performance.now();
-  const consumer = await startCounterConsumer({ eventLog, counters: api.app.counters, clock: api.clock, logger: silentLogger, roundMs: 300 });
+  const consumer = await startCounterConsumer({
+    eventLog,
+    counters: api.app.counters,
+    clock: api.clock,
+    logger: silentLogger,
+    roundMs: 300,
+  });
   try {
     for (let index = 0; index < 20; index += 1) {
       await store([event(`i${index}`, externalId)]);
       await eventLog.append(TOPICS.eventsPostProcessing, said.splice(0));
     }
     await expect.poll(() => usageOf(externalId), WAIT).toBe('20');
-    await expect.poll(async () => (await eventLog.lag(COUNTER_GROUP, TOPICS.eventsPostProcessing)).every(({ end, committed }) => end === committed), WAIT).toBe(true);
+    await expect
+      .poll(
+        async () => (await eventLog.lag(COUNTER_GROUP, TOPICS.eventsPostProcessing)).every(({ end, committed }) => end === committed),
+        WAIT,
+      )
+      .toBe(true);
     expect(refresh.mock.calls.length).toBeLessThanOrEqual(2 + (performance.now() - started) / 300);
   } finally {
     await consumer.stop();
@@ -222,19 +273,37 @@ test('over the real log: a customer is read at most once in a round, however man
 
 let run = 0;
 test('after any events, in any order of storing, telling and asking, the counter is what ClickHouse says', async () => {
-  const step = fc.record({ id: fc.integer({ min: 0, max: 6 }), n: fc.integer({ min: -300, max: 900 }), day: fc.integer({ min: 16, max: 19 }), next: fc.constantFrom('nothing', 'tell', 'tell', 'ask', 'redeliver', 'reconcile') });
-  await fc.assert(fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 10 }), fc.constantFrom('DAILY', 'WEEKLY', 'MONTHLY', 'NEVER'), async (steps, reset) => {
-    run += 1;
-    const { customerId, externalId } = await api.limited({ [tokens]: { limit: 10, reset } }, { start_date: '2026-03-17T00:00:00Z' });
-    const { said, store, redeliver } = storing(api);
-    for (const { id, n, day, next } of steps) {
-      const batch = await store([event(`r${run}-${id}`, externalId, { eventName: 'tokens', timestamp: utc(`2026-03-${day}T06:00:00Z`).toMillis(), properties: `{"n":${n / 100}}` })]);
-      if (next === 'tell') await deliver(api, said.splice(0));
-      if (next === 'ask') await check(externalId, 'tokens');
-      if (next === 'redeliver') await redeliver(batch);
-      if (next === 'reconcile') await runReconcileCounters(api.app.meteringActivities);
-    }
-    await deliver(api, said);
-    expect(await usageOf(externalId, 'tokens')).toBe(await summed(customerId, tokens));
-  }), { numRuns: 12 });
+  const step = fc.record({
+    id: fc.integer({ min: 0, max: 6 }),
+    n: fc.integer({ min: -300, max: 900 }),
+    day: fc.integer({ min: 16, max: 19 }),
+    next: fc.constantFrom('nothing', 'tell', 'tell', 'ask', 'redeliver', 'reconcile'),
+  });
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(step, { minLength: 1, maxLength: 10 }),
+      fc.constantFrom('DAILY', 'WEEKLY', 'MONTHLY', 'NEVER'),
+      async (steps, reset) => {
+        run += 1;
+        const { customerId, externalId } = await api.limited({ [tokens]: { limit: 10, reset } }, { start_date: '2026-03-17T00:00:00Z' });
+        const { said, store, redeliver } = storing(api);
+        for (const { id, n, day, next } of steps) {
+          const batch = await store([
+            event(`r${run}-${id}`, externalId, {
+              eventName: 'tokens',
+              timestamp: utc(`2026-03-${day}T06:00:00Z`).toMillis(),
+              properties: `{"n":${n / 100}}`,
+            }),
+          ]);
+          if (next === 'tell') await deliver(api, said.splice(0));
+          if (next === 'ask') await check(externalId, 'tokens');
+          if (next === 'redeliver') await redeliver(batch);
+          if (next === 'reconcile') await runReconcileCounters(api.app.meteringActivities);
+        }
+        await deliver(api, said);
+        expect(await usageOf(externalId, 'tokens')).toBe(await summed(customerId, tokens));
+      },
+    ),
+    { numRuns: 12 },
+  );
 }, 120_000);

@@ -48,78 +48,106 @@ async function auditOf(entityId: string): Promise<string[]> {
 }
 
 async function change(entityId: string): Promise<void> {
-  await app.database.withTenant(ctx, (tx) => appendSystemEvent(tx, systemClock, { eventName: 'customer.created', entityType: 'customer', entityId, payload: {} }));
+  await app.database.withTenant(ctx, (tx) =>
+    appendSystemEvent(tx, systemClock, { eventName: 'customer.created', entityType: 'customer', entityId, payload: {} }),
+  );
 }
 
-test('the relay carries changes to the audit log, the worker keeps the schedules, and both stop when told', async () => {
-  const running = await startProcesses();
-  await change('cust_1');
-  await expect.poll(() => auditOf('cust_1'), WAIT).toEqual(['customer.created']);
-  const sweeps = () => app.database.asSystem('test', (tx) => tx.selectFrom('jobRuns').select(['state', 'result']).where('scheduleId', '=', 'subscription-billing').execute());
-  await expect.poll(sweeps, WAIT).toContainEqual({ state: 'completed', result: { cycles: 0, drafts: 0 } });
-  expect(await running.stop()).toEqual([0, 0]);
-}, START_MS);
+test(
+  'the relay carries changes to the audit log, the worker keeps the schedules, and both stop when told',
+  async () => {
+    const running = await startProcesses();
+    await change('cust_1');
+    await expect.poll(() => auditOf('cust_1'), WAIT).toEqual(['customer.created']);
+    const sweeps = () =>
+      app.database.asSystem('test', (tx) =>
+        tx.selectFrom('jobRuns').select(['state', 'result']).where('scheduleId', '=', 'subscription-billing').execute(),
+      );
+    await expect.poll(sweeps, WAIT).toContainEqual({ state: 'completed', result: { cycles: 0, drafts: 0 } });
+    expect(await running.stop()).toEqual([0, 0]);
+  },
+  START_MS,
+);
 
-test('the relay goes on while Temporal is away', async () => {
-  // Nobody listens there, so a worker would not even start.
-  const relay = await startSourceProcess('relay', { ...config, temporal: { ...config.temporal, address: '127.0.0.1:1' } });
-  await change('cust_without_temporal');
-  await expect.poll(() => auditOf('cust_without_temporal'), WAIT).toEqual(['customer.created']);
-  expect(await relay.stop()).toBe(0);
-}, START_MS);
-
-test('a process that runs is well to the health check of its container, and one that stopped is not', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'flexprice-health-'));
-  const file = join(folder, 'alive');
-  const check = (): number | null => spawnSync(process.execPath, [join(import.meta.dirname, '../../workers/health-check.mjs')], { env: { FLEXPRICE_DEPLOYMENT_HEALTH_FILE: file } }).status;
-  try {
-    expect(check()).toBe(1);
-    const relay = await startSourceProcess('relay', { ...config, deployment: { ...config.deployment, health_file: file } });
-    expect(check()).toBe(0);
+test(
+  'the relay goes on while Temporal is away',
+  async () => {
+    // Nobody listens there, so a worker would not even start.
+    const relay = await startSourceProcess('relay', { ...config, temporal: { ...config.temporal, address: '127.0.0.1:1' } });
+    await change('cust_without_temporal');
+    await expect.poll(() => auditOf('cust_without_temporal'), WAIT).toEqual(['customer.created']);
     expect(await relay.stop()).toBe(0);
-    const old = DateTime.utc().minus({ minutes: 2 }).toJSDate();
-    utimesSync(file, old, old);
-    expect(check()).toBe(1);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}, START_MS);
+  },
+  START_MS,
+);
+
+test(
+  'a process that runs is well to the health check of its container, and one that stopped is not',
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'flexprice-health-'));
+    const file = join(folder, 'alive');
+    const check = (): number | null =>
+      spawnSync(process.execPath, [join(import.meta.dirname, '../../workers/health-check.mjs')], {
+        env: { FLEXPRICE_DEPLOYMENT_HEALTH_FILE: file },
+      }).status;
+    try {
+      expect(check()).toBe(1);
+      const relay = await startSourceProcess('relay', { ...config, deployment: { ...config.deployment, health_file: file } });
+      expect(check()).toBe(0);
+      expect(await relay.stop()).toBe(0);
+      const old = DateTime.utc().minus({ minutes: 2 }).toJSDate();
+      utimesSync(file, old, old);
+      expect(check()).toBe(1);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  },
+  START_MS,
+);
 
 describeWithTemporal('with Temporal', (temporal) => {
-  test('the same processes run the jobs there, on the same schedules', async () => {
-    const { address } = temporal();
-    const running = await startProcesses({ address });
-    await change('cust_2');
-    await expect.poll(() => auditOf('cust_2'), WAIT).toEqual(['customer.created']);
-    const client = await createTemporalClient({ ...config.temporal, address });
-    try {
-      const schedule = client.schedule.getHandle('subscription-billing');
-      const { action, policies, spec } = await schedule.describe();
-      expect(action).toMatchObject({ type: 'startWorkflow', workflowType: 'billing-sweep', taskQueue: config.temporal.task_queue });
-      expect(policies.overlap).toBe('SKIP');
-      expect(spec.intervals).toMatchObject([{ every: config.billing.sweep_seconds * 1000 }]);
-      const sweep = async () => (await schedule.describe()).info.recentActions[0]?.action.workflow.workflowId;
-      await expect.poll(sweep, WAIT).toBeDefined();
-      expect(await client.workflow.getHandle(await sweep() ?? '').result()).toEqual({ cycles: 0, drafts: 0 });
-    } finally {
-      await client.connection.close();
-    }
-    expect(await running.stop()).toEqual([0, 0]);
-  }, START_MS);
+  test(
+    'the same processes run the jobs there, on the same schedules',
+    async () => {
+      const { address } = temporal();
+      const running = await startProcesses({ address });
+      await change('cust_2');
+      await expect.poll(() => auditOf('cust_2'), WAIT).toEqual(['customer.created']);
+      const client = await createTemporalClient({ ...config.temporal, address });
+      try {
+        const schedule = client.schedule.getHandle('subscription-billing');
+        const { action, policies, spec } = await schedule.describe();
+        expect(action).toMatchObject({ type: 'startWorkflow', workflowType: 'billing-sweep', taskQueue: config.temporal.task_queue });
+        expect(policies.overlap).toBe('SKIP');
+        expect(spec.intervals).toMatchObject([{ every: config.billing.sweep_seconds * 1000 }]);
+        const sweep = async () => (await schedule.describe()).info.recentActions[0]?.action.workflow.workflowId;
+        await expect.poll(sweep, WAIT).toBeDefined();
+        expect(await client.workflow.getHandle((await sweep()) ?? '').result()).toEqual({ cycles: 0, drafts: 0 });
+      } finally {
+        await client.connection.close();
+      }
+      expect(await running.stop()).toEqual([0, 0]);
+    },
+    START_MS,
+  );
 
-  test('what waits on a task queue without workers is its backlog, and a schedule whose run never ends misses its starts', async () => {
-    const { address } = temporal();
-    const client = await createTemporalClient({ ...config.temporal, address });
-    const schedule = { id: 'never-run', job: 'nothing', everySeconds: 1, input: {} };
-    try {
-      expect(await taskQueueBacklog(client, 'nobody-polls')).toBe(0);
-      for (const id of ['w1', 'w2', 'w3']) await client.workflow.start('nothing', { taskQueue: 'nobody-polls', workflowId: id });
-      await expect.poll(() => taskQueueBacklog(client, 'nobody-polls'), WAIT).toBe(3);
-      await upsertSchedules(client, [schedule], 'nobody-polls-either');
-      await expect.poll(() => missedStarts(client, [schedule]), WAIT).toBeGreaterThan(0);
-      await client.schedule.getHandle(schedule.id).delete();
-    } finally {
-      await client.connection.close();
-    }
-  }, START_MS);
+  test(
+    'what waits on a task queue without workers is its backlog, and a schedule whose run never ends misses its starts',
+    async () => {
+      const { address } = temporal();
+      const client = await createTemporalClient({ ...config.temporal, address });
+      const schedule = { id: 'never-run', job: 'nothing', everySeconds: 1, input: {} };
+      try {
+        expect(await taskQueueBacklog(client, 'nobody-polls')).toBe(0);
+        for (const id of ['w1', 'w2', 'w3']) await client.workflow.start('nothing', { taskQueue: 'nobody-polls', workflowId: id });
+        await expect.poll(() => taskQueueBacklog(client, 'nobody-polls'), WAIT).toBe(3);
+        await upsertSchedules(client, [schedule], 'nobody-polls-either');
+        await expect.poll(() => missedStarts(client, [schedule]), WAIT).toBeGreaterThan(0);
+        await client.schedule.getHandle(schedule.id).delete();
+      } finally {
+        await client.connection.close();
+      }
+    },
+    START_MS,
+  );
 });

@@ -61,7 +61,8 @@ test('tables that were made to drop repeated inserts no longer do so once they a
   await clickhouse.command('TRUNCATE TABLE schema_migrations');
   await migrateClickHouse(configOf());
   const rows = await clickhouse.query<{ name: string; engine: string }>(
-    "SELECT name, engine_full AS engine FROM system.tables WHERE database = currentDatabase() AND name != 'schema_migrations' ORDER BY name");
+    "SELECT name, engine_full AS engine FROM system.tables WHERE database = currentDatabase() AND name != 'schema_migrations' ORDER BY name",
+  );
   expect(rows.map(({ name }) => name)).toEqual(expect.arrayContaining(tables));
   for (const row of rows) expect(row.engine).toContain('non_replicated_deduplication_window = 0');
   await clickhouse.close();

@@ -25,7 +25,10 @@ function tests(env: () => Record<string, string>): void {
     dataDir = mkdtempSync(join(tmpdir(), 'flexprice-clickhouse-away-'));
     const port = await portThatStays();
     [postgres, engine] = await Promise.all([createTestPostgres(), startOn(port)]);
-    const config: Config = { ...testConfig({ FLEXPRICE_CLICKHOUSE_URL: engine.url, FLEXPRICE_LOG_LEVEL: 'WARN', ...env() }), postgres: postgres.config };
+    const config: Config = {
+      ...testConfig({ FLEXPRICE_CLICKHOUSE_URL: engine.url, FLEXPRICE_LOG_LEVEL: 'WARN', ...env() }),
+      postgres: postgres.config,
+    };
     await migrateClickHouse(config);
     chain = await startMeteringChain(config);
   }, START_MS);
@@ -35,34 +38,43 @@ function tests(env: () => Record<string, string>): void {
     if (dataDir) rmSync(dataDir, { recursive: true, force: true });
   }, START_MS);
 
-  const startOn = (port: number): Promise<RunningClickHouse> => startClickHouse({ dataDir: join(dataDir, 'data'), port, logFile: join(dataDir, 'clickhouse.log') });
+  const startOn = (port: number): Promise<RunningClickHouse> =>
+    startClickHouse({ dataDir: join(dataDir, 'data'), port, logFile: join(dataDir, 'clickhouse.log') });
   const mortal = {
     name: 'ClickHouse',
     async kill() {
       engine?.kill();
       await engine?.exited;
     },
-    async restart() { engine = await startOn(engine?.port ?? 0); },
+    async restart() {
+      engine = await startOn(engine?.port ?? 0);
+    },
   };
 
-  test('every event is accepted, usage says that it cannot answer, and all is there afterwards', async () => {
-    if (!chain) throw new Error('the chain has not been started');
-    const { pids, request } = chain;
-    const before = pids();
-    const { load, acknowledgedMeanwhile, lagAtItsEnd } = await rideOutage(chain, mortal, async () => {
-      const asked = await request('POST', '/v1/events/usage', { event_name: EVENT_NAME, aggregation_type: 'COUNT' });
-      expect(asked).toMatchObject({ status: 503, body: { code: 'service_unavailable', details: { engine: 'clickhouse' } } });
-    });
-    // Ingest does not know ClickHouse.
-    expect(load.refusals()).toBe(0);
-    expect(acknowledgedMeanwhile).toBeGreaterThan(500);
-    expect(lagAtItsEnd).toBeGreaterThan(0n);
-    await expectNothingLost(chain, load);
-    // The consumer went on by itself: there was nothing for ECS to start again.
-    expect(pids()).toEqual(before);
-  }, OUTAGE_TEST_MS);
+  test(
+    'every event is accepted, usage says that it cannot answer, and all is there afterwards',
+    async () => {
+      if (!chain) throw new Error('the chain has not been started');
+      const { pids, request } = chain;
+      const before = pids();
+      const { load, acknowledgedMeanwhile, lagAtItsEnd } = await rideOutage(chain, mortal, async () => {
+        const asked = await request('POST', '/v1/events/usage', { event_name: EVENT_NAME, aggregation_type: 'COUNT' });
+        expect(asked).toMatchObject({ status: 503, body: { code: 'service_unavailable', details: { engine: 'clickhouse' } } });
+      });
+      // Ingest does not know ClickHouse.
+      expect(load.refusals()).toBe(0);
+      expect(acknowledgedMeanwhile).toBeGreaterThan(500);
+      expect(lagAtItsEnd).toBeGreaterThan(0n);
+      await expectNothingLost(chain, load);
+      // The consumer went on by itself: there was nothing for ECS to start again.
+      expect(pids()).toEqual(before);
+    },
+    OUTAGE_TEST_MS,
+  );
 }
 
 describe('metering while ClickHouse is killed and comes back, with the log in Postgres', () => tests(() => ({})));
 
-describeWithKafka('metering while ClickHouse is killed and comes back, with Kafka', (kafka) => tests(() => ({ FLEXPRICE_KAFKA_BROKERS: kafka().brokers.join(',') })));
+describeWithKafka('metering while ClickHouse is killed and comes back, with Kafka', (kafka) =>
+  tests(() => ({ FLEXPRICE_KAFKA_BROKERS: kafka().brokers.join(',') })),
+);

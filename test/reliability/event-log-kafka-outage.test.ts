@@ -8,52 +8,77 @@ const OUTAGE_MS = 90_000;
 
 describeWithKafka('the event log when the Kafka broker is killed and comes back', (kafka) => {
   const opened: EventLog[] = [];
-  afterEach(async () => { await Promise.all(opened.splice(0).map((log) => log.close())); });
+  afterEach(async () => {
+    await Promise.all(opened.splice(0).map((log) => log.close()));
+  });
   const open = () => {
     const log = openEventLog({ kind: 'kafka', brokers: kafka().brokers });
     opened.push(log);
     return log;
   };
 
-  test('an append resolves or rejects, and what was acknowledged is there; consumers go on', async () => {
-    const log = open();
-    const topic = unique('topic');
-    const group = unique('group');
-    await log.ensureTopics([{ name: topic, partitions: 3, retentionHours: 1 }]);
-    const survivor = await read(open(), { group, topics: [topic] });
+  test(
+    'an append resolves or rejects, and what was acknowledged is there; consumers go on',
+    async () => {
+      const log = open();
+      const topic = unique('topic');
+      const group = unique('group');
+      await log.ensureTopics([{ name: topic, partitions: 3, retentionHours: 1 }]);
+      const survivor = await read(open(), { group, topics: [topic] });
 
-    const acknowledged: string[] = [];
-    let rejected = 0;
-    let sent = 0;
-    const append = async () => {
-      const value = String(sent++);
-      await log.append(topic, [record(`key${sent % 7}`, value)]).then(() => acknowledged.push(value), () => { rejected += 1; });
-    };
-    const flood = async (isOver: () => boolean) => { while (!isOver()) await append(); };
+      const acknowledged: string[] = [];
+      let rejected = 0;
+      let sent = 0;
+      const append = async () => {
+        const value = String(sent++);
+        await log.append(topic, [record(`key${sent % 7}`, value)]).then(
+          () => acknowledged.push(value),
+          () => {
+            rejected += 1;
+          },
+        );
+      };
+      const flood = async (isOver: () => boolean) => {
+        while (!isOver()) await append();
+      };
 
-    let killed = false;
-    const flooding = [flood(() => killed), flood(() => killed), flood(() => killed)];
-    await eventually('appends flow and are consumed', () => acknowledged.length > 50 && survivor.messages.length > 10);
-    await kafka().kill();
-    killed = true;
-    await Promise.all(flooding);
-    await append();
-    expect(rejected).toBeGreaterThan(0);
-
-    await kafka().restart();
-    const before = acknowledged.length;
-    await eventually('appends flow again', async () => {
+      let killed = false;
+      const flooding = [flood(() => killed), flood(() => killed), flood(() => killed)];
+      await eventually('appends flow and are consumed', () => acknowledged.length > 50 && survivor.messages.length > 10);
+      await kafka().kill();
+      killed = true;
+      await Promise.all(flooding);
       await append();
-      return acknowledged.length > before + 5;
-    }, OUTAGE_MS);
-    await eventually('the consumer that lived through it has read all that was acknowledged', () => {
-      const seen = new Set(survivor.texts());
-      return acknowledged.every((value) => seen.has(value));
-    }, OUTAGE_MS);
-    const fresh = await read(open(), { group: unique('group'), topics: [topic] });
-    await eventually('a new reader finds all that was acknowledged', () => {
-      const seen = new Set(fresh.texts());
-      return acknowledged.every((value) => seen.has(value));
-    }, OUTAGE_MS);
-  }, 4 * OUTAGE_MS);
+      expect(rejected).toBeGreaterThan(0);
+
+      await kafka().restart();
+      const before = acknowledged.length;
+      await eventually(
+        'appends flow again',
+        async () => {
+          await append();
+          return acknowledged.length > before + 5;
+        },
+        OUTAGE_MS,
+      );
+      await eventually(
+        'the consumer that lived through it has read all that was acknowledged',
+        () => {
+          const seen = new Set(survivor.texts());
+          return acknowledged.every((value) => seen.has(value));
+        },
+        OUTAGE_MS,
+      );
+      const fresh = await read(open(), { group: unique('group'), topics: [topic] });
+      await eventually(
+        'a new reader finds all that was acknowledged',
+        () => {
+          const seen = new Set(fresh.texts());
+          return acknowledged.every((value) => seen.has(value));
+        },
+        OUTAGE_MS,
+      );
+    },
+    4 * OUTAGE_MS,
+  );
 });

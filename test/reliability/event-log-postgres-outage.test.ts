@@ -17,7 +17,9 @@ describe('the event log in Postgres under failures', () => {
     admin = new pg.Client(superuser(postgres.config.database));
     await admin.connect();
   });
-  afterEach(async () => { await Promise.all(opened.splice(0).map((log) => log.close())); });
+  afterEach(async () => {
+    await Promise.all(opened.splice(0).map((log) => log.close()));
+  });
   afterAll(async () => {
     await admin.end();
     await postgres.drop();
@@ -40,13 +42,23 @@ describe('the event log in Postgres under failures', () => {
     const acknowledged: string[] = [];
     let cuts = 0;
     for (let n = 0; cuts < 5; n += 1) {
-      await log.append(topic, [record(`key${n % 5}`, String(n))]).then(() => acknowledged.push(String(n)), () => {});
+      await log.append(topic, [record(`key${n % 5}`, String(n))]).then(
+        () => acknowledged.push(String(n)),
+        () => {},
+      );
       if (n % 20 === 19) {
-        await admin.query("select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'flexprice-event-log' and datname = current_database()");
+        await admin.query(
+          "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'flexprice-event-log' and datname = current_database()",
+        );
         cuts += 1;
       }
     }
-    await eventually('the log takes records again', () => log.append(topic, [record('last', 'last')]).then(() => true, () => false));
+    await eventually('the log takes records again', () =>
+      log.append(topic, [record('last', 'last')]).then(
+        () => true,
+        () => false,
+      ),
+    );
     await eventually('all that was acknowledged has been read', () => {
       const seen = new Set(reader.texts());
       return seen.has('last') && acknowledged.every((value) => seen.has(value));
@@ -80,8 +92,12 @@ describe('the event log in Postgres under failures', () => {
     const topic = await newTopic(log, 1);
     const group = unique('group');
     const reader = await read(log, { group, topics: [topic] });
-    const { rows: [member] } = await admin.query<{ seconds: number }>(
-      'select extract(epoch from expires_at - clock_timestamp())::float8 as seconds from event_log.group_members where group_name = $1', [group]);
+    const {
+      rows: [member],
+    } = await admin.query<{ seconds: number }>(
+      'select extract(epoch from expires_at - clock_timestamp())::float8 as seconds from event_log.group_members where group_name = $1',
+      [group],
+    );
     expect(member?.seconds).toBeGreaterThan(30);
     expect(member?.seconds).toBeLessThanOrEqual(77);
     await reader.stop();
@@ -90,11 +106,20 @@ describe('the event log in Postgres under failures', () => {
   test('concurrent appends give every record its own offset, without holes', async () => {
     const log = open();
     const topic = await newTopic(log, 2);
-    await Promise.all(Array.from({ length: 60 }, (_, n) => log.append(topic, [0, 1].map((partition) => record('k', `${partition}:${n}`, { partition: (partition + n) % 2 })))));
+    await Promise.all(
+      Array.from({ length: 60 }, (_, n) =>
+        log.append(
+          topic,
+          [0, 1].map((partition) => record('k', `${partition}:${n}`, { partition: (partition + n) % 2 })),
+        ),
+      ),
+    );
     const reader = await read(log, { group: unique('group'), topics: [topic] });
     await eventually('all have been read', () => reader.messages.length === 120);
     for (const partition of [0, 1]) {
-      const offsets = reader.batches.filter((batch) => batch.partition === partition).flatMap(({ messages }) => messages.map(({ offset }) => offset));
+      const offsets = reader.batches
+        .filter((batch) => batch.partition === partition)
+        .flatMap(({ messages }) => messages.map(({ offset }) => offset));
       expect(offsets).toEqual(Array.from({ length: 60 }, (_, n) => BigInt(n)));
     }
   });

@@ -24,7 +24,11 @@ describeWithKafka('metering while the Kafka broker is killed, away, and comes ba
     [postgres, clickhouse, queue] = await Promise.all([createTestPostgres(), createTestClickHouse(), startSqsDouble()]);
     // The double is no host of Amazon's: the SDK would warn of every message.
     vi.stubEnv('AWS_ENDPOINT_URL_SQS', new URL(queue.queueUrl).origin);
-    const env = { FLEXPRICE_KAFKA_BROKERS: kafka().brokers.join(','), FLEXPRICE_OVERFLOW_QUEUE_URL: queue.queueUrl, FLEXPRICE_LOG_LEVEL: 'WARN' };
+    const env = {
+      FLEXPRICE_KAFKA_BROKERS: kafka().brokers.join(','),
+      FLEXPRICE_OVERFLOW_QUEUE_URL: queue.queueUrl,
+      FLEXPRICE_LOG_LEVEL: 'WARN',
+    };
     const config: Config = { ...testConfig(env), postgres: postgres.config, clickhouse: clickhouse.config };
     chain = await startMeteringChain(config);
   }, START_MS);
@@ -34,18 +38,27 @@ describeWithKafka('metering while the Kafka broker is killed, away, and comes ba
     vi.unstubAllEnvs();
   }, START_MS);
 
-  test('every event is accepted, and all is there once the overflow is replayed', async () => {
-    if (!chain) throw new Error('the chain has not been started');
-    const { pids } = chain;
-    const before = pids();
-    const mortal = { name: 'Kafka', kill: () => kafka().kill(), restart: () => kafka().restart(), waitingBeside: () => queue.bodies().length };
-    const { load, acknowledgedMeanwhile, lagAtItsEnd } = await rideOutage(chain, mortal, async () => undefined);
-    // With the queue beside it, no event is ever turned away.
-    expect(load.refusals()).toBe(0);
-    expect(acknowledgedMeanwhile).toBeGreaterThan(0);
-    expect(lagAtItsEnd).toBeGreaterThan(0n);
-    await expectNothingLost(chain, load);
-    // Consumer and relay joined again by themselves: there was nothing for ECS to start again.
-    expect(pids()).toEqual(before);
-  }, OUTAGE_TEST_MS);
+  test(
+    'every event is accepted, and all is there once the overflow is replayed',
+    async () => {
+      if (!chain) throw new Error('the chain has not been started');
+      const { pids } = chain;
+      const before = pids();
+      const mortal = {
+        name: 'Kafka',
+        kill: () => kafka().kill(),
+        restart: () => kafka().restart(),
+        waitingBeside: () => queue.bodies().length,
+      };
+      const { load, acknowledgedMeanwhile, lagAtItsEnd } = await rideOutage(chain, mortal, async () => undefined);
+      // With the queue beside it, no event is ever turned away.
+      expect(load.refusals()).toBe(0);
+      expect(acknowledgedMeanwhile).toBeGreaterThan(0);
+      expect(lagAtItsEnd).toBeGreaterThan(0n);
+      await expectNothingLost(chain, load);
+      // Consumer and relay joined again by themselves: there was nothing for ECS to start again.
+      expect(pids()).toEqual(before);
+    },
+    OUTAGE_TEST_MS,
+  );
 });

@@ -34,10 +34,17 @@ describeWithKafka('ingest while the Kafka broker is killed and comes back', (kaf
     [postgres, queue] = await Promise.all([createTestPostgres(), startSqsDouble()]);
     // The double is no host of Amazon's: the SDK would warn of every message.
     vi.stubEnv('AWS_ENDPOINT_URL_SQS', new URL(queue.queueUrl).origin);
-    const env = { FLEXPRICE_KAFKA_BROKERS: kafka().brokers.join(','), FLEXPRICE_OVERFLOW_QUEUE_URL: queue.queueUrl, FLEXPRICE_LOG_LEVEL: 'ERROR' };
+    const env = {
+      FLEXPRICE_KAFKA_BROKERS: kafka().brokers.join(','),
+      FLEXPRICE_OVERFLOW_QUEUE_URL: queue.queueUrl,
+      FLEXPRICE_LOG_LEVEL: 'ERROR',
+    };
     const config: Config = { ...testConfig(env), postgres: postgres.config };
     app = createApp(config);
-    await Promise.all([app.tenancy.createTenant(systemContext('tenant_outage', '', 'test'), { name: 'Outage', key: KEY }), ensureTopics(app)]);
+    await Promise.all([
+      app.tenancy.createTenant(systemContext('tenant_outage', '', 'test'), { name: 'Outage', key: KEY }),
+      ensureTopics(app),
+    ]);
     // The relay's part, as the worker runs it.
     overflow = await createOverflow(config);
     replay = startOverflowReplay({ overflow, eventLog: await app.eventLog, logger: silentLogger }, { pollMs: 200 });
@@ -50,52 +57,63 @@ describeWithKafka('ingest while the Kafka broker is killed and comes back', (kaf
     vi.unstubAllEnvs();
   });
 
-  test('nothing that was acknowledged is missing', async () => {
-    const handler = createIngestHandler(app);
-    const acknowledged: string[] = [];
-    let sent = 0;
-    let over = false;
-    const load = async (): Promise<void> => {
-      while (!over) {
-        const ids = [1, 2, 3].map(() => `outage-${sent++}`);
-        const events = ids.map((id, index) => validEvent({ event_id: id, external_customer_id: `customer-${(sent + index) % 11}` }));
-        const answer = await handler(toGatewayEvent('POST', '/v1/events/bulk', { events }, { 'x-api-key': KEY }));
-        // With the queue beside it, no event is ever turned away.
-        expect({ status: answer.statusCode, body: answer.body }).toMatchObject({ status: 202 });
-        acknowledged.push(...ids);
-      }
-    };
-    const more = async (what: string, count: number): Promise<void> => {
-      const goal = acknowledged.length + count;
-      await eventually(what, () => acknowledged.length >= goal, OUTAGE_MS);
-    };
-
-    const loading = Promise.all(Array.from({ length: LOADERS }, load));
-    const scenario = async (): Promise<void> => {
-      await more('events flow into Kafka', 60);
-      expect(queue.bodies()).toEqual([]);
-      await kafka().kill();
-      await more('events are accepted without Kafka', 24);
-      expect(queue.bodies().length).toBeGreaterThan(0);
-      await kafka().restart();
-      await more('events are accepted with Kafka back', 60);
-    };
-    // Whichever fails first is the error to be shown.
-    await Promise.race([scenario(), loading]).finally(() => { over = true; });
-    await loading;
-
-    await eventually('the queue is replayed', () => queue.bodies().length === 0, OUTAGE_MS);
-    const log = openEventLog({ kind: 'kafka', brokers: kafka().brokers });
-    try {
-      const reader = await read(log, { group: 'after-the-outage', topics: [TOPICS.events] });
-      const missing = (): string[] => {
-        const stored = new Set(reader.texts().join('\n').match(/outage-\d+/g));
-        return acknowledged.filter((id) => !stored.has(id));
+  test(
+    'nothing that was acknowledged is missing',
+    async () => {
+      const handler = createIngestHandler(app);
+      const acknowledged: string[] = [];
+      let sent = 0;
+      let over = false;
+      const load = async (): Promise<void> => {
+        while (!over) {
+          const ids = [1, 2, 3].map(() => `outage-${sent++}`);
+          const events = ids.map((id, index) => validEvent({ event_id: id, external_customer_id: `customer-${(sent + index) % 11}` }));
+          const answer = await handler(toGatewayEvent('POST', '/v1/events/bulk', { events }, { 'x-api-key': KEY }));
+          // With the queue beside it, no event is ever turned away.
+          expect({ status: answer.statusCode, body: answer.body }).toMatchObject({ status: 202 });
+          acknowledged.push(...ids);
+        }
       };
-      await expect.poll(missing, { timeout: OUTAGE_MS, interval: 100 }).toEqual([]);
-      await reader.stop();
-    } finally {
-      await log.close();
-    }
-  }, 4 * OUTAGE_MS);
+      const more = async (what: string, count: number): Promise<void> => {
+        const goal = acknowledged.length + count;
+        await eventually(what, () => acknowledged.length >= goal, OUTAGE_MS);
+      };
+
+      const loading = Promise.all(Array.from({ length: LOADERS }, load));
+      const scenario = async (): Promise<void> => {
+        await more('events flow into Kafka', 60);
+        expect(queue.bodies()).toEqual([]);
+        await kafka().kill();
+        await more('events are accepted without Kafka', 24);
+        expect(queue.bodies().length).toBeGreaterThan(0);
+        await kafka().restart();
+        await more('events are accepted with Kafka back', 60);
+      };
+      // Whichever fails first is the error to be shown.
+      await Promise.race([scenario(), loading]).finally(() => {
+        over = true;
+      });
+      await loading;
+
+      await eventually('the queue is replayed', () => queue.bodies().length === 0, OUTAGE_MS);
+      const log = openEventLog({ kind: 'kafka', brokers: kafka().brokers });
+      try {
+        const reader = await read(log, { group: 'after-the-outage', topics: [TOPICS.events] });
+        const missing = (): string[] => {
+          const stored = new Set(
+            reader
+              .texts()
+              .join('\n')
+              .match(/outage-\d+/g),
+          );
+          return acknowledged.filter((id) => !stored.has(id));
+        };
+        await expect.poll(missing, { timeout: OUTAGE_MS, interval: 100 }).toEqual([]);
+        await reader.stop();
+      } finally {
+        await log.close();
+      }
+    },
+    4 * OUTAGE_MS,
+  );
 });

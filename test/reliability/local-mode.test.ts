@@ -37,7 +37,12 @@ async function environments(): Promise<string[]> {
 }
 
 const post = (path: string, body: unknown): Promise<Response> =>
-  fetch(`${local.url}${path}`, { method: 'POST', headers: { 'x-api-key': API_KEY }, body: JSON.stringify(body), signal: AbortSignal.timeout(20_000) });
+  fetch(`${local.url}${path}`, {
+    method: 'POST',
+    headers: { 'x-api-key': API_KEY },
+    body: JSON.stringify(body),
+    signal: AbortSignal.timeout(20_000),
+  });
 
 /** Requests one after the other, each repeated until it is accepted. `end` answers how many events they held. */
 function loadOf(name: string): { sent(): number; end(): Promise<number> } {
@@ -46,15 +51,32 @@ function loadOf(name: string): { sent(): number; end(): Promise<number> } {
   let accepted = 0;
   const run = async (): Promise<number> => {
     while (!over) {
-      const events = Array.from({ length: EVENTS }, (_, index) => ({ event_id: `${name}-${accepted}-${index}`, event_name: `while ${name}`, external_customer_id: `c${index}` }));
-      const answered = await until(() => post('/v1/events/bulk', { events }).then(({ status }) => status === 202, () => false), 60_000);
+      const events = Array.from({ length: EVENTS }, (_, index) => ({
+        event_id: `${name}-${accepted}-${index}`,
+        event_name: `while ${name}`,
+        external_customer_id: `c${index}`,
+      }));
+      const answered = await until(
+        () =>
+          post('/v1/events/bulk', { events }).then(
+            ({ status }) => status === 202,
+            () => false,
+          ),
+        60_000,
+      );
       if (!answered) throw new Error(`events were not accepted for a minute after ${name} was killed`);
       accepted += 1;
     }
     return accepted * EVENTS;
   };
   const running = run();
-  return { sent: () => accepted, end: () => { over = true; return running; } };
+  return {
+    sent: () => accepted,
+    end: () => {
+      over = true;
+      return running;
+    },
+  };
 }
 
 /** What the usage says, or -1 while it cannot be asked. */
@@ -74,7 +96,15 @@ describe.sequential('Local Mode', { timeout: 120_000 }, () => {
   test('lets requests go before what nobody waits for', () => {
     const priorities = Object.fromEntries([...local.processes()].map(([name, pid]) => [name, getPriority(pid)]));
     const [normal, below] = [getPriority(), constants.priority.PRIORITY_BELOW_NORMAL];
-    expect(priorities).toEqual({ supervisor: normal, api: normal, postgres: normal, clickhouse: below, consumer: below, relay: below, worker: below });
+    expect(priorities).toEqual({
+      supervisor: normal,
+      api: normal,
+      postgres: normal,
+      clickhouse: below,
+      consumer: below,
+      relay: below,
+      worker: below,
+    });
   });
 
   test('refuses a second one on the same folder', async () => {
@@ -98,24 +128,32 @@ describe.sequential('Local Mode', { timeout: 120_000 }, () => {
     expect(third.output).toContain('holds something else');
   });
 
-  test.each(['api', 'consumer', 'relay', 'clickhouse', 'postgres'])('starts a killed %s again, and every event of a client that tries again counts once', async (name) => {
-    const killed = local.processes().get(name) as number;
-    const load = loadOf(name);
-    expect(await until(() => load.sent() >= 3, 20_000)).toBe(true);
-    process.kill(killed, 'SIGKILL');
-    const again = await until(() => {
-      const pid = local.processes().get(name);
-      return pid !== undefined && pid !== killed && alive(pid);
-    }, 20_000);
-    expect(again).toBe(true);
-    expect(await until(() => local.isServing(), 20_000)).toBe(true);
-    expect(await until(() => local.output.includes(`${name === 'postgres' ? 'Postgres' : name === 'clickhouse' ? 'ClickHouse' : name} is back`), 20_000)).toBe(true);
-    const sent = load.sent();
-    expect(await until(() => load.sent() > sent, 30_000)).toBe(true);
-    const total = await load.end();
-    expect(await until(async () => await counted(name) >= total, 60_000)).toBe(true);
-    expect(await counted(name)).toBe(total);
-  });
+  test.each(['api', 'consumer', 'relay', 'clickhouse', 'postgres'])(
+    'starts a killed %s again, and every event of a client that tries again counts once',
+    async (name) => {
+      const killed = local.processes().get(name) as number;
+      const load = loadOf(name);
+      expect(await until(() => load.sent() >= 3, 20_000)).toBe(true);
+      process.kill(killed, 'SIGKILL');
+      const again = await until(() => {
+        const pid = local.processes().get(name);
+        return pid !== undefined && pid !== killed && alive(pid);
+      }, 20_000);
+      expect(again).toBe(true);
+      expect(await until(() => local.isServing(), 20_000)).toBe(true);
+      expect(
+        await until(
+          () => local.output.includes(`${name === 'postgres' ? 'Postgres' : name === 'clickhouse' ? 'ClickHouse' : name} is back`),
+          20_000,
+        ),
+      ).toBe(true);
+      const sent = load.sent();
+      expect(await until(() => load.sent() > sent, 30_000)).toBe(true);
+      const total = await load.end();
+      expect(await until(async () => (await counted(name)) >= total, 60_000)).toBe(true);
+      expect(await counted(name)).toBe(total);
+    },
+  );
 
   test('goes on with its data after kill -9 of everything', async () => {
     const before = await environments();

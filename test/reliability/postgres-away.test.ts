@@ -31,8 +31,12 @@ describeWithKafka('metering while Postgres is killed and comes back', (kafka) =>
     const { app, migrator } = loadCredentials(join(parent, 'data'));
     const config: Config = {
       ...testConfig({
-        FLEXPRICE_POSTGRES_HOST: engine.host, FLEXPRICE_POSTGRES_PORT: String(port), FLEXPRICE_POSTGRES_PASSWORD: app, FLEXPRICE_POSTGRES_MIGRATOR_PASSWORD: migrator,
-        FLEXPRICE_KAFKA_BROKERS: kafka().brokers.join(','), FLEXPRICE_LOG_LEVEL: 'WARN',
+        FLEXPRICE_POSTGRES_HOST: engine.host,
+        FLEXPRICE_POSTGRES_PORT: String(port),
+        FLEXPRICE_POSTGRES_PASSWORD: app,
+        FLEXPRICE_POSTGRES_MIGRATOR_PASSWORD: migrator,
+        FLEXPRICE_KAFKA_BROKERS: kafka().brokers.join(','),
+        FLEXPRICE_LOG_LEVEL: 'WARN',
         // The outage is longer than a key is remembered, so that both is seen: ingest that goes on, and ingest that refuses. It begins
         // seconds after the key's first use, hence long before it is forgotten.
         FLEXPRICE_AUTH_CACHE_SECONDS: String(Math.ceil(OUTAGE_SECONDS * 0.75)),
@@ -60,23 +64,29 @@ describeWithKafka('metering while Postgres is killed and comes back', (kafka) =>
       if (engine) process.kill(engine.pid, 'SIGKILL');
       await engine?.exited;
     },
-    async restart() { engine = await startOn(engine?.port ?? 0); },
+    async restart() {
+      engine = await startOn(engine?.port ?? 0);
+    },
   };
 
-  test('events of remembered keys are accepted, others refused until it is back, and all that was accepted is there', async () => {
-    if (!chain) throw new Error('the chain has not been started');
-    const { pids, request } = chain;
-    const before = pids();
-    const { load, acknowledgedMeanwhile, refusalsMeanwhile, lagAtItsEnd } = await rideOutage(chain, mortal, async () => {
-      expect(await request('GET', '/v1/customers')).toMatchObject({ status: 503, body: { code: 'service_unavailable' } });
-    });
-    expect(acknowledgedMeanwhile).toBeGreaterThan(0);
-    expect(refusalsMeanwhile).toBeGreaterThan(0);
-    // The consumer looks up customers that it has not seen, and waits for Postgres with their events.
-    expect(lagAtItsEnd).toBeGreaterThan(0n);
-    expect(load.givenUp.length).toBeGreaterThan(0);
-    await expectNothingLost(chain, load);
-    // The processes went on by themselves: there was nothing for ECS to start again.
-    expect(pids()).toEqual(before);
-  }, OUTAGE_TEST_MS);
+  test(
+    'events of remembered keys are accepted, others refused until it is back, and all that was accepted is there',
+    async () => {
+      if (!chain) throw new Error('the chain has not been started');
+      const { pids, request } = chain;
+      const before = pids();
+      const { load, acknowledgedMeanwhile, refusalsMeanwhile, lagAtItsEnd } = await rideOutage(chain, mortal, async () => {
+        expect(await request('GET', '/v1/customers')).toMatchObject({ status: 503, body: { code: 'service_unavailable' } });
+      });
+      expect(acknowledgedMeanwhile).toBeGreaterThan(0);
+      expect(refusalsMeanwhile).toBeGreaterThan(0);
+      // The consumer looks up customers that it has not seen, and waits for Postgres with their events.
+      expect(lagAtItsEnd).toBeGreaterThan(0n);
+      expect(load.givenUp.length).toBeGreaterThan(0);
+      await expectNothingLost(chain, load);
+      // The processes went on by themselves: there was nothing for ECS to start again.
+      expect(pids()).toEqual(before);
+    },
+    OUTAGE_TEST_MS,
+  );
 });

@@ -36,12 +36,29 @@ beforeAll(async () => {
   neighbours = await portalCustomer(api, api, 'theirs', 3);
   strangers = await portalCustomer(api, stranger, 'mine', 5);
   // What usage costs is of sellers that show it.
-  for (const [tenant, { eventName }] of [[api, mine], [stranger, strangers]] as const) {
+  for (const [tenant, { eventName }] of [
+    [api, mine],
+    [stranger, strangers],
+  ] as const) {
     await tenant.request('PUT', '/v1/settings/customer_portal_config', { value: { cost_analytics_enabled: true } });
     const { items: meters } = (await tenant.request('GET', '/v1/meters')).body;
     const { costsheet } = (await tenant.request('POST', '/v1/costs', { name: 'Costs' })).body;
     const meterId = meters.find(({ event_name: name }: { event_name: string }) => name === eventName).id;
-    expect((await tenant.request('POST', '/v1/prices', { entity_type: 'COSTSHEET', entity_id: costsheet.id, type: 'USAGE', billing_model: 'FLAT_FEE', billing_period: 'MONTHLY', invoice_cadence: 'ARREAR', currency: 'usd', meter_id: meterId, amount: '0.1' })).status).toBe(201);
+    expect(
+      (
+        await tenant.request('POST', '/v1/prices', {
+          entity_type: 'COSTSHEET',
+          entity_id: costsheet.id,
+          type: 'USAGE',
+          billing_model: 'FLAT_FEE',
+          billing_period: 'MONTHLY',
+          invoice_cadence: 'ARREAR',
+          currency: 'usd',
+          meter_id: meterId,
+          amount: '0.1',
+        })
+      ).status,
+    ).toBe(201);
   }
   myToken = await sessionFor(api, 'mine');
   inspector = new pg.Client(superuser(api.config.postgres.database));
@@ -54,34 +71,70 @@ afterAll(async () => {
 
 /** All rows, to see that nothing has changed. */
 async function allRows(): Promise<string> {
-  const { rows: tables } = await inspector.query<{ name: string }>(`select c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.relkind = 'r' and n.nspname = 'public' order by 1`);
+  const { rows: tables } = await inspector.query<{ name: string }>(
+    `select c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.relkind = 'r' and n.nspname = 'public' order by 1`,
+  );
   const all: Record<string, unknown[]> = {};
   for (const { name } of tables) all[name] = (await inspector.query(`select * from ${name} order by 1, 2, 3`)).rows;
   return JSON.stringify(all);
 }
 
-const pathOf = ({ path }: Route, { subscriptionId, invoiceId }: PortalCustomer): string => path.replace('{id}', path.includes('/subscriptions/') ? subscriptionId : invoiceId).slice(PREFIX.length);
+const pathOf = ({ path }: Route, { subscriptionId, invoiceId }: PortalCustomer): string =>
+  path.replace('{id}', path.includes('/subscriptions/') ? subscriptionId : invoiceId).slice(PREFIX.length);
 /** Every way of naming a customer that some operation of the API knows. */
 const naming = (other: PortalCustomer) => ({
-  id: other.id, customer_id: other.id, customer_ids: [other.id], external_customer_id: other.externalId, external_customer_ids: [other.externalId], customer_lookup_key: other.externalId,
-  subscription_id: other.subscriptionId, subscription_ids: [other.subscriptionId], subscription_customer_id: [other.id], invoice_ids: [other.invoiceId],
+  id: other.id,
+  customer_id: other.id,
+  customer_ids: [other.id],
+  external_customer_id: other.externalId,
+  external_customer_ids: [other.externalId],
+  customer_lookup_key: other.externalId,
+  subscription_id: other.subscriptionId,
+  subscription_ids: [other.subscriptionId],
+  subscription_customer_id: [other.id],
+  invoice_ids: [other.invoiceId],
 });
-const queryOf = (other: PortalCustomer): string => `?${new URLSearchParams(Object.entries(naming(other)).map(([name, value]): [string, string] => [name, String(value)])).toString()}`;
-const marksOf = ({ id, planId, featureId, subscriptionId, invoiceId }: PortalCustomer): string[] => [id, planId, featureId, subscriptionId, invoiceId];
+const queryOf = (other: PortalCustomer): string =>
+  `?${new URLSearchParams(Object.entries(naming(other)).map(([name, value]): [string, string] => [name, String(value)])).toString()}`;
+const marksOf = ({ id, planId, featureId, subscriptionId, invoiceId }: PortalCustomer): string[] => [
+  id,
+  planId,
+  featureId,
+  subscriptionId,
+  invoiceId,
+];
 /** A body that is accepted: for a change, one that changes nothing. */
-const bodyOf = (route: Route): object | undefined => (route.body === undefined ? undefined : route.method === 'PUT' ? { name: `Name mine` } : { start_time: '2026-03-01T00:00:00Z', end_time: '2026-04-01T00:00:00Z' });
+const bodyOf = (route: Route): object | undefined =>
+  route.body === undefined
+    ? undefined
+    : route.method === 'PUT'
+      ? { name: `Name mine` }
+      : { start_time: '2026-03-01T00:00:00Z', end_time: '2026-04-01T00:00:00Z' };
 
 describe('through every route of the portal', () => {
   test('there are routes, and each answers its own customer', async () => {
     expect(portalRoutes.map(({ method, path }) => `${method} ${path.slice(PREFIX.length)}`).sort()).toEqual([
-      'GET /config', 'GET /info', 'GET /invoices/{id}', 'GET /subscriptions/{id}', 'GET /usage', 'POST /analytics/cost', 'POST /analytics/revenue', 'POST /invoices', 'POST /subscriptions', 'PUT /info',
+      'GET /config',
+      'GET /info',
+      'GET /invoices/{id}',
+      'GET /subscriptions/{id}',
+      'GET /usage',
+      'POST /analytics/cost',
+      'POST /analytics/revenue',
+      'POST /invoices',
+      'POST /subscriptions',
+      'PUT /info',
     ]);
     const seen = await Promise.all(portalRoutes.map((route) => withToken(api, myToken)(route.method, pathOf(route, mine), bodyOf(route))));
     expect(seen.map(({ status }) => status)).toEqual(portalRoutes.map(() => 200));
     for (const mark of [...marksOf(mine), 'Name mine']) expect(seen.map(({ text }) => text).join('\n')).toContain(mark);
   });
 
-  const others = [['another customer of the tenant', () => neighbours, () => myToken], ['a customer of another tenant', () => strangers, () => myToken], ['the customer, asked for by another tenant\'s', () => mine, () => sessionFor(stranger, 'mine')]] as const;
+  const others = [
+    ['another customer of the tenant', () => neighbours, () => myToken],
+    ['a customer of another tenant', () => strangers, () => myToken],
+    ["the customer, asked for by another tenant's", () => mine, () => sessionFor(stranger, 'mine')],
+  ] as const;
   describe.each(others)('%s', (_, other, token) => {
     test.each(named(portalRoutes))('is never seen or changed by %s', async (__, route) => {
       const send = withToken(api, await token());
@@ -102,7 +155,7 @@ describe('through every route of the portal', () => {
     });
   });
 
-  test('a change is of the session\'s customer only, whoever is named', async () => {
+  test("a change is of the session's customer only, whoever is named", async () => {
     const before = await api.got(`/v1/customers/${neighbours.id}`);
     const answer = await withToken(api, myToken)('PUT', `/info${queryOf(neighbours)}`, { ...naming(neighbours), contact: 'changed' });
     expect([answer.status, answer.body.id, answer.body.contact]).toEqual([200, mine.id, 'changed']);
@@ -112,19 +165,32 @@ describe('through every route of the portal', () => {
 });
 
 describe('credentials', () => {
-  test.each(named(routes.filter(({ credential, permission }) => credential === 'api_key' && permission !== 'public')))('a session opens nothing of %s', async (_, route) => {
-    const path = route.path.replace(/\{\w+\}/g, mine.id);
-    const tried: readonly Record<string, string>[] = [{ 'x-session-token': myToken }, { 'x-api-key': myToken }, { 'x-session-token': myToken, 'x-api-key': myToken }, { authorization: `Bearer ${myToken}` }];
-    for (const headers of tried) {
-      const answer = await api.send(route.method, path, route.body && {}, headers);
-      expect([answer.status, Object.keys(answer.body)]).toEqual([401, ['error']]);
-    }
-  });
+  test.each(named(routes.filter(({ credential, permission }) => credential === 'api_key' && permission !== 'public')))(
+    'a session opens nothing of %s',
+    async (_, route) => {
+      const path = route.path.replace(/\{\w+\}/g, mine.id);
+      const tried: readonly Record<string, string>[] = [
+        { 'x-session-token': myToken },
+        { 'x-api-key': myToken },
+        { 'x-session-token': myToken, 'x-api-key': myToken },
+        { authorization: `Bearer ${myToken}` },
+      ];
+      for (const headers of tried) {
+        const answer = await api.send(route.method, path, route.body && {}, headers);
+        expect([answer.status, Object.keys(answer.body)]).toEqual([401, ['error']]);
+      }
+    },
+  );
 
   const refused: readonly (readonly [string, () => Record<string, string>])[] = [
-    ['nothing', () => ({})], ['an API key', () => ({ 'x-api-key': api.key })], ['an API key for a token', () => ({ 'x-session-token': api.key, 'x-api-key': api.key })], ['an empty token', () => ({ 'x-session-token': '' })],
-    ['a token that nobody made', () => ({ 'x-session-token': `ps_${'a'.repeat(43)}` })], ['a token in another header', () => ({ authorization: `Bearer ${myToken}`, cookie: `x-session-token=${myToken}` })],
-    ['a token with something changed', () => ({ 'x-session-token': `${myToken.slice(0, -1)}${myToken.endsWith('a') ? 'b' : 'a'}` })], ['two tokens', () => ({ 'x-session-token': `${myToken},${myToken}` })],
+    ['nothing', () => ({})],
+    ['an API key', () => ({ 'x-api-key': api.key })],
+    ['an API key for a token', () => ({ 'x-session-token': api.key, 'x-api-key': api.key })],
+    ['an empty token', () => ({ 'x-session-token': '' })],
+    ['a token that nobody made', () => ({ 'x-session-token': `ps_${'a'.repeat(43)}` })],
+    ['a token in another header', () => ({ authorization: `Bearer ${myToken}`, cookie: `x-session-token=${myToken}` })],
+    ['a token with something changed', () => ({ 'x-session-token': `${myToken.slice(0, -1)}${myToken.endsWith('a') ? 'b' : 'a'}` })],
+    ['two tokens', () => ({ 'x-session-token': `${myToken},${myToken}` })],
     ['the hash of the token', () => ({ 'x-session-token': createHash('sha256').update(myToken).digest('hex') })],
   ];
   test.each(named(portalRoutes))('%s is opened by a token alone', async (_, route) => {
@@ -135,7 +201,10 @@ describe('credentials', () => {
   });
 
   test('what stands beside a token does not matter: a key of somebody else, an environment', async () => {
-    const besides: readonly Record<string, string>[] = [{ 'x-api-key': stranger.key }, { 'x-environment-id': api.environments[1]?.id ?? '' }];
+    const besides: readonly Record<string, string>[] = [
+      { 'x-api-key': stranger.key },
+      { 'x-environment-id': api.environments[1]?.id ?? '' },
+    ];
     for (const headers of besides) expect((await withToken(api, myToken)('GET', '/info', undefined, headers)).body.id).toBe(mine.id);
     // A REST API hands header names over as they were sent.
     expect((await api.send('GET', `${PREFIX}/info`, undefined, { 'X-Session-Token': myToken })).body.id).toBe(mine.id);
@@ -166,7 +235,14 @@ describe('a session', () => {
       expect([answer.status, answer.body]).toEqual([401, { error: 'Session token has expired' }]);
     }
     const live = await sessionFor(api, 'mine');
-    expect((await inspector.query('select token_hash from portal_sessions where tenant_id = $1 and environment_id = $2', [api.ctx.tenantId, api.ctx.environmentId])).rows).toEqual([{ token_hash: sha256(live) }]);
+    expect(
+      (
+        await inspector.query('select token_hash from portal_sessions where tenant_id = $1 and environment_id = $2', [
+          api.ctx.tenantId,
+          api.ctx.environmentId,
+        ])
+      ).rows,
+    ).toEqual([{ token_hash: sha256(live) }]);
     clock.set(utc(NOW));
     myToken = await sessionFor(api, 'mine');
   });
@@ -187,7 +263,10 @@ describe('a session', () => {
   test('that is made while its customer is deleted opens nothing', async () => {
     for (let round = 0; round < 10; round += 1) {
       const { id } = await api.made('/v1/customers', { external_id: `racing-${round}`, name: 'Racing' });
-      const [made, deleted] = await Promise.all([api.request('GET', `/v1/customers/portal/racing-${round}`), api.request('DELETE', `/v1/customers/${id}`)]);
+      const [made, deleted] = await Promise.all([
+        api.request('GET', `/v1/customers/portal/racing-${round}`),
+        api.request('DELETE', `/v1/customers/${id}`),
+      ]);
       expect([[200, 404].includes(made.status), deleted.status]).toEqual([true, 204]);
       expect((await inspector.query('select 1 from portal_sessions where customer_id = $1', [id])).rowCount).toBe(0);
     }
@@ -195,20 +274,27 @@ describe('a session', () => {
 
   test('is kept as a hash: its token stands nowhere', async () => {
     const token = await sessionFor(api, 'mine');
-    expect((await inspector.query('select customer_id from portal_sessions where token_hash = $1', [sha256(token)])).rows).toEqual([{ customer_id: mine.id }]);
+    expect((await inspector.query('select customer_id from portal_sessions where token_hash = $1', [sha256(token)])).rows).toEqual([
+      { customer_id: mine.id },
+    ]);
     await withToken(api, token)('PUT', '/info', { contact: 'again' }, { 'idempotency-key': 'portal' });
     const rows = await allRows();
     expect(rows).toContain(sha256(token));
     expect(rows).not.toContain(token);
   });
 
-  test.each([['event_ingestor'], ['event_reader'], ['all_reader']])('is not made by a key that is %s only: it could not write the customer itself', async (role) => {
-    const answer = await api.send('GET', '/v1/customers/portal/mine', undefined, { 'x-api-key': await api.keyWith([role]) });
-    expect([answer.status, answer.body]).toEqual([403, { message: 'insufficient permissions' }]);
-  });
+  test.each([['event_ingestor'], ['event_reader'], ['all_reader']])(
+    'is not made by a key that is %s only: it could not write the customer itself',
+    async (role) => {
+      const answer = await api.send('GET', '/v1/customers/portal/mine', undefined, { 'x-api-key': await api.keyWith([role]) });
+      expect([answer.status, answer.body]).toEqual([403, { message: 'insufficient permissions' }]);
+    },
+  );
 
   test('is made by a key that may write customers', async () => {
-    expect((await api.send('GET', '/v1/customers/portal/mine', undefined, { 'x-api-key': await api.keyWith(['all_writer']) })).status).toBe(200);
+    expect((await api.send('GET', '/v1/customers/portal/mine', undefined, { 'x-api-key': await api.keyWith(['all_writer']) })).status).toBe(
+      200,
+    );
   });
 
   test('of a suspended tenant reads and does not write, and no other is made', async () => {

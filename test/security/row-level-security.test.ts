@@ -54,7 +54,9 @@ describe('every tenant table', () => {
   });
 
   test('admits the system role only where a sweep needs it', async () => {
-    const { rows } = await raw.query<{ name: string }>(`select polrelid::regclass::text as name from pg_policy where 'flexprice_system'::regrole = any (polroles) order by 1`);
+    const { rows } = await raw.query<{ name: string }>(
+      `select polrelid::regclass::text as name from pg_policy where 'flexprice_system'::regrole = any (polroles) order by 1`,
+    );
     expect(rows.map((row) => row.name)).toEqual(expect.arrayContaining(['outbox', 'secrets', 'tenants']));
     expect(rows.map((row) => row.name)).not.toContain('customers');
   });
@@ -72,7 +74,13 @@ describe('the app role', () => {
     expect(rows).toEqual([{ inherits: false }]);
   });
 
-  test.each(['delete from schema_migrations', 'drop table customers', 'alter table customers disable row level security', 'create table t (a int)', 'set role flexprice_migrator'])('may not: %s', async (statement) => {
+  test.each([
+    'delete from schema_migrations',
+    'drop table customers',
+    'alter table customers disable row level security',
+    'create table t (a int)',
+    'set role flexprice_migrator',
+  ])('may not: %s', async (statement) => {
     await expect(asApp({}, statement)).rejects.toThrow(/permission denied|must be (owner|able)/);
   });
 });
@@ -82,10 +90,18 @@ describe('raw SQL as the app role', () => {
     ['no setting', () => ({})],
     ['a tenant that does not exist', () => ({ 'app.tenant_id': 'tenant_none', 'app.environment_id': 'env_none' })],
     ['a tenant without its environment', () => ({ 'app.tenant_id': api.ctx.tenantId })],
-    ['one tenant with the environment of another', () => ({ 'app.tenant_id': api.ctx.tenantId, 'app.environment_id': other.ctx.environmentId })],
+    [
+      'one tenant with the environment of another',
+      () => ({ 'app.tenant_id': api.ctx.tenantId, 'app.environment_id': other.ctx.environmentId }),
+    ],
     ['empty settings', () => ({ 'app.tenant_id': '', 'app.environment_id': '' })],
   ])('with %s sees and changes nothing', async (_, settings) => {
-    const [seen, changed, deleted] = await asApp(settings(), 'select * from customers', `update customers set name = 'taken'`, 'delete from customers');
+    const [seen, changed, deleted] = await asApp(
+      settings(),
+      'select * from customers',
+      `update customers set name = 'taken'`,
+      'delete from customers',
+    );
     expect([seen?.rowCount, changed?.rowCount, deleted?.rowCount]).toEqual([0, 0, 0]);
   });
 
@@ -93,7 +109,9 @@ describe('raw SQL as the app role', () => {
     const insert = `insert into customers (id, tenant_id, environment_id, external_id, name, created_at, updated_at)
       values ('cust_forged', '${other.ctx.tenantId}', '${other.ctx.environmentId}', 'forged', 'Forged', now(), now())`;
     await expect(asApp(settingsOf(api), insert)).rejects.toThrow(/row-level security/);
-    await expect(asApp(settingsOf(api), `update customers set tenant_id = '${other.ctx.tenantId}', environment_id = '${other.ctx.environmentId}'`)).rejects.toThrow(/row-level security/);
+    await expect(
+      asApp(settingsOf(api), `update customers set tenant_id = '${other.ctx.tenantId}', environment_id = '${other.ctx.environmentId}'`),
+    ).rejects.toThrow(/row-level security/);
   });
 
   test('with the right settings sees exactly its own', async () => {
@@ -107,10 +125,16 @@ test('reuse of pooled connections leaks nothing', async () => {
   const answers = await Promise.all(rounds.map((tenant) => tenant.request('GET', '/v1/customers/external/same-id')));
   expect(answers.map((answer) => answer.body.name)).toEqual(rounds.map((tenant) => tenant.ctx.tenantId));
   // After all that traffic no connection of the pool carries a tenant outside a transaction.
-  const left = await Promise.all(Array.from({ length: 5 }, () => api.app.database.asSystem('leak test', async (tx) => {
-    const { sql } = await import('kysely');
-    const { rows } = await sql<{ tenant: string | null }>`select nullif(current_setting('app.tenant_id', true), '') as tenant`.execute(tx);
-    return rows[0]?.tenant;
-  })));
+  const left = await Promise.all(
+    Array.from({ length: 5 }, () =>
+      api.app.database.asSystem('leak test', async (tx) => {
+        const { sql } = await import('kysely');
+        const { rows } = await sql<{ tenant: string | null }>`select nullif(current_setting('app.tenant_id', true), '') as tenant`.execute(
+          tx,
+        );
+        return rows[0]?.tenant;
+      }),
+    ),
+  );
   expect(left).toEqual([null, null, null, null, null]);
 });

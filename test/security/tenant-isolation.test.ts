@@ -47,8 +47,19 @@ const idOf = (route: Route): string => {
   if (route.path.startsWith('/v1/events/dead-letters')) return world.deadLetterId;
   if (route.path.startsWith('/v1/events/reprocess')) return world.reprocessId;
   const ids: Record<string, string> = {
-    tenants: api.ctx.tenantId, environments: world.environmentId, secrets: world.secretId, customers: world.customerId, features: world.featureId, meters: world.meterId,
-    plans: world.planId, prices: world.priceId, entitlements: world.entitlementId, subscriptions: world.subscriptionId, invoices: world.invoiceId, events: world.eventId, costs: world.costsheetId,
+    tenants: api.ctx.tenantId,
+    environments: world.environmentId,
+    secrets: world.secretId,
+    customers: world.customerId,
+    features: world.featureId,
+    meters: world.meterId,
+    plans: world.planId,
+    prices: world.priceId,
+    entitlements: world.entitlementId,
+    subscriptions: world.subscriptionId,
+    invoices: world.invoiceId,
+    events: world.eventId,
+    costs: world.costsheetId,
   };
   const id = ids[resource];
   if (id === undefined) throw new Error(`no id is known for ${route.path}: add it to this table`);
@@ -64,26 +75,33 @@ async function rowsOfOwner(): Promise<string> {
     select c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.relkind = 'r' and n.nspname = 'public'
     and exists (select from pg_attribute a where a.attrelid = c.oid and a.attname = 'tenant_id' and not a.attisdropped) order by 1`);
   const all: Record<string, unknown[]> = {};
-  for (const { name } of tables) all[name] = (await inspector.query(`select * from ${name} where tenant_id = $1 order by 1, 2, 3`, [api.ctx.tenantId])).rows;
+  for (const { name } of tables)
+    all[name] = (await inspector.query(`select * from ${name} where tenant_id = $1 order by 1, 2, 3`, [api.ctx.tenantId])).rows;
   return JSON.stringify(all);
 }
 
 /** Tenant-level resources belong to all environments of their tenant. */
 const TENANT_LEVEL = /^\/v1\/(tenants|environments|users)/;
 
-describe.each([['another tenant', () => strangersKey, () => true], ['another environment', () => neighbourKey, (route: Route) => !TENANT_LEVEL.test(route.path)]] as const)('an id of %s', (_, key, concerns) => {
+describe.each([
+  ['another tenant', () => strangersKey, () => true],
+  ['another environment', () => neighbourKey, (route: Route) => !TENANT_LEVEL.test(route.path)],
+] as const)('an id of %s', (_, key, concerns) => {
   // Settings have no ids: everybody has the same keys, and values of their own (below).
   const withId = routes.filter((route) => route.path.includes('{') && !route.path.startsWith('/v1/settings/'));
 
-  test.each(withId.map((route) => [`${route.method} ${route.path}`, route] as const))('%s answers 404 and changes nothing', async (__, route) => {
-    if (!concerns(route)) return;
-    const before = await rowsOfOwner();
-    const path = route.path.replace(/\{\w+\}/g, encodeURIComponent(idOf(route))) + queryOf(route);
-    const answer = await api.send(route.method, path, route.body ? world.bodyFor(route) : undefined, credentials(key()));
-    // What only the operator may do does not even say whether there is such a tenant.
-    expect([answer.status, answer.body?.code]).toEqual(route.permission === 'operator' ? [403, undefined] : [404, 'not_found']);
-    expect(await rowsOfOwner()).toBe(before);
-  });
+  test.each(withId.map((route) => [`${route.method} ${route.path}`, route] as const))(
+    '%s answers 404 and changes nothing',
+    async (__, route) => {
+      if (!concerns(route)) return;
+      const before = await rowsOfOwner();
+      const path = route.path.replace(/\{\w+\}/g, encodeURIComponent(idOf(route))) + queryOf(route);
+      const answer = await api.send(route.method, path, route.body ? world.bodyFor(route) : undefined, credentials(key()));
+      // What only the operator may do does not even say whether there is such a tenant.
+      expect([answer.status, answer.body?.code]).toEqual(route.permission === 'operator' ? [403, undefined] : [404, 'not_found']);
+      expect(await rowsOfOwner()).toBe(before);
+    },
+  );
 
   test('is refused inside a body, and changes nothing', async () => {
     const before = await rowsOfOwner();
@@ -96,7 +114,14 @@ describe.each([['another tenant', () => strangersKey, () => true], ['another env
 });
 
 describe('lists and searches of a stranger', () => {
-  const lists = routes.filter((route) => !route.path.includes('{') && ((route.method === 'GET' && route.path.startsWith('/v1/') && !route.path.includes('lookup')) || route.path.endsWith('/search') || route.path === '/v1/events/query' || /^\/v1\/customer\/portal\/(?!info)/.test(route.path)));
+  const lists = routes.filter(
+    (route) =>
+      !route.path.includes('{') &&
+      ((route.method === 'GET' && route.path.startsWith('/v1/') && !route.path.includes('lookup')) ||
+        route.path.endsWith('/search') ||
+        route.path === '/v1/events/query' ||
+        /^\/v1\/customer\/portal\/(?!info)/.test(route.path)),
+  );
 
   test.each(lists.map((route) => [`${route.method} ${route.path}`, route] as const))('%s shows nothing of others', async (_, route) => {
     for (const key of [strangersKey, neighbourKey]) {
@@ -112,7 +137,10 @@ test('analytics of another tenant show neither its usage nor its lines', async (
   const { externalCustomerId: customer, featureId, meterId } = world;
   const range = { external_customer_id: customer, start_time: '2026-01-01T00:00:00Z', end_time: '2027-01-01T00:00:00Z' };
   const questions = [
-    ['/v1/events/analytics', range], ['/v1/events/analytics', { ...range, include_children: true }], ['/v1/events/analytics', { ...range, feature_ids: [featureId], group_by: ['source'] }], ['/v1/meter-usage/detailed-analytics', { ...range, meter_ids: [meterId], expand: ['meter', 'price', 'feature'] }],
+    ['/v1/events/analytics', range],
+    ['/v1/events/analytics', { ...range, include_children: true }],
+    ['/v1/events/analytics', { ...range, feature_ids: [featureId], group_by: ['source'] }],
+    ['/v1/meter-usage/detailed-analytics', { ...range, meter_ids: [meterId], expand: ['meter', 'price', 'feature'] }],
   ] as const;
   for (const [path, question] of questions) {
     expect((await api.request('POST', path, question)).text).toContain(world.subscriptionId);
@@ -126,10 +154,15 @@ test('analytics of another tenant show neither its usage nor its lines', async (
 
 test('costs over all customers are those of the tenant and environment that asks', async () => {
   const range = { start_time: '2026-01-01T00:00:00Z', end_time: '2027-01-01T00:00:00Z', expand: ['meter', 'price'] };
-  const show = (key: string) => api.send('PUT', '/v1/settings/customer_portal_config', { value: { cost_analytics_enabled: true } }, { 'x-api-key': key });
+  const show = (key: string) =>
+    api.send('PUT', '/v1/settings/customer_portal_config', { value: { cost_analytics_enabled: true } }, { 'x-api-key': key });
   const seenByCustomer = (key: string) => api.send('POST', '/v1/customer/portal/analytics/cost', range, credentials(key));
   expect((await show(api.key)).status).toBe(200);
-  expect((await api.request('POST', '/v1/costs/analytics', range)).body).toMatchObject({ total_cost: '1', total_revenue: '1', cost_analytics: [{ costsheet_id: world.costsheetId, total_events: 1 }] });
+  expect((await api.request('POST', '/v1/costs/analytics', range)).body).toMatchObject({
+    total_cost: '1',
+    total_revenue: '1',
+    cost_analytics: [{ costsheet_id: world.costsheetId, total_events: 1 }],
+  });
   for (const key of [strangersKey, neighbourKey]) {
     // Each decides for its own customers whether they see costs.
     expect((await seenByCustomer(key)).status).toBe(403);
@@ -137,7 +170,11 @@ test('costs over all customers are those of the tenant and environment that asks
     // Without a cost sheet nothing is computed; with one of their own, of nothing that is not theirs.
     expect((await api.send('POST', '/v1/costs/analytics', range, { 'x-api-key': key })).body.code).toBe('invalid_operation');
     expect((await api.send('POST', '/v1/costs', { name: 'Theirs', lookup_key: 'owner-costs' }, { 'x-api-key': key })).status).toBe(201);
-    for (const question of [range, { ...range, external_customer_id: world.externalCustomerId, feature_ids: [world.featureId] }, { ...range, external_customer_id: world.externalCustomerId, include_children: true }]) {
+    for (const question of [
+      range,
+      { ...range, external_customer_id: world.externalCustomerId, feature_ids: [world.featureId] },
+      { ...range, external_customer_id: world.externalCustomerId, include_children: true },
+    ]) {
       const answer = await api.send('POST', '/v1/costs/analytics', question, { 'x-api-key': key });
       expect([answer.status, answer.body.total_cost, answer.body.total_revenue, answer.body.cost_analytics]).toEqual([200, '0', '0', []]);
       expect(answer.headers['X-Usage-Watermark']).toBeUndefined();
@@ -149,11 +186,18 @@ test('costs over all customers are those of the tenant and environment that asks
 test('a list by a foreign parent finds nothing', async () => {
   const question = { parent_subscription_ids: [world.subscriptionId] };
   expect((await api.request('POST', '/v1/subscriptions/search', question)).body.items).toMatchObject([{ id: world.inheritedId }]);
-  for (const key of [strangersKey, neighbourKey]) expect((await api.send('POST', '/v1/subscriptions/search', question, { 'x-api-key': key })).body.items).toEqual([]);
+  for (const key of [strangersKey, neighbourKey])
+    expect((await api.send('POST', '/v1/subscriptions/search', question, { 'x-api-key': key })).body.items).toEqual([]);
 });
 
 test('usage of another tenant is zero', async () => {
-  const question = { event_name: world.eventName, external_customer_id: world.externalCustomerId, aggregation_type: 'COUNT', start_time: '2026-01-01T00:00:00Z', end_time: '2027-01-01T00:00:00Z' };
+  const question = {
+    event_name: world.eventName,
+    external_customer_id: world.externalCustomerId,
+    aggregation_type: 'COUNT',
+    start_time: '2026-01-01T00:00:00Z',
+    end_time: '2027-01-01T00:00:00Z',
+  };
   expect((await api.request('POST', '/v1/events/usage', question)).body.value).toBe(1);
   for (const key of [strangersKey, neighbourKey]) {
     const answer = await api.send('POST', '/v1/events/usage', question, { 'x-api-key': key });
@@ -171,7 +215,8 @@ test('settings of another tenant or environment are neither seen nor changed', a
     expect((await as('DELETE')).status).toBe(404);
     expect(await rowsOfOwner()).toBe(before);
   }
-  const foreign = (key: string) => api.send('PUT', path, { value: { enabled: true, allowed_external_customer_ids: [] } }, { 'x-api-key': key });
+  const foreign = (key: string) =>
+    api.send('PUT', path, { value: { enabled: true, allowed_external_customer_ids: [] } }, { 'x-api-key': key });
   expect((await foreign(strangersKey)).status).toBe(200);
   expect(await rowsOfOwner()).toBe(before);
   expect((await foreign(neighbourKey)).status).toBe(200);

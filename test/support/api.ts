@@ -10,8 +10,13 @@ import type { GatewayEvent } from '#platform/http/request.ts';
 import { createTestClickHouse, createTestPostgres, testConfig } from './engines.ts';
 import { ensureTopics } from './events.ts';
 
-// biome-ignore lint/suspicious/noExplicitAny: tests look into answers of any shape
-export interface Answer { readonly status: number; readonly body: any; readonly text: string; readonly headers: Readonly<Record<string, string>> }
+export interface Answer {
+  readonly status: number;
+  // biome-ignore lint/suspicious/noExplicitAny: tests look into answers of any shape
+  readonly body: any;
+  readonly text: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
 
 export interface TestTenant {
   readonly ctx: RequestContext;
@@ -49,13 +54,19 @@ export async function startTestApi({ clock = systemClock, clickhouse = false, en
   const [management, ingest] = [createManagementHandler(app), createIngestHandler(app)];
   let topics: Promise<void> | undefined;
   /** The log has its topics once something is sent to it: few tests do. */
-  const withTopics = (handler: typeof ingest): typeof ingest => async (event) => {
-    await (topics ??= ensureTopics(app));
-    return handler(event);
-  };
+  const withTopics =
+    (handler: typeof ingest): typeof ingest =>
+    async (event) => {
+      await (topics ??= ensureTopics(app));
+      return handler(event);
+    };
 
   const send: TestApi['send'] = async (method, path, body, headers) => {
-    const handler = isIngest(method, path.split('?', 1)[0] ?? '') ? withTopics(ingest) : path.startsWith('/v1/events/dead-letters') ? withTopics(management) : management;
+    const handler = isIngest(method, path.split('?', 1)[0] ?? '')
+      ? withTopics(ingest)
+      : path.startsWith('/v1/events/dead-letters')
+        ? withTopics(management)
+        : management;
     const result = await handler(toGatewayEvent(method, path, body, headers));
     const text = result.body ?? '';
     return { status: result.statusCode, text, headers: result.headers, body: parse(text) };
@@ -67,7 +78,9 @@ export async function startTestApi({ clock = systemClock, clickhouse = false, en
     const { environments } = await app.tenancy.createTenant(operator, { name, key });
     const ctx = { ...operator, environmentId: environments[0]?.id ?? '' };
     return {
-      ctx, key, environments,
+      ctx,
+      key,
+      environments,
       request: (method, path, body, headers = {}) => send(method, path, body, { 'x-api-key': key, ...headers }),
       keyWith: async (roles, environmentId = ctx.environmentId) =>
         (await app.tenancy.createKey({ ...ctx, environmentId }, { name: 'narrow', type: 'private_key', roles: roles as never })).key,
@@ -75,7 +88,11 @@ export async function startTestApi({ clock = systemClock, clickhouse = false, en
   };
 
   return {
-    ...(await tenant('Test tenant')), app, config, tenant, send,
+    ...(await tenant('Test tenant')),
+    app,
+    config,
+    tenant,
+    send,
     close: async () => {
       await app.close();
       await Promise.all([postgres.drop(), analytics?.drop()]);
@@ -88,9 +105,23 @@ export function toGatewayEvent(method: string, path: string, body: unknown, head
   const [rawPath = '', rawQueryString = ''] = path.split('?', 2);
   const text = body === undefined ? undefined : typeof body === 'string' ? body : JSON.stringify(body);
   return {
-    version: '2.0', routeKey: '$default', rawPath, rawQueryString, headers, ...(text === undefined ? {} : { body: text }), isBase64Encoded: false,
+    version: '2.0',
+    routeKey: '$default',
+    rawPath,
+    rawQueryString,
+    headers,
+    ...(text === undefined ? {} : { body: text }),
+    isBase64Encoded: false,
     requestContext: {
-      accountId: 'test', apiId: 'test', domainName: 'localhost', domainPrefix: 'test', requestId: 'gateway-request', routeKey: '$default', stage: '$default', time: '', timeEpoch: 0,
+      accountId: 'test',
+      apiId: 'test',
+      domainName: 'localhost',
+      domainPrefix: 'test',
+      requestId: 'gateway-request',
+      routeKey: '$default',
+      stage: '$default',
+      time: '',
+      timeEpoch: 0,
       http: { method, path: rawPath, protocol: 'HTTP/1.1', sourceIp: '127.0.0.1', userAgent: 'test' },
     },
   };

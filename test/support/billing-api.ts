@@ -23,7 +23,8 @@ export async function startBillingApi(now: DateTime, env: Readonly<Record<string
   const clock = fixedClock(now);
   const api = await startTestApi({ clock, env: { FLEXPRICE_CLICKHOUSE_URL: 'http://127.0.0.1:1', ...env } });
   const billing: BillingApi = {
-    ...api, clock,
+    ...api,
+    clock,
     usage: () => ZERO,
     async made(method, path, body) {
       const answer = await api.request(method, path, body);
@@ -32,28 +33,51 @@ export async function startBillingApi(now: DateTime, env: Readonly<Record<string
     },
     sweep: () => sweep(api),
     invoicesOf: async (subscriptionId) =>
-      (await billing.made('POST', '/v1/invoices/search', { subscription_id: subscriptionId, sort: [{ field: 'period_start', direction: 'asc' }, { field: 'created_at', direction: 'asc' }] })).items,
+      (
+        await billing.made('POST', '/v1/invoices/search', {
+          subscription_id: subscriptionId,
+          sort: [
+            { field: 'period_start', direction: 'asc' },
+            { field: 'created_at', direction: 'asc' },
+          ],
+        })
+      ).items,
   };
-  vi.spyOn(api.app.usage, 'meterUsages').mockImplementation(async (_ctx, requests) => requests.map(({ meter, range, externalCustomerIds }) => {
-    const value = billing.usage(meter.eventName, range, externalCustomerIds);
-    if (value instanceof Error) throw value;
-    return { value, eventCount: 1, points: [], watermark: clock.now() };
-  }));
+  vi.spyOn(api.app.usage, 'meterUsages').mockImplementation(async (_ctx, requests) =>
+    requests.map(({ meter, range, externalCustomerIds }) => {
+      const value = billing.usage(meter.eventName, range, externalCustomerIds);
+      if (value instanceof Error) throw value;
+      return { value, eventCount: 1, points: [], watermark: clock.now() };
+    }),
+  );
   return billing;
 }
 
 /** What the schedule, the outbox and the job driver do together, in this process. */
 async function sweep({ app }: TestApi): Promise<string[]> {
   await runBillingSweep(app.billingActivities);
-  const rows = await app.database.asSystem('test', (tx) => tx.selectFrom('outbox').select(['id', 'payload']).where('eventName', '=', 'job.start').where('publishedAt', 'is', null).execute());
+  const rows = await app.database.asSystem('test', (tx) =>
+    tx.selectFrom('outbox').select(['id', 'payload']).where('eventName', '=', 'job.start').where('publishedAt', 'is', null).execute(),
+  );
   // biome-ignore lint/suspicious/noExplicitAny: the input belongs to the job
   const jobs = new Map(rows.map(({ payload }) => [String(payload.workflow_id), payload as any]));
-  for (const { job, input } of jobs.values()) await (job === 'billing-cycle' ? runBillingCycle(app.billingActivities, input) : app.billingActivities.processInvoice(input));
-  await app.database.asSystem('test', (tx) => tx.deleteFrom('outbox').where('id', 'in', [...rows.map(({ id }) => id), '']).execute());
+  for (const { job, input } of jobs.values())
+    await (job === 'billing-cycle' ? runBillingCycle(app.billingActivities, input) : app.billingActivities.processInvoice(input));
+  await app.database.asSystem('test', (tx) =>
+    tx
+      .deleteFrom('outbox')
+      .where('id', 'in', [...rows.map(({ id }) => id), ''])
+      .execute(),
+  );
   return [...jobs.keys()];
 }
 
-export interface LlmPlan { readonly planId: string; readonly customerId: string; readonly externalId: string; readonly priceIds: Readonly<Record<'fee' | 'input' | 'output' | 'requests', string>> }
+export interface LlmPlan {
+  readonly planId: string;
+  readonly customerId: string;
+  readonly externalId: string;
+  readonly priceIds: Readonly<Record<'fee' | 'input' | 'output' | 'requests', string>>;
+}
 
 let made = 0;
 /** A customer and the plan "LLM API": 49.00 in advance, tokens at list price, requests with 5,000 included. */
@@ -65,17 +89,50 @@ export async function makeLlmPlan(api: Pick<BillingApi, 'made'>, { currency = 'U
   const fee = { entity_type: 'PLAN', entity_id: plan.id, billing_model: 'FLAT_FEE', billing_period: 'MONTHLY', currency };
   const metered = async (eventName: string, type: string, amount: string) => {
     const feature = await api.made('POST', '/v1/features', {
-      name: eventName, type: 'metered', meter: { name: eventName, event_name: eventName, aggregation: { type, field: type === 'SUM' ? 'value' : '' }, reset_usage: 'BILLING_PERIOD' },
+      name: eventName,
+      type: 'metered',
+      meter: {
+        name: eventName,
+        event_name: eventName,
+        aggregation: { type, field: type === 'SUM' ? 'value' : '' },
+        reset_usage: 'BILLING_PERIOD',
+      },
     });
-    const price = await api.made('POST', '/v1/prices', { ...fee, type: 'USAGE', invoice_cadence: 'ARREAR', meter_id: feature.meter_id, amount, display_name: eventName });
+    const price = await api.made('POST', '/v1/prices', {
+      ...fee,
+      type: 'USAGE',
+      invoice_cadence: 'ARREAR',
+      meter_id: feature.meter_id,
+      amount,
+      display_name: eventName,
+    });
     return { featureId: feature.id as string, priceId: price.id as string };
   };
-  const base = await api.made('POST', '/v1/prices', { ...fee, type: 'FIXED', invoice_cadence: 'ADVANCE', amount: '49.00', display_name: 'Platform fee' });
+  const base = await api.made('POST', '/v1/prices', {
+    ...fee,
+    type: 'FIXED',
+    invoice_cadence: 'ADVANCE',
+    amount: '49.00',
+    display_name: 'Platform fee',
+  });
   const input = await metered('input_tokens', 'SUM', '0.000003');
   const output = await metered('output_tokens', 'SUM', '0.000015');
   const requests = await metered('requests', 'COUNT', '0.0004');
-  await api.made('POST', '/v1/entitlements', { entity_type: 'PLAN', entity_id: plan.id, feature_id: requests.featureId, feature_type: 'metered', usage_limit: 5000, usage_reset_period: 'MONTHLY', is_enabled: true });
-  return { planId: plan.id, customerId: customer.id, externalId, priceIds: { fee: base.id, input: input.priceId, output: output.priceId, requests: requests.priceId } };
+  await api.made('POST', '/v1/entitlements', {
+    entity_type: 'PLAN',
+    entity_id: plan.id,
+    feature_id: requests.featureId,
+    feature_type: 'metered',
+    usage_limit: 5000,
+    usage_reset_period: 'MONTHLY',
+    is_enabled: true,
+  });
+  return {
+    planId: plan.id,
+    customerId: customer.id,
+    externalId,
+    priceIds: { fee: base.id, input: input.priceId, output: output.priceId, requests: requests.priceId },
+  };
 }
 
 /** Usage of the code trace of November 2023, in any range that lies in it. */
@@ -84,6 +141,8 @@ export function codeAssistUsage(eventName: string): Decimal {
 }
 
 export const amountsOf = (invoice: Answer['body']): Record<string, string> =>
-  Object.fromEntries(invoice.line_items.map((line: { display_name: string; amount: string }) => [line.display_name, decimal(line.amount).toFixed(2)]));
+  Object.fromEntries(
+    invoice.line_items.map((line: { display_name: string; amount: string }) => [line.display_name, decimal(line.amount).toFixed(2)]),
+  );
 
 export const utc = (text: string): DateTime => DateTime.fromISO(text, { zone: 'utc' });

@@ -36,12 +36,16 @@ export async function startBuiltFunction(path: string, env: NodeJS.ProcessEnv): 
   writeFileSync(script, BOOTSTRAP);
   const child = fork(script, [pathToFileURL(path).href], { cwd: folder, env, silent: true, execArgv: [] });
   let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (text: Buffer) => { output += text; });
+  for (const stream of [child.stdout, child.stderr])
+    stream?.on('data', (text: Buffer) => {
+      output += text;
+    });
   const exited = new Promise<number | null>((resolve) => child.once('exit', resolve));
-  const answer = () => new Promise<{ result?: GatewayResult; error?: string }>((resolve, reject) => {
-    child.once('message', resolve as (message: unknown) => void);
-    void exited.then((code) => reject(new Error(`the function ended with code ${code}:\n${output}`)));
-  });
+  const answer = () =>
+    new Promise<{ result?: GatewayResult; error?: string }>((resolve, reject) => {
+      child.once('message', resolve as (message: unknown) => void);
+      void exited.then((code) => reject(new Error(`the function ended with code ${code}:\n${output}`)));
+    });
   await answer();
   const ask = async (event: unknown): Promise<GatewayResult | undefined> => {
     const answered = answer();
@@ -56,7 +60,9 @@ export async function startBuiltFunction(path: string, env: NodeJS.ProcessEnv): 
       if (result === undefined) throw new Error('the function answered nothing');
       return result;
     },
-    async run(event) { await ask(event); },
+    async run(event) {
+      await ask(event);
+    },
     output: () => output,
     async stop() {
       if (child.connected) child.disconnect();

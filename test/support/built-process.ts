@@ -18,7 +18,8 @@ export interface BuiltProcess {
 export function installTemporal(workerFolder: string): void {
   const modules = join(workerFolder, 'node_modules');
   mkdirSync(join(modules, '@temporalio'), { recursive: true });
-  for (const name of readdirSync(join(ROOT_MODULES, '@temporalio'))) symlinkSync(join(ROOT_MODULES, '@temporalio', name), join(modules, '@temporalio', name));
+  for (const name of readdirSync(join(ROOT_MODULES, '@temporalio')))
+    symlinkSync(join(ROOT_MODULES, '@temporalio', name), join(modules, '@temporalio', name));
   symlinkSync(join(ROOT_MODULES, 'protobufjs'), join(modules, 'protobufjs'));
 }
 
@@ -26,7 +27,9 @@ export function installTemporal(workerFolder: string): void {
 export async function startBuiltProcess(folder: string, name: string, env: NodeJS.ProcessEnv): Promise<BuiltProcess> {
   const { child, exited, output } = run(folder, name, env);
   const ready = await new Promise<Record<string, unknown>>((resolve, reject) => {
-    child.on('message', (message: { type?: string }) => { if (message.type === 'ready') resolve(message as Record<string, unknown>); });
+    child.on('message', (message: { type?: string }) => {
+      if (message.type === 'ready') resolve(message as Record<string, unknown>);
+    });
     void exited.then((code) => reject(new Error(`the built ${name} ended with code ${code}:\n${output()}`)));
   });
   return {
@@ -49,6 +52,9 @@ export async function runBuiltProcess(folder: string, name: string, env: NodeJS.
 function run(folder: string, name: string, env: NodeJS.ProcessEnv): { child: ChildProcess; exited: Promise<number>; output: () => string } {
   const child = fork(join(folder, name, 'index.mjs'), { cwd: folder, env: { ...env, NODE_OPTIONS }, silent: true, execArgv: [] });
   let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (text: Buffer) => { output += text; });
+  for (const stream of [child.stdout, child.stderr])
+    stream?.on('data', (text: Buffer) => {
+      output += text;
+    });
   return { child, exited: exitOf(child), output: () => output };
 }

@@ -17,7 +17,11 @@ export function deploymentTarget(): ConformanceTarget | undefined {
   if (!key) throw new Error('FLEXPRICE_CONFORMANCE_KEY is missing');
   return {
     async request(method, path, body) {
-      const answer = await fetch(new URL(path, url), { method, headers: { 'x-api-key': key, 'content-type': 'application/json' }, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
+      const answer = await fetch(new URL(path, url), {
+        method,
+        headers: { 'x-api-key': key, 'content-type': 'application/json' },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
       return { status: answer.status, text: await answer.text() };
     },
     close: async () => undefined,

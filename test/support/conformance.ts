@@ -48,7 +48,11 @@ export function tiersOf(text: string): Tier[] {
     const match = /^\s*(inf|[\d.]+):([\d.]+)(?:\+([\d.]+))?\s*$/.exec(part);
     if (match === null) throw new Error(`not a tier: ${part}`);
     const [, upTo, unit, flat] = match as unknown as [string, string, string, string | undefined];
-    return { upTo: upTo === 'inf' ? null : decimal(upTo), unitAmount: decimal(unit), flatAmount: flat === undefined ? null : decimal(flat) };
+    return {
+      upTo: upTo === 'inf' ? null : decimal(upTo),
+      unitAmount: decimal(unit),
+      flatAmount: flat === undefined ? null : decimal(flat),
+    };
   });
 }
 

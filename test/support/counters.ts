@@ -11,7 +11,16 @@ import { utc } from './metering.ts';
 export const NOW = '2026-03-18T12:00:00Z';
 
 /** An event named `calls`, but for what the test says. */
-export const countedEvent = (id: string, customer: string, more: Partial<UsageEvent> = {}): UsageEvent => ({ id, eventName: 'calls', externalCustomerId: customer, customerId: '', source: '', timestamp: utc(NOW).toMillis(), properties: '{}', ...more });
+export const countedEvent = (id: string, customer: string, more: Partial<UsageEvent> = {}): UsageEvent => ({
+  id,
+  eventName: 'calls',
+  externalCustomerId: customer,
+  customerId: '',
+  source: '',
+  timestamp: utc(NOW).toMillis(),
+  properties: '{}',
+  ...more,
+});
 
 let partition = 0;
 
@@ -20,13 +29,27 @@ export function storing(api: LimitsApi) {
   const said: LogRecord[] = [];
   let offset = 0n;
   const consumer = createEventConsumer({
-    clickhouse: api.app.clickhouse, clock: api.clock, enrich: async (events) => [...events],
-    eventLog: { append: async (topic, records) => { if (topic === TOPICS.eventsPostProcessing) said.push(...records); } },
+    clickhouse: api.app.clickhouse,
+    clock: api.clock,
+    enrich: async (events) => [...events],
+    eventLog: {
+      append: async (topic, records) => {
+        if (topic === TOPICS.eventsPostProcessing) said.push(...records);
+      },
+    },
   });
   return {
     said,
     async store(events: readonly UsageEvent[], ingestedAt = utc(NOW)): Promise<LogBatch> {
-      const messages = packEvents({ ...api.ctx, ingestedAt }, events, 1).map((record): LogMessage => ({ offset: offset++, key: record.key, value: record.value, headers: record.headers, timestamp: ingestedAt }));
+      const messages = packEvents({ ...api.ctx, ingestedAt }, events, 1).map(
+        (record): LogMessage => ({
+          offset: offset++,
+          key: record.key,
+          value: record.value,
+          headers: record.headers,
+          timestamp: ingestedAt,
+        }),
+      );
       const batch = { topic: 'events', partition: partition++, messages, heartbeat: async () => {} };
       await consumer.consume(batch);
       return batch;
@@ -39,9 +62,26 @@ export function storing(api: LimitsApi) {
 export async function deliver(api: LimitsApi, records: readonly LogRecord[]): Promise<void> {
   let handler: ((batch: LogBatch, signal: AbortSignal) => Promise<void>) | undefined;
   await startCounterConsumer({
-    counters: api.app.counters, clock: api.clock, logger: silentLogger, roundMs: 0,
-    eventLog: { append: async () => {}, subscribe: async (options) => { handler = options.handler; return { stop: async () => {} } as Subscription; } },
+    counters: api.app.counters,
+    clock: api.clock,
+    logger: silentLogger,
+    roundMs: 0,
+    eventLog: {
+      append: async () => {},
+      subscribe: async (options) => {
+        handler = options.handler;
+        return { stop: async () => {} } as Subscription;
+      },
+    },
   });
-  const messages = records.map((record, index): LogMessage => ({ offset: BigInt(index), key: record.key, value: record.value, headers: record.headers, timestamp: utc(NOW) }));
+  const messages = records.map(
+    (record, index): LogMessage => ({
+      offset: BigInt(index),
+      key: record.key,
+      value: record.value,
+      headers: record.headers,
+      timestamp: utc(NOW),
+    }),
+  );
   await handler?.({ topic: TOPICS.eventsPostProcessing, partition: 0, messages, heartbeat: async () => {} }, new AbortController().signal);
 }

@@ -9,16 +9,23 @@ test('every database is migrated and apart from the others, also when asked for 
   const databases = await Promise.all([createTestPostgres(), createTestPostgres(), createTestPostgres()]);
   made.push(...databases);
   expect(new Set(databases.map(({ config }) => config.database)).size).toBe(3);
-  for (const { config: { host, port, database, user, password } } of databases) {
+  for (const {
+    config: { host, port, database, user, password },
+  } of databases) {
     const client = new pg.Client({ host, port, database, user, password });
     await client.connect();
-    const { rows } = await client.query("SELECT to_regclass('public.tenants') IS NOT NULL AS migrated, current_database() AS name").finally(() => client.end());
+    const { rows } = await client
+      .query("SELECT to_regclass('public.tenants') IS NOT NULL AS migrated, current_database() AS name")
+      .finally(() => client.end());
     expect(rows).toEqual([{ migrated: true, name: database }]);
   }
 });
 
 test('a dropped database is gone', async () => {
-  const { config: { host, port, database, user, password }, drop } = await createTestPostgres();
+  const {
+    config: { host, port, database, user, password },
+    drop,
+  } = await createTestPostgres();
   await drop();
   await expect(new pg.Client({ host, port, database, user, password }).connect()).rejects.toMatchObject({ code: '3D000' });
 });

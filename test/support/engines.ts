@@ -17,7 +17,10 @@ export function testConfig(env: Readonly<Record<string, string>> = {}): Config {
   return loadConfig({ env, file: 'no-such-file.yaml', defaults: { FLEXPRICE_BILLING_FINALIZATION_DELAY_SECONDS: '0' } });
 }
 
-export interface TestPostgres { readonly config: Config['postgres']; drop(): Promise<void> }
+export interface TestPostgres {
+  readonly config: Config['postgres'];
+  drop(): Promise<void>;
+}
 
 /** A fresh, migrated database of its own in the run's Postgres: a copy of a template that is migrated once per run. */
 export async function createTestPostgres(): Promise<TestPostgres> {
@@ -32,17 +35,32 @@ export async function createTestPostgres(): Promise<TestPostgres> {
   });
   return {
     config: postgresConfig(name).postgres,
-    drop: () => asSuperuser(async (client) => { await client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`); }),
+    drop: () =>
+      asSuperuser(async (client) => {
+        await client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
+      }),
   };
 }
 
-export interface TestClickHouse { readonly url: string; readonly database: string; readonly config: Config['clickhouse']; drop(): Promise<void> }
+export interface TestClickHouse {
+  readonly url: string;
+  readonly database: string;
+  readonly config: Config['clickhouse'];
+  drop(): Promise<void>;
+}
 
 /** A fresh, migrated database of its own in the run's ClickHouse. */
 export async function createTestClickHouse(): Promise<TestClickHouse> {
   const url = inject('engines').clickhouseUrl;
   const database = `test_${randomBytes(6).toString('hex')}`;
-  const answering = await until(() => fetch(`${url}/ping`).then((answer) => answer.ok, () => false), START_MS);
+  const answering = await until(
+    () =>
+      fetch(`${url}/ping`).then(
+        (answer) => answer.ok,
+        () => false,
+      ),
+    START_MS,
+  );
   if (!answering) throw new Error('The ClickHouse of the test run does not answer');
   const config = testConfig({ FLEXPRICE_CLICKHOUSE_URL: url, FLEXPRICE_CLICKHOUSE_DATABASE: database });
   await migrateClickHouse(config);
@@ -68,8 +86,11 @@ async function makeTemplate(client: pg.Client): Promise<void> {
 function postgresConfig(database: string): Config {
   const { host, port, credentials } = inject('engines').postgres;
   return testConfig({
-    FLEXPRICE_POSTGRES_HOST: host, FLEXPRICE_POSTGRES_PORT: String(port), FLEXPRICE_POSTGRES_DATABASE: database,
-    FLEXPRICE_POSTGRES_PASSWORD: credentials.app, FLEXPRICE_POSTGRES_MIGRATOR_PASSWORD: credentials.migrator,
+    FLEXPRICE_POSTGRES_HOST: host,
+    FLEXPRICE_POSTGRES_PORT: String(port),
+    FLEXPRICE_POSTGRES_DATABASE: database,
+    FLEXPRICE_POSTGRES_PASSWORD: credentials.app,
+    FLEXPRICE_POSTGRES_MIGRATOR_PASSWORD: credentials.migrator,
     // Test files share the server's connections.
     FLEXPRICE_POSTGRES_POOL_MAX: '5',
   });
@@ -84,11 +105,19 @@ export function superuser(database = 'postgres'): pg.ClientConfig {
 async function asSuperuser(work: (client: pg.Client) => Promise<void>): Promise<void> {
   let client = new pg.Client(superuser());
   let reason: unknown;
-  const connected = await until(() => client.connect().then(() => true, (error: unknown) => {
-    reason = error;
-    client = new pg.Client(superuser()); // a client connects only once
-    return false;
-  }), START_MS, 50);
+  const connected = await until(
+    () =>
+      client.connect().then(
+        () => true,
+        (error: unknown) => {
+          reason = error;
+          client = new pg.Client(superuser()); // a client connects only once
+          return false;
+        },
+      ),
+    START_MS,
+    50,
+  );
   if (!connected) throw new Error('The Postgres of the test run does not answer', { cause: reason });
   await work(client).finally(() => client.end());
 }

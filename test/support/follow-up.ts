@@ -19,5 +19,7 @@ export async function followedUp({ eventLog }: App): Promise<void> {
 
 /** What a tenant's environment has in its outbox under a name, the oldest first. */
 export function outboxOf({ database }: App, ctx: RequestContext, eventName: string): Promise<OutboxRow[]> {
-  return database.withTenant(ctx, (tx) => tx.selectFrom('outbox').selectAll().where('eventName', '=', eventName).orderBy('position').execute());
+  return database.withTenant(ctx, (tx) =>
+    tx.selectFrom('outbox').selectAll().where('eventName', '=', eventName).orderBy('position').execute(),
+  );
 }

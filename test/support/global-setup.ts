@@ -14,7 +14,9 @@ export interface TestEngines {
 }
 
 declare module 'vitest' {
-  interface ProvidedContext { engines: TestEngines }
+  interface ProvidedContext {
+    engines: TestEngines;
+  }
 }
 
 /**
@@ -35,11 +37,18 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
 
   const starting = [
     // No test cuts the power, so none of them needs to wait for the disk.
-    startPostgres({ dataDir, port: postgresPort, logFile: join(folder, 'postgres.log'), settings: { fsync: 'off', full_page_writes: 'off' } }),
+    startPostgres({
+      dataDir,
+      port: postgresPort,
+      logFile: join(folder, 'postgres.log'),
+      settings: { fsync: 'off', full_page_writes: 'off' },
+    }),
     startClickHouse({ dataDir: join(folder, 'clickhouse'), port: clickhousePort, logFile: join(folder, 'clickhouse.log') }),
   ];
   for (const engine of starting) {
-    engine.catch((error: unknown) => process.stderr.write(`\nA test engine did not start: ${error instanceof Error ? error.message : String(error)}\n`));
+    engine.catch((error: unknown) =>
+      process.stderr.write(`\nA test engine did not start: ${error instanceof Error ? error.message : String(error)}\n`),
+    );
   }
 
   return async () => {

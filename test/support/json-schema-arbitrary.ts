@@ -4,7 +4,32 @@ type Schema = Record<string, unknown>;
 
 /** What callers send when they get a field wrong: of every type, and of every size. */
 export const junk: fc.Arbitrary<unknown> = fc.oneof(
-  fc.constantFrom<unknown>(null, true, -1, 0, 1.5, 1e308, '', ' ', 'x', '\u0000', '\ud800', '9'.repeat(60), '-0', '1e999', 'NaN', [], {}, [[]], { a: { b: null } }, '2026-13-01T00:00:00Z', "'; drop table customers; --", '../../etc/passwd', '%00', 'x'.repeat(2000)),
+  fc.constantFrom<unknown>(
+    null,
+    true,
+    -1,
+    0,
+    1.5,
+    1e308,
+    '',
+    ' ',
+    'x',
+    '\u0000',
+    '\ud800',
+    '9'.repeat(60),
+    '-0',
+    '1e999',
+    'NaN',
+    [],
+    {},
+    [[]],
+    { a: { b: null } },
+    '2026-13-01T00:00:00Z',
+    "'; drop table customers; --",
+    '../../etc/passwd',
+    '%00',
+    'x'.repeat(2000),
+  ),
   fc.string({ unit: 'binary' }),
   fc.double(),
   fc.integer(),
@@ -18,16 +43,27 @@ export function valuesOf(schema: Schema, ids: readonly string[]): fc.Arbitrary<u
   for (const union of ['anyOf', 'oneOf'] as const) {
     if (Array.isArray(schema[union])) return fc.oneof(...(schema[union] as Schema[]).map((option) => valuesOf(option, ids)));
   }
-  if (Array.isArray(schema.allOf)) return fc.tuple(...(schema.allOf as Schema[]).map((part) => valuesOf(part, ids))).map((parts) => Object.assign({}, ...(parts as object[])) as unknown);
+  if (Array.isArray(schema.allOf))
+    return fc
+      .tuple(...(schema.allOf as Schema[]).map((part) => valuesOf(part, ids)))
+      .map((parts) => Object.assign({}, ...(parts as object[])) as unknown);
   switch (schema.type) {
-    case 'object': return objectOf(schema, ids);
-    case 'array': return fc.array(valuesOf((schema.items ?? {}) as Schema, ids), { maxLength: 3, minLength: Number(schema.minItems ?? 0) });
-    case 'integer': return fc.oneof(fc.integer({ min: 0, max: 100 }), fc.integer());
-    case 'number': return fc.oneof(fc.integer({ min: 0, max: 1000 }), fc.double({ noNaN: true, noDefaultInfinity: true }));
-    case 'boolean': return fc.boolean();
-    case 'null': return fc.constant(null);
-    case 'string': return textOf(schema, ids);
-    default: return junk;
+    case 'object':
+      return objectOf(schema, ids);
+    case 'array':
+      return fc.array(valuesOf((schema.items ?? {}) as Schema, ids), { maxLength: 3, minLength: Number(schema.minItems ?? 0) });
+    case 'integer':
+      return fc.oneof(fc.integer({ min: 0, max: 100 }), fc.integer());
+    case 'number':
+      return fc.oneof(fc.integer({ min: 0, max: 1000 }), fc.double({ noNaN: true, noDefaultInfinity: true }));
+    case 'boolean':
+      return fc.boolean();
+    case 'null':
+      return fc.constant(null);
+    case 'string':
+      return textOf(schema, ids);
+    default:
+      return junk;
   }
 }
 
@@ -40,8 +76,13 @@ function objectOf(schema: Schema, ids: readonly string[]): fc.Arbitrary<unknown>
 }
 
 function textOf(schema: Schema, ids: readonly string[]): fc.Arbitrary<unknown> {
-  if (schema.format === 'date-time') return fc.date({ min: new Date('2020-01-01'), max: new Date('2030-01-01'), noInvalidDate: true }).map((date) => date.toISOString());
-  if (typeof schema.description === 'string' && schema.description.startsWith('Decimal')) return fc.oneof(fc.nat(1000).map(String), fc.tuple(fc.nat(100), fc.nat(9999)).map(([whole, part]) => `${whole}.${part}`));
+  if (schema.format === 'date-time')
+    return fc.date({ min: new Date('2020-01-01'), max: new Date('2030-01-01'), noInvalidDate: true }).map((date) => date.toISOString());
+  if (typeof schema.description === 'string' && schema.description.startsWith('Decimal'))
+    return fc.oneof(
+      fc.nat(1000).map(String),
+      fc.tuple(fc.nat(100), fc.nat(9999)).map(([whole, part]) => `${whole}.${part}`),
+    );
   return fc.oneof(fc.constantFrom(...ids, 'usd', 'UTC', 'Asia/Kolkata'), fc.string({ minLength: 1, maxLength: 12 }));
 }
 

@@ -5,8 +5,21 @@ import { createEventStore } from '#metering/repository/event-store.ts';
 import { type Answer, startTestApi, type TestApi, type TestTenant } from './api.ts';
 import { type EventSketch, loggedEvent, utc } from './metering.ts';
 
-export interface Limited { readonly customerId: string; readonly externalId: string; readonly planId: string; readonly subscriptionId: string }
-export interface LimitSketch { readonly limit?: number | null; readonly reset?: string | null; readonly soft?: boolean; readonly enabled?: boolean; readonly type?: string; readonly staticValue?: string; readonly configValue?: object }
+export interface Limited {
+  readonly customerId: string;
+  readonly externalId: string;
+  readonly planId: string;
+  readonly subscriptionId: string;
+}
+export interface LimitSketch {
+  readonly limit?: number | null;
+  readonly reset?: string | null;
+  readonly soft?: boolean;
+  readonly enabled?: boolean;
+  readonly type?: string;
+  readonly staticValue?: string;
+  readonly configValue?: object;
+}
 
 /** On March 18, 2026 at 12:00 UTC, of a subscription that runs monthly from January 31 at 10:00: where each reset period began, and when the next begins. */
 export const RESET_PERIODS: readonly (readonly [reset: string, start: string, next: string | undefined])[] = [
@@ -45,23 +58,52 @@ export async function startLimitsApi(now: string): Promise<LimitsApi> {
     return answer.body;
   };
   const limits: LimitsApi = {
-    ...api, clock, made,
+    ...api,
+    clock,
+    made,
     async got(path, tenant = api) {
       const answer = await tenant.request('GET', path);
       expect([path, answer.status, answer.status === 200 ? '' : answer.text]).toEqual([path, 200, '']);
       return answer.body;
     },
     feature: async (lookupKey, aggregation = { type: 'COUNT' }) =>
-      (await made('/v1/features', { name: lookupKey, lookup_key: lookupKey, type: 'metered', meter: { name: lookupKey, event_name: lookupKey, aggregation, reset_usage: 'BILLING_PERIOD' } })).id,
+      (
+        await made('/v1/features', {
+          name: lookupKey,
+          lookup_key: lookupKey,
+          type: 'metered',
+          meter: { name: lookupKey, event_name: lookupKey, aggregation, reset_usage: 'BILLING_PERIOD' },
+        })
+      ).id,
     async plan(rights) {
       const { id } = await made('/v1/plans', { name: `Plan ${++sequence}` });
       for (const billing_period of RECURRING_PERIODS) {
-        await made('/v1/prices', { entity_type: 'PLAN', entity_id: id, type: 'FIXED', billing_model: 'FLAT_FEE', billing_period, invoice_cadence: 'ADVANCE', price_unit_type: 'FIAT', amount: '1', currency: 'USD' });
+        await made('/v1/prices', {
+          entity_type: 'PLAN',
+          entity_id: id,
+          type: 'FIXED',
+          billing_model: 'FLAT_FEE',
+          billing_period,
+          invoice_cadence: 'ADVANCE',
+          price_unit_type: 'FIAT',
+          amount: '1',
+          currency: 'USD',
+        });
       }
-      for (const [feature_id, { limit, reset, soft = false, enabled = true, type = 'metered', staticValue, configValue }] of Object.entries(rights)) {
+      for (const [feature_id, { limit, reset, soft = false, enabled = true, type = 'metered', staticValue, configValue }] of Object.entries(
+        rights,
+      )) {
         await made('/v1/entitlements', {
-          entity_type: 'PLAN', entity_id: id, feature_id, feature_type: type, is_enabled: enabled, static_value: staticValue, config_value: configValue,
-          ...(type === 'metered' ? { usage_limit: limit ?? null, usage_reset_period: reset === undefined ? 'MONTHLY' : reset, is_soft_limit: soft } : {}),
+          entity_type: 'PLAN',
+          entity_id: id,
+          feature_id,
+          feature_type: type,
+          is_enabled: enabled,
+          static_value: staticValue,
+          config_value: configValue,
+          ...(type === 'metered'
+            ? { usage_limit: limit ?? null, usage_reset_period: reset === undefined ? 'MONTHLY' : reset, is_soft_limit: soft }
+            : {}),
         });
       }
       return id;
@@ -71,7 +113,16 @@ export async function startLimitsApi(now: string): Promise<LimitsApi> {
       return { id: (await made('/v1/customers', { external_id: externalId, name: 'Acme', timezone })).id, externalId };
     },
     subscribe: async (customer_id, plan_id, more = {}) =>
-      (await made('/v1/subscriptions', { customer_id, plan_id, currency: 'usd', billing_period: 'MONTHLY', billing_cycle: 'anniversary', ...more })).id,
+      (
+        await made('/v1/subscriptions', {
+          customer_id,
+          plan_id,
+          currency: 'usd',
+          billing_period: 'MONTHLY',
+          billing_cycle: 'anniversary',
+          ...more,
+        })
+      ).id,
     async limited(rights, more = {}, timezone = 'UTC') {
       const { id, externalId } = await limits.customer(timezone);
       const planId = await limits.plan(rights);
@@ -79,7 +130,10 @@ export async function startLimitsApi(now: string): Promise<LimitsApi> {
     },
     async store(events) {
       const { tenantId, environmentId } = api.ctx;
-      await createEventStore(api.app.clickhouse).insert(events.map((sketch) => ({ ...loggedEvent(sketch), tenantId, environmentId })), `limits:${events.map(({ id }) => id).join()}`);
+      await createEventStore(api.app.clickhouse).insert(
+        events.map((sketch) => ({ ...loggedEvent(sketch), tenantId, environmentId })),
+        `limits:${events.map(({ id }) => id).join()}`,
+      );
     },
   };
   return limits;

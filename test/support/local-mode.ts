@@ -27,10 +27,20 @@ export class LocalModeProcess {
     this.#dataDir = dataDir;
     this.#process = spawn(process.execPath, [join(ROOT, 'local/start.ts'), ...args], {
       cwd: ROOT,
-      env: { ...withoutConfiguration(process.env), FLEXPRICE_CONFIG_FILE: 'no-such-file.yaml', FLEXPRICE_LOCAL_DATA_DIR: dataDir, FLEXPRICE_SERVER_PORT: String(port), FLEXPRICE_LOCAL_DEMO: 'false', ...env },
+      env: {
+        ...withoutConfiguration(process.env),
+        FLEXPRICE_CONFIG_FILE: 'no-such-file.yaml',
+        FLEXPRICE_LOCAL_DATA_DIR: dataDir,
+        FLEXPRICE_SERVER_PORT: String(port),
+        FLEXPRICE_LOCAL_DEMO: 'false',
+        ...env,
+      },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    for (const stream of [this.#process.stdout, this.#process.stderr]) stream?.on('data', (chunk: Buffer) => { this.#said += chunk.toString(); });
+    for (const stream of [this.#process.stdout, this.#process.stderr])
+      stream?.on('data', (chunk: Buffer) => {
+        this.#said += chunk.toString();
+      });
     this.exited = exitOf(this.#process);
   }
 
@@ -42,7 +52,9 @@ export class LocalModeProcess {
   /** Resolves when the API is ready and all is announced. Throws with the output when it ends before. */
   async ready(milliseconds = 110_000): Promise<this> {
     let code: number | undefined;
-    void this.exited.then((value) => { code = value; });
+    void this.exited.then((value) => {
+      code = value;
+    });
     const ready = await until(() => {
       if (code !== undefined) throw new Error(`Local Mode ended with code ${code}:\n${this.#said}`);
       return this.#said.includes('API key');
@@ -52,7 +64,10 @@ export class LocalModeProcess {
   }
 
   async isServing(): Promise<boolean> {
-    return fetch(`${this.url}/health/ready`).then(({ ok }) => ok, () => false);
+    return fetch(`${this.url}/health/ready`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
   }
 
   /** Process ids of all it has started, by name, with its own. */
@@ -90,9 +105,14 @@ export function processesOf(dataDir: string): Map<string, number> {
 /** Command lines of processes that work on a data directory. Linux only: elsewhere the list is empty. */
 export function processesOn(dataDir: string): string[] {
   if (process.platform !== 'linux') return [];
-  return readdirSync('/proc').filter((name) => /^\d+$/.test(name)).map((pid) => commandLine(Number(pid)) ?? '').filter((command) => command.includes(dataDir));
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map((pid) => commandLine(Number(pid)) ?? '')
+    .filter((command) => command.includes(dataDir));
 }
 
 function withoutConfiguration(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('FLEXPRICE_') && !name.startsWith('VITEST') && name !== 'NODE_ENV'));
+  return Object.fromEntries(
+    Object.entries(env).filter(([name]) => !name.startsWith('FLEXPRICE_') && !name.startsWith('VITEST') && name !== 'NODE_ENV'),
+  );
 }

@@ -19,7 +19,11 @@ import { type SourceProcess, startSourceProcess } from './source-process.ts';
 
 const PROCESSES = ['consumer', 'relay', 'worker'] as const;
 /** All that the chain consumes: events into ClickHouse, stored events into counters and what else follows from them, changes into the audit log. */
-const GROUPS = [...EVENT_STREAMS, ...[COUNTER_GROUP, FOLLOW_UP_GROUP].map((group) => ({ topic: TOPICS.eventsPostProcessing, group })), { topic: TOPICS.systemEvents, group: AUDIT_GROUP }];
+const GROUPS = [
+  ...EVENT_STREAMS,
+  ...[COUNTER_GROUP, FOLLOW_UP_GROUP].map((group) => ({ topic: TOPICS.eventsPostProcessing, group })),
+  { topic: TOPICS.systemEvents, group: AUDIT_GROUP },
+];
 
 /** Ends of the partitions of all streams, as the log had them at some moment. */
 export type Ends = ReadonlyMap<string, bigint>;
@@ -48,7 +52,10 @@ export async function startMeteringChain(config: Config): Promise<MeteringChain>
   const [ingest, management] = [createIngestHandler(app), createManagementHandler(app)];
   const key = `sk_test_${newId('secret', systemClock)}`;
   const tenantId = newId('tenant', systemClock);
-  const [{ environments }] = await Promise.all([app.tenancy.createTenant(systemContext(tenantId, '', 'test'), { name: 'Outage', key }), ensureTopics(app)]);
+  const [{ environments }] = await Promise.all([
+    app.tenancy.createTenant(systemContext(tenantId, '', 'test'), { name: 'Outage', key }),
+    ensureTopics(app),
+  ]);
   const log = await app.eventLog;
 
   const running = new Map<string, SourceProcess>();
@@ -57,20 +64,30 @@ export async function startMeteringChain(config: Config): Promise<MeteringChain>
     await Promise.all([...running.values()].map((each) => each.stop()));
     await app.close();
   };
-  const started = await Promise.allSettled(PROCESSES.map(async (name) => {
-    const each = await startSourceProcess(name, config);
-    running.set(name, each);
-    void each.exited.then((code) => ended.push(`the ${name} ended with code ${code}: ${each.output().slice(-2_000)}`));
-  }));
+  const started = await Promise.allSettled(
+    PROCESSES.map(async (name) => {
+      const each = await startSourceProcess(name, config);
+      running.set(name, each);
+      void each.exited.then((code) => ended.push(`the ${name} ended with code ${code}: ${each.output().slice(-2_000)}`));
+    }),
+  );
   const failed = started.find((each) => each.status === 'rejected');
   if (failed) {
     await close();
     throw failed.reason;
   }
 
-  const partitions = async () => (await Promise.all(GROUPS.map(async ({ group, topic }) => (await log.lag(group, topic)).map((each) => ({ ...each, name: `${topic}/${each.partition}` }))))).flat();
+  const partitions = async () =>
+    (
+      await Promise.all(
+        GROUPS.map(async ({ group, topic }) =>
+          (await log.lag(group, topic)).map((each) => ({ ...each, name: `${topic}/${each.partition}` })),
+        ),
+      )
+    ).flat();
   return {
-    tenantId, environmentId: environments[0]?.id ?? '',
+    tenantId,
+    environmentId: environments[0]?.id ?? '',
     async request(method, path, body) {
       const handler = isIngest(method, path) ? ingest : management;
       const { statusCode, headers, body: text = '' } = await handler(toGatewayEvent(method, path, body, { 'x-api-key': key }));
@@ -78,10 +95,11 @@ export async function startMeteringChain(config: Config): Promise<MeteringChain>
     },
     rows: (sql, parameters) => app.clickhouse.query(sql, parameters),
     ends: async () => new Map((await partitions()).map(({ name, end }) => [name, end])),
-    lag: async (upTo) => (await partitions()).reduce((sum, { name, end, committed }) => {
-      const behind = (upTo?.get(name) ?? end) - committed;
-      return behind > 0n ? sum + behind : sum;
-    }, 0n),
+    lag: async (upTo) =>
+      (await partitions()).reduce((sum, { name, end, committed }) => {
+        const behind = (upTo?.get(name) ?? end) - committed;
+        return behind > 0n ? sum + behind : sum;
+      }, 0n),
     deadLetters: async () => {
       const held = await Promise.all(Object.values(TOPICS).map((topic) => log.offsets(dlqOf(topic))));
       return held.flat().reduce((sum, { end }) => sum + end, 0n);

@@ -13,13 +13,24 @@ export const meteringCtx = systemContext('tenant_metering', 'env_metering', 'tes
 export async function openTestClickHouse(): Promise<{ clickhouse: ClickHouse; close(): Promise<void> }> {
   const server = await createTestClickHouse();
   const clickhouse = createClickHouse({ clickhouse: server.config });
-  return { clickhouse, close: async () => { await clickhouse.close(); await server.drop(); } };
+  return {
+    clickhouse,
+    close: async () => {
+      await clickhouse.close();
+      await server.drop();
+    },
+  };
 }
 
 /** The parts of an event that a test cares about; `at` is ISO 8601. */
 export interface EventSketch {
-  readonly id: string; readonly at: string; readonly customer?: string; readonly name?: string; readonly source?: string;
-  readonly properties?: Readonly<Record<string, unknown>>; readonly ingestedAt?: string;
+  readonly id: string;
+  readonly at: string;
+  readonly customer?: string;
+  readonly name?: string;
+  readonly source?: string;
+  readonly properties?: Readonly<Record<string, unknown>>;
+  readonly ingestedAt?: string;
 }
 
 let offset = 0n;
@@ -28,9 +39,17 @@ export function loggedEvent(sketch: EventSketch): LoggedEvent {
   offset += 1n;
   const timestamp = millis(sketch.at);
   return {
-    tenantId: meteringCtx.tenantId, environmentId: meteringCtx.environmentId, id: sketch.id, eventName: sketch.name ?? 'call', externalCustomerId: sketch.customer ?? 'c1',
-    customerId: '', source: sketch.source ?? '', timestamp, ingestedAt: sketch.ingestedAt === undefined ? timestamp : millis(sketch.ingestedAt),
-    properties: storedProperties(sketch.properties ?? {}), position: { topic: 'events', partition: 0, offset, line: 0 },
+    tenantId: meteringCtx.tenantId,
+    environmentId: meteringCtx.environmentId,
+    id: sketch.id,
+    eventName: sketch.name ?? 'call',
+    externalCustomerId: sketch.customer ?? 'c1',
+    customerId: '',
+    source: sketch.source ?? '',
+    timestamp,
+    ingestedAt: sketch.ingestedAt === undefined ? timestamp : millis(sketch.ingestedAt),
+    properties: storedProperties(sketch.properties ?? {}),
+    position: { topic: 'events', partition: 0, offset, line: 0 },
   };
 }
 
@@ -42,8 +61,20 @@ export async function storeEvents(clickhouse: ClickHouse, sketches: readonly Eve
 /** A question with everything left open that a test does not name. */
 export function usageQuery(query: Partial<UsageQuery> & Pick<UsageQuery, 'type' | 'range'>): UsageQuery {
   return {
-    eventName: 'call', field: null, expression: null, multiplier: null, bucketSize: null, timezone: 'UTC', groupBy: null, filters: [], externalCustomerIds: ['c1'], inherited: [], customerId: null,
-    sources: null, window: null, ...query,
+    eventName: 'call',
+    field: null,
+    expression: null,
+    multiplier: null,
+    bucketSize: null,
+    timezone: 'UTC',
+    groupBy: null,
+    filters: [],
+    externalCustomerIds: ['c1'],
+    inherited: [],
+    customerId: null,
+    sources: null,
+    window: null,
+    ...query,
   };
 }
 

@@ -1,7 +1,11 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { MeteringChain } from './metering-chain.ts';
 
-export interface SentEvent { readonly id: string; readonly customer: string; readonly tokens: number }
+export interface SentEvent {
+  readonly id: string;
+  readonly customer: string;
+  readonly tokens: number;
+}
 
 /** What the senders know in the end. */
 export interface OutageLoad {
@@ -51,10 +55,17 @@ export function startOutageLoad(chain: Pick<MeteringChain, 'request'>): OutageLo
 
   /** True when it was accepted. */
   const attempt = async (events: readonly SentEvent[]): Promise<boolean> => {
-    const { status, headers, body } = await chain.request('POST', '/v1/events/bulk', { events: events.map(({ id, customer, tokens }) => (
-      { event_id: id, event_name: EVENT_NAME, external_customer_id: customer, properties: { tokens } })) });
+    const { status, headers, body } = await chain.request('POST', '/v1/events/bulk', {
+      events: events.map(({ id, customer, tokens }) => ({
+        event_id: id,
+        event_name: EVENT_NAME,
+        external_customer_id: customer,
+        properties: { tokens },
+      })),
+    });
     if (status === 202) return true;
-    if (status !== 503 || body.code !== 'service_unavailable' || headers['Retry-After'] === undefined) throw new Error(`an answer that no outage explains: ${status} ${JSON.stringify(body)}`);
+    if (status !== 503 || body.code !== 'service_unavailable' || headers['Retry-After'] === undefined)
+      throw new Error(`an answer that no outage explains: ${status} ${JSON.stringify(body)}`);
     refusals += 1;
     await wait(Number(headers['Retry-After']) * 1000);
     return false;
@@ -77,11 +88,17 @@ export function startOutageLoad(chain: Pick<MeteringChain, 'request'>): OutageLo
     }
   };
 
-  const done = Promise.all(Array.from({ length: SENDERS }, (_, number) => sender(number % 2 === 0))).then(() => undefined).finally(() => { over = true; });
+  const done = Promise.all(Array.from({ length: SENDERS }, (_, number) => sender(number % 2 === 0)))
+    .then(() => undefined)
+    .finally(() => {
+      over = true;
+    });
   // Who waits for it hears of it.
   done.catch(() => undefined);
   return {
-    acknowledged, givenUp, done,
+    acknowledged,
+    givenUp,
+    done,
     copies: () => copies,
     refusals: () => refusals,
     stop: () => {

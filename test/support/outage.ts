@@ -49,7 +49,7 @@ export async function rideOutage(chain: MeteringChain, engine: MortalEngine, mea
   const scenario = async (): Promise<Omit<OutageReport, 'load'>> => {
     await more('events are accepted', 200);
     const early = await chain.ends();
-    await eventually(chain, 'events are consumed', async () => await chain.lag(early) === 0n);
+    await eventually(chain, 'events are consumed', async () => (await chain.lag(early)) === 0n);
 
     await engine.kill();
     const [acknowledged, refusals, ends] = [load.acknowledged.size, load.refusals(), performance.now() + OUTAGE_SECONDS * 1000];
@@ -63,36 +63,50 @@ export async function rideOutage(chain: MeteringChain, engine: MortalEngine, mea
     // What waits beside the log is in it once it is replayed.
     await eventually(chain, `what ${engine.name} left waiting beside the log is replayed`, replayed);
     const missed = await chain.ends();
-    await eventually(chain, `what was missed while ${engine.name} was away is consumed`, async () => await chain.lag(missed) === 0n);
+    await eventually(chain, `what was missed while ${engine.name} was away is consumed`, async () => (await chain.lag(missed)) === 0n);
     const recoverySeconds = (performance.now() - back) / 1000;
     await more('events are accepted after the outage', 200);
     return { acknowledgedMeanwhile, refusalsMeanwhile, lagAtItsEnd, recoverySeconds };
   };
   // Whichever fails first is the error to be shown. The senders alone end only by failing.
-  const failing = load.done.then(() => { throw new Error('the load ended before it was told to'); });
+  const failing = load.done.then(() => {
+    throw new Error('the load ended before it was told to');
+  });
   const report = await Promise.race([scenario(), failing]).finally(() => load.stop());
-  await eventually(chain, 'nothing waits any more', async () => await replayed() && await chain.lag() === 0n);
-  if (process.env.FLEXPRICE_TEST_OUTAGE_SECONDS !== undefined) process.stderr.write(`${engine.name} away for ${OUTAGE_SECONDS} s: ${figures(report, load)}\n`);
+  await eventually(chain, 'nothing waits any more', async () => (await replayed()) && (await chain.lag()) === 0n);
+  if (process.env.FLEXPRICE_TEST_OUTAGE_SECONDS !== undefined)
+    process.stderr.write(`${engine.name} away for ${OUTAGE_SECONDS} s: ${figures(report, load)}\n`);
   return { load, ...report };
 }
 
 async function eventually(chain: MeteringChain, what: string, condition: () => Promise<boolean>): Promise<void> {
   let last: unknown;
-  const done = await until(() => {
-    const [ended] = chain.ended();
-    if (ended !== undefined) throw new Error(ended);
-    // An engine that has just come back may refuse the question, too.
-    return condition().catch((error: unknown) => {
-      last = error;
-      return false;
-    });
-  }, WAIT_MS, 100);
+  const done = await until(
+    () => {
+      const [ended] = chain.ended();
+      if (ended !== undefined) throw new Error(ended);
+      // An engine that has just come back may refuse the question, too.
+      return condition().catch((error: unknown) => {
+        last = error;
+        return false;
+      });
+    },
+    WAIT_MS,
+    100,
+  );
   if (!done) throw new Error(`did not happen within ${WAIT_MS / 1000} s: ${what}`, { cause: last });
 }
 
 function figures(report: Omit<OutageReport, 'load'>, load: OutageLoad): string {
-  return Object.entries({ acknowledged: load.acknowledged.size, copies: load.copies(), givenUp: load.givenUp.length, ...report, recoverySeconds: report.recoverySeconds.toFixed(1) })
-    .map(([name, value]) => `${name} ${value}`).join(', ');
+  return Object.entries({
+    acknowledged: load.acknowledged.size,
+    copies: load.copies(),
+    givenUp: load.givenUp.length,
+    ...report,
+    recoverySeconds: report.recoverySeconds.toFixed(1),
+  })
+    .map(([name, value]) => `${name} ${value}`)
+    .join(', ');
 }
 
 /**
@@ -100,7 +114,9 @@ function figures(report: Omit<OutageReport, 'load'>, load: OutageLoad): string {
  * record is accounted for; and no process ended. Nothing may be under way any more.
  */
 export async function expectNothingLost(chain: MeteringChain, load: OutageLoad): Promise<void> {
-  const stored = await chain.rows<{ id: string }>('SELECT id FROM events FINAL WHERE tenant_id = {tenant:String}', { tenant: chain.tenantId });
+  const stored = await chain.rows<{ id: string }>('SELECT id FROM events FINAL WHERE tenant_id = {tenant:String}', {
+    tenant: chain.tenantId,
+  });
   const times = new Map([...Map.groupBy(stored, ({ id }) => id)].map(([id, rows]) => [id, rows.length]));
   const sent = new Map([...load.acknowledged, ...load.givenUp.flat().map((event) => [event.id, event] as const)]);
   expect({
@@ -118,8 +134,17 @@ export async function expectNothingLost(chain: MeteringChain, load: OutageLoad):
     expect(await usage(chain, 'SUM', customer)).toBe(sum(counting.filter((event) => event.customer === customer)));
   }
 
-  const { body: { counts } } = await chain.request('GET', '/v1/events/monitoring');
-  expect(counts).toMatchObject({ stored: counting.length, accepted: counting.length + counts.duplicates, rejected: 0, in_flight: 0, unaccounted: 0, complete: true });
+  const {
+    body: { counts },
+  } = await chain.request('GET', '/v1/events/monitoring');
+  expect(counts).toMatchObject({
+    stored: counting.length,
+    accepted: counting.length + counts.duplicates,
+    rejected: 0,
+    in_flight: 0,
+    unaccounted: 0,
+    complete: true,
+  });
   // A refused attempt whose events were in the log after all makes copies of its own.
   expect(counts.duplicates).toBeGreaterThanOrEqual(load.copies());
   expect(load.copies()).toBeGreaterThan(0);
@@ -128,17 +153,26 @@ export async function expectNothingLost(chain: MeteringChain, load: OutageLoad):
 }
 
 /** The events of a request for one partition are one record: all of them are there or none. */
-async function halfUnits({ tenantId, environmentId, ...chain }: MeteringChain, { givenUp }: OutageLoad, stored: ReadonlySet<string>): Promise<string[]> {
+async function halfUnits(
+  { tenantId, environmentId, ...chain }: MeteringChain,
+  { givenUp }: OutageLoad,
+  stored: ReadonlySet<string>,
+): Promise<string[]> {
   const partitions = [...(await chain.ends()).keys()].filter((name) => name.startsWith(`${TOPICS.events}/`)).length;
   const unitOf = ({ customer }: SentEvent) => partitionOf(`${tenantId}:${environmentId}:${customer}`, partitions);
-  return givenUp.flatMap((events) => [...Map.groupBy(events, unitOf).values()])
+  return givenUp
+    .flatMap((events) => [...Map.groupBy(events, unitOf).values()])
     .filter((unit) => new Set(unit.map(({ id }) => stored.has(id))).size > 1)
     .map((unit) => unit.map(({ id }) => `${id} ${stored.has(id) ? 'there' : 'absent'}`).join(', '));
 }
 
 async function usage(chain: MeteringChain, type: 'COUNT' | 'SUM', customer?: string): Promise<number> {
   const { status, body } = await chain.request('POST', '/v1/events/usage', {
-    event_name: EVENT_NAME, aggregation_type: type, property_name: 'tokens', start_time: new Date(Date.now() - HOUR_MS).toISOString(), end_time: new Date(Date.now() + HOUR_MS).toISOString(),
+    event_name: EVENT_NAME,
+    aggregation_type: type,
+    property_name: 'tokens',
+    start_time: new Date(Date.now() - HOUR_MS).toISOString(),
+    end_time: new Date(Date.now() + HOUR_MS).toISOString(),
     ...(customer === undefined ? {} : { external_customer_id: customer }),
   });
   expect({ status, body }).toMatchObject({ status: 200 });

@@ -65,15 +65,28 @@ export function describeWithTemporal(name: string, tests: (temporal: () => Runni
   describeWith('the Temporal dev server', name, temporalIsInstalled(), realTemporal, tests);
 }
 
-function describeWith<T extends { stop(): Promise<void> }>(engine: string, name: string, isThere: boolean, start: () => Promise<T>, tests: (engine: () => T) => void): void {
+function describeWith<T extends { stop(): Promise<void> }>(
+  engine: string,
+  name: string,
+  isThere: boolean,
+  start: () => Promise<T>,
+  tests: (engine: () => T) => void,
+): void {
   if (!isThere && process.env.FLEXPRICE_TEST_ENGINES !== 'required') {
-    describe.skip(`${name} (skipped: ${engine} is not installed, see \`npm run engines\`)`, () => tests(() => { throw new Error('skipped'); }));
+    describe.skip(`${name} (skipped: ${engine} is not installed, see \`npm run engines\`)`, () =>
+      tests(() => {
+        throw new Error('skipped');
+      }));
     return;
   }
   describe(name, () => {
     let running: T | undefined;
-    beforeAll(async () => { running = await start(); }, START_MS);
-    afterAll(async () => { await running?.stop(); }, START_MS);
+    beforeAll(async () => {
+      running = await start();
+    }, START_MS);
+    afterAll(async () => {
+      await running?.stop();
+    }, START_MS);
     tests(() => {
       if (!running) throw new Error(`${engine} has not been started`);
       return running;

@@ -5,7 +5,9 @@ const Exact = Decimal.clone({ precision: 120, rounding: Decimal.ROUND_HALF_UP })
 /** The calculation of an invoice line as its column holds it: JSON, with decimals as text. */
 export interface StoredCalculation {
   readonly price: {
-    readonly billingModel: 'FLAT_FEE' | 'PACKAGE' | 'TIERED'; readonly amount: string | null; readonly tierMode: 'VOLUME' | 'SLAB' | null;
+    readonly billingModel: 'FLAT_FEE' | 'PACKAGE' | 'TIERED';
+    readonly amount: string | null;
+    readonly tierMode: 'VOLUME' | 'SLAB' | null;
     readonly tiers: readonly { readonly upTo: string | null; readonly unitAmount: string; readonly flatAmount: string | null }[] | null;
     readonly transformQuantity: { readonly divideBy: number; readonly round: 'up' | 'down' } | null;
   };
@@ -17,7 +19,10 @@ export interface StoredCalculation {
   readonly rounding: { readonly digits: number };
 }
 
-interface StoredPart { readonly price: StoredCalculation['price']; readonly commitment: { readonly amount: string; readonly overageFactor: string; readonly trueUp: boolean } | null }
+interface StoredPart {
+  readonly price: StoredCalculation['price'];
+  readonly commitment: { readonly amount: string; readonly overageFactor: string; readonly trueUp: boolean } | null;
+}
 interface StoredCommitment {
   readonly line: StoredPart['commitment'];
   readonly timeBuckets: readonly (StoredPart & { readonly id: string })[];
@@ -36,10 +41,18 @@ export function recomputedAmount({ price, usage, entitlement, commitment, quanti
     exact = positive(usage.buckets.reduce((total, bucket) => total.plus(cost(new Exact(bucket))), new Exact(0)));
   } else {
     const readings = usage.readings.map(({ value }) => new Exact(value));
-    const over = (value: Decimal | undefined) => entitlement === null ? positive(new Exact(value ?? 0)) : entitlement.limit === null ? new Exact(0) : positive(new Exact(value ?? 0).minus(entitlement.limit));
-    const billable = entitlement?.rule === 'each_window' ? readings.reduce((total, value) => total.plus(over(value)), new Exact(0))
-      : entitlement?.rule === 'since_start' ? positive(over(readings[1]).minus(over(readings[0])))
-        : over(readings[0]);
+    const over = (value: Decimal | undefined) =>
+      entitlement === null
+        ? positive(new Exact(value ?? 0))
+        : entitlement.limit === null
+          ? new Exact(0)
+          : positive(new Exact(value ?? 0).minus(entitlement.limit));
+    const billable =
+      entitlement?.rule === 'each_window'
+        ? readings.reduce((total, value) => total.plus(over(value)), new Exact(0))
+        : entitlement?.rule === 'since_start'
+          ? positive(over(readings[1]).minus(over(readings[0])))
+          : over(readings[0]);
     exact = cost(billable);
   }
   if (commitment !== null) exact = withCommitment(commitment, price, exact);
@@ -48,20 +61,31 @@ export function recomputedAmount({ price, usage, entitlement, commitment, quanti
 }
 
 /** Table of metering.md 7: once for what the whole costs, or for each window. */
-function withCommitment({ line, timeBuckets, windows, emptyWindows }: StoredCommitment, price: StoredCalculation['price'], whole: Decimal): Decimal {
+function withCommitment(
+  { line, timeBuckets, windows, emptyWindows }: StoredCommitment,
+  price: StoredCalculation['price'],
+  whole: Decimal,
+): Decimal {
   const charged = (base: Decimal, promised: StoredPart['commitment']) => {
     if (promised === null) return base;
     if (base.gt(promised.amount)) return base.minus(promised.amount).times(promised.overageFactor).plus(promised.amount);
     return promised.trueUp ? new Exact(promised.amount) : base;
   };
   if (windows === null) return charged(whole, line);
-  const partOf = (bucketId: string | null): StoredPart => timeBuckets.find((bucket) => bucket.id === bucketId) ?? { price, commitment: line };
+  const partOf = (bucketId: string | null): StoredPart =>
+    timeBuckets.find((bucket) => bucket.id === bucketId) ?? { price, commitment: line };
   const used = windows.map(({ bucketId, quantities }) => {
     const part = partOf(bucketId);
-    return charged(quantities.reduce((total, quantity) => total.plus(costOf(part.price, new Exact(quantity))), new Exact(0)), part.commitment);
+    return charged(
+      quantities.reduce((total, quantity) => total.plus(costOf(part.price, new Exact(quantity))), new Exact(0)),
+      part.commitment,
+    );
   });
   const empty = emptyWindows.map(({ bucketId, count }) => charged(new Exact(0), partOf(bucketId).commitment).times(count));
-  return Exact.max([...used, ...empty].reduce((total, charge) => total.plus(charge), new Exact(0)), 0);
+  return Exact.max(
+    [...used, ...empty].reduce((total, charge) => total.plus(charge), new Exact(0)),
+    0,
+  );
 }
 
 function costOf({ billingModel, amount, tierMode, tiers, transformQuantity }: StoredCalculation['price'], quantity: Decimal): Decimal {

@@ -18,10 +18,15 @@ export interface SourceProcess {
 export async function startSourceProcess(name: 'consumer' | 'relay' | 'worker', config: Config): Promise<SourceProcess> {
   const child = fork(join(import.meta.dirname, `../../workers/${name}/main.ts`), { env: childEnvironment(config), silent: true });
   let output = '';
-  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (text: Buffer) => { output += text; });
+  for (const stream of [child.stdout, child.stderr])
+    stream?.on('data', (text: Buffer) => {
+      output += text;
+    });
   const exited = exitOf(child);
   await new Promise<void>((resolve, reject) => {
-    child.on('message', (message: { type?: string }) => { if (message.type === 'ready') resolve(); });
+    child.on('message', (message: { type?: string }) => {
+      if (message.type === 'ready') resolve();
+    });
     void exited.then((code) => reject(new Error(`the ${name} ended with code ${code}:\n${output}`)));
   });
   return {

@@ -35,16 +35,37 @@ export function takenBy(type: AggregationType, event: Taken['event'], stored: un
 }
 
 /** The figure of a range (milliseconds, half-open). Not floored: that happens to totals only. */
-export function aggregate(type: AggregationType, taken: readonly Taken[], [start, end]: readonly [number, number], multiplier: string): Decimal {
+export function aggregate(
+  type: AggregationType,
+  taken: readonly Taken[],
+  [start, end]: readonly [number, number],
+  multiplier: string,
+): Decimal {
   const numbers = taken.map((item) => item.number);
   switch (type) {
-    case 'COUNT': return ZERO.plus(taken.length);
-    case 'COUNT_UNIQUE': return ZERO.plus(new Set(taken.map((item) => item.text)).size);
-    case 'SUM': return sum(numbers);
-    case 'SUM_WITH_MULTIPLIER': return sum(numbers).times(multiplier);
-    case 'AVG': return numbers.length === 0 ? ZERO : divide(sum(numbers), ZERO.plus(numbers.length), 15);
-    case 'MAX': return numbers.length === 0 ? ZERO : numbers.reduce(max);
-    case 'LATEST': return [...taken].sort((a, b) => a.event.at - b.event.at || a.event.ingestedAt - b.event.ingestedAt || (a.event.id < b.event.id ? -1 : 1)).at(-1)?.number ?? ZERO;
-    case 'WEIGHTED_SUM': return divide(sum(taken.map((item) => item.number.toDecimalPlaces(20, Decimal.ROUND_DOWN).times(end - item.event.at))), ZERO.plus(end - start), 15);
+    case 'COUNT':
+      return ZERO.plus(taken.length);
+    case 'COUNT_UNIQUE':
+      return ZERO.plus(new Set(taken.map((item) => item.text)).size);
+    case 'SUM':
+      return sum(numbers);
+    case 'SUM_WITH_MULTIPLIER':
+      return sum(numbers).times(multiplier);
+    case 'AVG':
+      return numbers.length === 0 ? ZERO : divide(sum(numbers), ZERO.plus(numbers.length), 15);
+    case 'MAX':
+      return numbers.length === 0 ? ZERO : numbers.reduce(max);
+    case 'LATEST':
+      return (
+        [...taken]
+          .sort((a, b) => a.event.at - b.event.at || a.event.ingestedAt - b.event.ingestedAt || (a.event.id < b.event.id ? -1 : 1))
+          .at(-1)?.number ?? ZERO
+      );
+    case 'WEIGHTED_SUM':
+      return divide(
+        sum(taken.map((item) => item.number.toDecimalPlaces(20, Decimal.ROUND_DOWN).times(end - item.event.at))),
+        ZERO.plus(end - start),
+        15,
+      );
   }
 }

@@ -6,9 +6,25 @@ import { deadLetter, ensureTopics } from './events.ts';
 
 /** One of everything, and bodies that name it. */
 export interface World {
-  readonly customerId: string; readonly externalCustomerId: string; readonly featureId: string; readonly meterId: string; readonly planId: string; readonly priceId: string; readonly priceLookupKey: string;
-  readonly entitlementId: string; readonly subscriptionId: string; readonly childExternalId: string; readonly inheritedId: string; readonly invoiceId: string; readonly costsheetId: string; readonly secretId: string; readonly environmentId: string;
-  readonly eventId: string; readonly eventName: string; readonly deadLetterId: string; readonly reprocessId: string;
+  readonly customerId: string;
+  readonly externalCustomerId: string;
+  readonly featureId: string;
+  readonly meterId: string;
+  readonly planId: string;
+  readonly priceId: string;
+  readonly priceLookupKey: string;
+  readonly entitlementId: string;
+  readonly subscriptionId: string;
+  readonly childExternalId: string;
+  readonly inheritedId: string;
+  readonly invoiceId: string;
+  readonly costsheetId: string;
+  readonly secretId: string;
+  readonly environmentId: string;
+  readonly eventId: string;
+  readonly eventName: string;
+  readonly deadLetterId: string;
+  readonly reprocessId: string;
   /** A body that would be accepted from the owner. */
   bodyFor(route: Route): unknown;
   /** Requests of which only the ids inside the body are foreign. */
@@ -17,8 +33,25 @@ export interface World {
   secretsOfOwner(exceptTenantLevel: boolean): readonly string[];
 }
 
-const price = (planId: string) => ({ entity_type: 'PLAN', entity_id: planId, billing_model: 'FLAT_FEE', billing_period: 'MONTHLY', billing_period_count: 1, price_unit_type: 'FIAT', currency: 'usd', amount: '1' });
-const subscription = (customerId: string, planId: string) => ({ customer_id: customerId, plan_id: planId, currency: 'usd', billing_period: 'MONTHLY', billing_period_count: 1, billing_cycle: 'anniversary', start_date: '2026-10-20T00:00:00Z' });
+const price = (planId: string) => ({
+  entity_type: 'PLAN',
+  entity_id: planId,
+  billing_model: 'FLAT_FEE',
+  billing_period: 'MONTHLY',
+  billing_period_count: 1,
+  price_unit_type: 'FIAT',
+  currency: 'usd',
+  amount: '1',
+});
+const subscription = (customerId: string, planId: string) => ({
+  customer_id: customerId,
+  plan_id: planId,
+  currency: 'usd',
+  billing_period: 'MONTHLY',
+  billing_period_count: 1,
+  billing_cycle: 'anniversary',
+  start_date: '2026-10-20T00:00:00Z',
+});
 
 /** Fills the development environment of the test tenant with one of everything. */
 export async function seedEverything(api: TestApi): Promise<World> {
@@ -30,16 +63,40 @@ export async function seedEverything(api: TestApi): Promise<World> {
   const externalCustomerId = 'owner-customer';
   const eventName = 'owner.call';
   const customer = await make('/v1/customers', { external_id: externalCustomerId, name: 'Owner customer' });
-  const feature = await make('/v1/features', { name: 'Calls', type: 'metered', lookup_key: 'owner-calls', meter: { name: 'Calls', event_name: eventName, aggregation: { type: 'COUNT' }, reset_usage: 'BILLING_PERIOD' } });
+  const feature = await make('/v1/features', {
+    name: 'Calls',
+    type: 'metered',
+    lookup_key: 'owner-calls',
+    meter: { name: 'Calls', event_name: eventName, aggregation: { type: 'COUNT' }, reset_usage: 'BILLING_PERIOD' },
+  });
   const meterId: string = feature.meter_id ?? feature.meter.id;
   const plan = await make('/v1/plans', { name: 'Owner plan', lookup_key: 'owner-plan' });
-  const fee = await make('/v1/prices', { ...price(plan.id), type: 'FIXED', invoice_cadence: 'ADVANCE', amount: '10', lookup_key: 'owner-fee' });
+  const fee = await make('/v1/prices', {
+    ...price(plan.id),
+    type: 'FIXED',
+    invoice_cadence: 'ADVANCE',
+    amount: '10',
+    lookup_key: 'owner-fee',
+  });
   await make('/v1/prices', { ...price(plan.id), type: 'USAGE', invoice_cadence: 'ARREAR', meter_id: meterId });
-  const entitlement = await make('/v1/entitlements', { entity_type: 'PLAN', entity_id: plan.id, feature_id: feature.id, feature_type: 'metered', usage_limit: 10, usage_reset_period: 'MONTHLY', is_enabled: true });
+  const entitlement = await make('/v1/entitlements', {
+    entity_type: 'PLAN',
+    entity_id: plan.id,
+    feature_id: feature.id,
+    feature_type: 'metered',
+    usage_limit: 10,
+    usage_reset_period: 'MONTHLY',
+    is_enabled: true,
+  });
   const childExternalId = 'owner-child';
   await make('/v1/customers', { external_id: childExternalId, name: 'Owner child' });
-  const subscribed = await make('/v1/subscriptions', { ...subscription(customer.id, plan.id), inheritance: { external_customer_ids_to_inherit_subscription: [childExternalId] } });
-  const { items: [inherited] } = await make('/v1/subscriptions/search', { parent_subscription_ids: [subscribed.id] });
+  const subscribed = await make('/v1/subscriptions', {
+    ...subscription(customer.id, plan.id),
+    inheritance: { external_customer_ids_to_inherit_subscription: [childExternalId] },
+  });
+  const {
+    items: [inherited],
+  } = await make('/v1/subscriptions/search', { parent_subscription_ids: [subscribed.id] });
   const invoices = await make('/v1/invoices/search', { subscription_id: subscribed.id });
   const { costsheet } = await make('/v1/costs', { name: 'Owner costs', lookup_key: 'owner-costs' });
   const costPrice = { ...price(costsheet.id), entity_type: 'COSTSHEET', type: 'USAGE', invoice_cadence: 'ARREAR', meter_id: meterId };
@@ -49,12 +106,31 @@ export async function seedEverything(api: TestApi): Promise<World> {
 
   const eventId = 'owner-event-1';
   const at = DateTime.utc(2026, 11, 1).toMillis();
-  await createEventStore(api.app.clickhouse).insert([{
-    tenantId: api.ctx.tenantId, environmentId: api.ctx.environmentId, id: eventId, eventName, externalCustomerId, customerId: customer.id, source: '', timestamp: at, ingestedAt: at,
-    properties: '{}', position: { topic: 'events', partition: 0, offset: 1n, line: 0 },
-  }], 'world:1');
+  await createEventStore(api.app.clickhouse).insert(
+    [
+      {
+        tenantId: api.ctx.tenantId,
+        environmentId: api.ctx.environmentId,
+        id: eventId,
+        eventName,
+        externalCustomerId,
+        customerId: customer.id,
+        source: '',
+        timestamp: at,
+        ingestedAt: at,
+        properties: '{}',
+        position: { topic: 'events', partition: 0, offset: 1n, line: 0 },
+      },
+    ],
+    'world:1',
+  );
 
-  const meterUsage = { external_customer_id: externalCustomerId, start_time: '2026-01-01T00:00:00Z', end_time: '2027-01-01T00:00:00Z', aggregation_type: 'COUNT' };
+  const meterUsage = {
+    external_customer_id: externalCustomerId,
+    start_time: '2026-01-01T00:00:00Z',
+    end_time: '2027-01-01T00:00:00Z',
+    aggregation_type: 'COUNT',
+  };
   await ensureTopics(api.app);
   await (await api.app.eventLog).append('events.dlq', [deadLetter(api.ctx, '{"id":"owner-dead-event"}', 'invalid_event')]);
   const deadLetterId: string = (await api.request('GET', '/v1/events/dead-letters')).body.items[0].id;
@@ -62,12 +138,39 @@ export async function seedEverything(api: TestApi): Promise<World> {
   const { workflow_id: reprocessId } = await make('/v1/events/reprocess', { start_date: '2026-01-01T00:00:00Z' });
 
   const ids = {
-    customerId: customer.id, externalCustomerId, featureId: feature.id, meterId, planId: plan.id, priceId: fee.id, priceLookupKey: 'owner-fee', entitlementId: entitlement.id,
-    subscriptionId: subscribed.id, childExternalId, inheritedId: inherited.id, invoiceId: invoices.items[0]?.id, costsheetId: costsheet.id, secretId: secret.secret.id, environmentId: environment.id, eventId, eventName, deadLetterId, reprocessId,
+    customerId: customer.id,
+    externalCustomerId,
+    featureId: feature.id,
+    meterId,
+    planId: plan.id,
+    priceId: fee.id,
+    priceLookupKey: 'owner-fee',
+    entitlementId: entitlement.id,
+    subscriptionId: subscribed.id,
+    childExternalId,
+    inheritedId: inherited.id,
+    invoiceId: invoices.items[0]?.id,
+    costsheetId: costsheet.id,
+    secretId: secret.secret.id,
+    environmentId: environment.id,
+    eventId,
+    eventName,
+    deadLetterId,
+    reprocessId,
   };
   const bodies: Readonly<Record<string, unknown>> = {
-    updateCustomerById: { name: 'Taken' }, updateEnvironment: { name: 'Taken' }, updateFeature: { name: 'Taken' }, updateMeter: { filters: [{ key: 'model', values: ['x'] }] },
-    updatePlan: { name: 'Taken' }, updatePrice: { amount: '2' }, deletePrice: {}, updateEntitlement: { usage_limit: 5 }, cancelSubscription: { cancellation_type: 'immediate' }, updateInvoice: {}, cloneFeature: { name: 'Taken' }, updateCostsheet: { name: 'Taken' },
+    updateCustomerById: { name: 'Taken' },
+    updateEnvironment: { name: 'Taken' },
+    updateFeature: { name: 'Taken' },
+    updateMeter: { filters: [{ key: 'model', values: ['x'] }] },
+    updatePlan: { name: 'Taken' },
+    updatePrice: { amount: '2' },
+    deletePrice: {},
+    updateEntitlement: { usage_limit: 5 },
+    cancelSubscription: { cancellation_type: 'immediate' },
+    updateInvoice: {},
+    cloneFeature: { name: 'Taken' },
+    updateCostsheet: { name: 'Taken' },
   };
   return {
     ...ids,
@@ -79,17 +182,44 @@ export async function seedEverything(api: TestApi): Promise<World> {
       ['POST', '/v1/prices', { ...price(ids.planId), type: 'FIXED', invoice_cadence: 'ADVANCE' }],
       ['POST', '/v1/prices', costPrice],
       ['POST', '/v1/prices/bulk', { items: [{ ...price(ids.planId), type: 'FIXED', invoice_cadence: 'ADVANCE' }] }],
-      ['POST', '/v1/entitlements', { entity_type: 'PLAN', entity_id: ids.planId, feature_id: ids.featureId, feature_type: 'metered', usage_limit: 1, usage_reset_period: 'MONTHLY' }],
+      [
+        'POST',
+        '/v1/entitlements',
+        {
+          entity_type: 'PLAN',
+          entity_id: ids.planId,
+          feature_id: ids.featureId,
+          feature_type: 'metered',
+          usage_limit: 1,
+          usage_reset_period: 'MONTHLY',
+        },
+      ],
       ['POST', '/v1/subscriptions', subscription(ids.customerId, ids.planId)],
-      ['POST', '/v1/subscriptions', { ...subscription('', ids.planId), external_customer_id: 'theirs', inheritance: { external_customer_ids_to_inherit_subscription: [childExternalId] } }],
-      ['POST', '/v1/subscriptions', { ...subscription('', ids.planId), external_customer_id: 'theirs', inheritance: { parent_subscription_id: ids.subscriptionId } }],
+      [
+        'POST',
+        '/v1/subscriptions',
+        {
+          ...subscription('', ids.planId),
+          external_customer_id: 'theirs',
+          inheritance: { external_customer_ids_to_inherit_subscription: [childExternalId] },
+        },
+      ],
+      [
+        'POST',
+        '/v1/subscriptions',
+        { ...subscription('', ids.planId), external_customer_id: 'theirs', inheritance: { parent_subscription_id: ids.subscriptionId } },
+      ],
       ['POST', `/v1/subscriptions/${ids.inheritedId}/cancel`, { cancellation_type: 'immediate' }],
       ['POST', '/v1/subscriptions/usage', { subscription_id: ids.subscriptionId }],
       ['POST', '/v1/invoices/preview', { subscription_id: ids.subscriptionId }],
       ['POST', '/v1/events/usage/meter', { meter_id: meterId, external_customer_id: externalCustomerId }],
       ['POST', '/v1/meter-usage/query', { meter_id: meterId, ...meterUsage }],
       ['POST', '/v1/meter-usage/analytics', { meter_ids: [meterId], ...meterUsage }],
-      ['POST', '/v1/subscriptions', { ...subscription(ids.customerId, ids.planId), line_item_commitments: { [ids.priceId]: { commitment_amount: 1 } } }],
+      [
+        'POST',
+        '/v1/subscriptions',
+        { ...subscription(ids.customerId, ids.planId), line_item_commitments: { [ids.priceId]: { commitment_amount: 1 } } },
+      ],
       ['POST', '/v1/meters/preview', { meter_id: meterId, external_customer_id: externalCustomerId }],
       ['GET', `/v1/customers/usage?customer_id=${ids.customerId}`, undefined],
       ['GET', `/v1/customers/usage?customer_lookup_key=${externalCustomerId}`, undefined],
@@ -97,7 +227,23 @@ export async function seedEverything(api: TestApi): Promise<World> {
       ['POST', '/v1/events/dead-letters/redrive', { ids: [deadLetterId] }],
     ],
     secretsOfOwner: (exceptTenantLevel) => [
-      ids.customerId, ids.featureId, meterId, ids.planId, ids.priceId, ids.entitlementId, ids.subscriptionId, ids.inheritedId, childExternalId, ids.invoiceId, ids.costsheetId, ids.secretId, eventId, deadLetterId, reprocessId, 'owner-dead-event', ...(exceptTenantLevel ? [] : [ids.environmentId]),
+      ids.customerId,
+      ids.featureId,
+      meterId,
+      ids.planId,
+      ids.priceId,
+      ids.entitlementId,
+      ids.subscriptionId,
+      ids.inheritedId,
+      childExternalId,
+      ids.invoiceId,
+      ids.costsheetId,
+      ids.secretId,
+      eventId,
+      deadLetterId,
+      reprocessId,
+      'owner-dead-event',
+      ...(exceptTenantLevel ? [] : [ids.environmentId]),
     ],
   };
 }

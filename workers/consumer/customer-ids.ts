@@ -19,7 +19,8 @@ export function createCustomerIds(customers: Pick<CustomerService, 'findByExtern
     for (let from = 0; from < externalIds.length; from += PER_LOOKUP) {
       const asked = externalIds.slice(from, from + PER_LOOKUP);
       const ids = new Map((await customers.findByExternalIds(ctx, asked)).map((customer) => [customer.externalId, customer.id]));
-      for (const externalId of asked) known.set(keyOf({ tenantId, environmentId, externalCustomerId: externalId }), ids.get(externalId) ?? UNKNOWN);
+      for (const externalId of asked)
+        known.set(keyOf({ tenantId, environmentId, externalCustomerId: externalId }), ids.get(externalId) ?? UNKNOWN);
     }
   };
 
@@ -33,6 +34,10 @@ export function createCustomerIds(customers: Pick<CustomerService, 'findByExtern
   };
 }
 
-function keyOf({ tenantId, environmentId, externalCustomerId }: Pick<LoggedEvent, 'tenantId' | 'environmentId' | 'externalCustomerId'>): string {
+function keyOf({
+  tenantId,
+  environmentId,
+  externalCustomerId,
+}: Pick<LoggedEvent, 'tenantId' | 'environmentId' | 'externalCustomerId'>): string {
   return `${tenantId}:${environmentId}:${externalCustomerId}`;
 }

@@ -21,8 +21,11 @@ export function startLagProbe({ eventLog, metrics, logger, groups, intervalMs = 
     intervalMs,
     onError: (error) => logger.warn('the lag could not be read', { reason: error instanceof Error ? error.message : String(error) }),
     async work() {
-      const behind = await Promise.all(groups.map(async ({ group, topic }) =>
-        (await eventLog.lag(group, topic)).reduce((sum, { end, committed }) => sum + end - committed, 0n)));
+      const behind = await Promise.all(
+        groups.map(async ({ group, topic }) =>
+          (await eventLog.lag(group, topic)).reduce((sum, { end, committed }) => sum + end - committed, 0n),
+        ),
+      );
       metrics.record('ConsumerLag', Number(behind.reduce((most, each) => (each > most ? each : most), 0n)));
       return false;
     },

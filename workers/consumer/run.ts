@@ -29,10 +29,15 @@ export async function startConsumer({ app, logger }: { readonly app: App; readon
     if (counts.rejected > 0) logger.warn('events went to the dead letters', fields);
     else logger.debug('events stored', fields);
   };
-  const subscribe = ({ topic, group }: (typeof EVENT_STREAMS)[number]): Promise<Subscription> => eventLog.subscribe({
-    group, topics: [topic],
-    minBytes: config.consumer.min_bytes, maxBytes: MAX_BATCH_BYTES, maxWaitMs: config.consumer.max_wait_ms, handler,
-  });
+  const subscribe = ({ topic, group }: (typeof EVENT_STREAMS)[number]): Promise<Subscription> =>
+    eventLog.subscribe({
+      group,
+      topics: [topic],
+      minBytes: config.consumer.min_bytes,
+      maxBytes: MAX_BATCH_BYTES,
+      maxWaitMs: config.consumer.max_wait_ms,
+      handler,
+    });
 
   const subscriptions: Subscription[] = [];
   try {
@@ -42,5 +47,9 @@ export async function startConsumer({ app, logger }: { readonly app: App; readon
     throw error;
   }
   const probe = startLagProbe({ eventLog, metrics, logger, groups: EVENT_STREAMS });
-  return { stop: async () => { await Promise.all([probe.stop(), ...subscriptions.map((subscription) => subscription.stop())]); } };
+  return {
+    stop: async () => {
+      await Promise.all([probe.stop(), ...subscriptions.map((subscription) => subscription.stop())]);
+    },
+  };
 }

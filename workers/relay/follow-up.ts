@@ -8,9 +8,15 @@ import type { EventLogLogger } from '#platform/event-log/log.ts';
 export async function startFollowUp({ app, logger }: { readonly app: App; readonly logger: EventLogLogger }): Promise<Subscription> {
   const { onboarding, rejections, config } = app;
   return startFollowUpConsumer({
-    eventLog: await app.eventLog, logger,
+    eventLog: await app.eventLog,
+    logger,
     followers: {
-      onboarding: (ctx, summaries) => onboarding.notice(ctx, summaries.flatMap(({ customers }) => customers.map(({ externalCustomerId }) => externalCustomerId)), firstEventsOf(summaries)),
+      onboarding: (ctx, summaries) =>
+        onboarding.notice(
+          ctx,
+          summaries.flatMap(({ customers }) => customers.map(({ externalCustomerId }) => externalCustomerId)),
+          firstEventsOf(summaries),
+        ),
       ...(config.webhooks.event_rejected_enabled ? { rejections: (ctx, summaries) => rejections.notice(ctx, summaries) } : {}),
     },
   });

@@ -6,7 +6,10 @@ import type { RegisteredJob } from '#platform/workflows/registry.ts';
 export type JobStarter = Pick<JobDriver, 'start' | 'close'>;
 
 /** Temporal where `temporal.address` is set, which is connected with the first start; else rows that a worker process takes. */
-export async function createJobStarter({ config: { temporal }, database, clock }: App, jobs: readonly RegisteredJob<App>[]): Promise<JobStarter> {
+export async function createJobStarter(
+  { config: { temporal }, database, clock }: App,
+  jobs: readonly RegisteredJob<App>[],
+): Promise<JobStarter> {
   if (temporal.address !== undefined) {
     const { createTemporalJobDriver } = await import('#platform/workflows/temporal/driver.ts');
     return createTemporalJobDriver({ ...temporal, address: temporal.address }, jobs);

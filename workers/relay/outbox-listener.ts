@@ -17,7 +17,11 @@ export function listenToOutbox(config: Config['postgres'], onInsert: () => void,
 
   async function listen(): Promise<void> {
     while (!stopping.signal.aborted) {
-      const connected = new pg.Client({ ...await connectionOptions(config), application_name: 'flexprice outbox listener', keepAlive: true });
+      const connected = new pg.Client({
+        ...(await connectionOptions(config)),
+        application_name: 'flexprice outbox listener',
+        keepAlive: true,
+      });
       const lost = Promise.withResolvers<void>();
       connected.on('error', () => lost.resolve());
       connected.on('end', () => lost.resolve());

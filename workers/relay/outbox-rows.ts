@@ -20,19 +20,42 @@ export const outboxRows = {
 
   /** System events that are due, in order, locked. Behind a failing row, only those of the same entity wait for it. */
   async dueEvents(tx: SystemTransaction, limit: number, now: DateTime): Promise<OutboxRow[]> {
-    const waiting = tx.selectFrom('outbox').select(['tenantId', 'environmentId', 'entityId']).select((eb) => eb.fn.min('position').as('first'))
-      .where('publishedAt', 'is', null).where('nextAttemptAt', 'is not', null).where('nextAttemptAt', '>', now)
+    const waiting = tx
+      .selectFrom('outbox')
+      .select(['tenantId', 'environmentId', 'entityId'])
+      .select((eb) => eb.fn.min('position').as('first'))
+      .where('publishedAt', 'is', null)
+      .where('nextAttemptAt', 'is not', null)
+      .where('nextAttemptAt', '>', now)
       .groupBy(['tenantId', 'environmentId', 'entityId']);
     // Materialized: few rows, computed once, whatever the planner believes about a table that grows and empties all day.
-    return tx.with((cte) => cte('waiting').materialized(), () => waiting)
-      .selectFrom('outbox').selectAll('outbox')
+    return tx
+      .with(
+        (cte) => cte('waiting').materialized(),
+        () => waiting,
+      )
+      .selectFrom('outbox')
+      .selectAll('outbox')
       .where('eventName', '!=', JOB_START)
       .where('publishedAt', 'is', null)
       .where((eb) => eb.or([eb('nextAttemptAt', 'is', null), eb('nextAttemptAt', '<=', now)]))
-      .where(({ not, exists, selectFrom }) => not(exists(selectFrom('waiting').select(sql`1`.as('one'))
-        .whereRef('waiting.tenantId', '=', 'outbox.tenantId').whereRef('waiting.environmentId', '=', 'outbox.environmentId')
-        .whereRef('waiting.entityId', '=', 'outbox.entityId').whereRef('waiting.first', '<', 'outbox.position'))))
-      .orderBy('position').limit(limit).forUpdate('outbox').skipLocked().execute();
+      .where(({ not, exists, selectFrom }) =>
+        not(
+          exists(
+            selectFrom('waiting')
+              .select(sql`1`.as('one'))
+              .whereRef('waiting.tenantId', '=', 'outbox.tenantId')
+              .whereRef('waiting.environmentId', '=', 'outbox.environmentId')
+              .whereRef('waiting.entityId', '=', 'outbox.entityId')
+              .whereRef('waiting.first', '<', 'outbox.position'),
+          ),
+        ),
+      )
+      .orderBy('position')
+      .limit(limit)
+      .forUpdate('outbox')
+      .skipLocked()
+      .execute();
   },
 
   /**
@@ -40,24 +63,39 @@ export const outboxRows = {
    * Their order does not matter: a job's id decides.
    */
   async takeJobStarts(tx: SystemTransaction, limit: number, now: DateTime, until: DateTime): Promise<OutboxRow[]> {
-    const rows = await tx.updateTable('outbox').set({ nextAttemptAt: until })
-      .where('id', 'in', (eb) => eb.selectFrom('outbox').select('id')
-        .where('eventName', '=', JOB_START)
-        .where('publishedAt', 'is', null)
-        .where((where) => where.or([where('nextAttemptAt', 'is', null), where('nextAttemptAt', '<=', now)]))
-        .orderBy('position').limit(limit).forUpdate().skipLocked())
-      .returningAll().execute();
+    const rows = await tx
+      .updateTable('outbox')
+      .set({ nextAttemptAt: until })
+      .where('id', 'in', (eb) =>
+        eb
+          .selectFrom('outbox')
+          .select('id')
+          .where('eventName', '=', JOB_START)
+          .where('publishedAt', 'is', null)
+          .where((where) => where.or([where('nextAttemptAt', 'is', null), where('nextAttemptAt', '<=', now)]))
+          .orderBy('position')
+          .limit(limit)
+          .forUpdate()
+          .skipLocked(),
+      )
+      .returningAll()
+      .execute();
     return rows.sort((a, b) => a.position - b.position);
   },
 
   /** Gives back what was taken and not tried: it is due at once. */
   async giveBack(tx: SystemTransaction, ids: readonly string[]): Promise<void> {
-    if (ids.length > 0) await tx.updateTable('outbox').set({ nextAttemptAt: null }).where('id', 'in', ids).where('publishedAt', 'is', null).execute();
+    if (ids.length > 0)
+      await tx.updateTable('outbox').set({ nextAttemptAt: null }).where('id', 'in', ids).where('publishedAt', 'is', null).execute();
   },
 
   /** When the oldest row came that is not published; null when all are. */
   async oldestUnpublished(tx: SystemTransaction): Promise<DateTime | null> {
-    const row = await tx.selectFrom('outbox').select((eb) => eb.fn.min('createdAt').as('oldest')).where('publishedAt', 'is', null).executeTakeFirst();
+    const row = await tx
+      .selectFrom('outbox')
+      .select((eb) => eb.fn.min('createdAt').as('oldest'))
+      .where('publishedAt', 'is', null)
+      .executeTakeFirst();
     return row?.oldest ?? null;
   },
 
@@ -68,12 +106,19 @@ export const outboxRows = {
   /** Keeps why a row failed and when it is tried again: 2 s, doubling, at most 5 min. */
   async markFailed(tx: SystemTransaction, row: Pick<OutboxRow, 'id' | 'failureCount'>, reason: string, now: DateTime): Promise<void> {
     const seconds = Math.min(MAXIMUM_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2 ** Math.min(row.failureCount, 20));
-    await tx.updateTable('outbox').set({ failureCount: row.failureCount + 1, failureReason: reason.slice(0, 1000), nextAttemptAt: now.plus({ seconds }) }).where('id', '=', row.id).execute();
+    await tx
+      .updateTable('outbox')
+      .set({ failureCount: row.failureCount + 1, failureReason: reason.slice(0, 1000), nextAttemptAt: now.plus({ seconds }) })
+      .where('id', '=', row.id)
+      .execute();
   },
 
   /** Deletes rows published before a time, a bounded number per call. Answers how many. */
   async deletePublished(tx: SystemTransaction, before: DateTime, limit: number): Promise<number> {
-    const result = await sql`delete from outbox where id in (select id from outbox where published_at < ${before} order by published_at limit ${limit})`.execute(tx);
+    const result =
+      await sql`delete from outbox where id in (select id from outbox where published_at < ${before} order by published_at limit ${limit})`.execute(
+        tx,
+      );
     return Number(result.numAffectedRows ?? 0);
   },
 };

@@ -14,7 +14,10 @@ export interface OverflowReplayDependencies {
  * Brings back into the log what ingest had to lay aside while the log was away. A record may come twice (a crash between the
  * append and its removal); the consumer drops the second copy of an event.
  */
-export function startOverflowReplay({ overflow, eventLog, logger }: OverflowReplayDependencies, { pollMs = 2_000 }: { readonly pollMs?: number } = {}): { stop(): Promise<void> } {
+export function startOverflowReplay(
+  { overflow, eventLog, logger }: OverflowReplayDependencies,
+  { pollMs = 2_000 }: { readonly pollMs?: number } = {},
+): { stop(): Promise<void> } {
   const stopping = new AbortController();
   const loop = startPollLoop({
     intervalMs: pollMs,

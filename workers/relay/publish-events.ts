@@ -15,7 +15,10 @@ const FAILURES_IN_A_ROW = 3;
 const INVOICE_FINALIZED = 'invoice.update.finalized';
 
 /** What became of a row; without a failure it is in the log. */
-interface Outcome { readonly row: OutboxRow; readonly failure?: string }
+interface Outcome {
+  readonly row: OutboxRow;
+  readonly failure?: string;
+}
 
 /**
  * Publishes the system events that are due, in order. Rows are marked after the log has them, in the transaction that locks them:
@@ -24,15 +27,28 @@ interface Outcome { readonly row: OutboxRow; readonly failure?: string }
  */
 export async function publishEvents({ database, eventLog, clock, logger, metrics }: RelayDependencies, batchSize: number): Promise<number> {
   return database.asSystem('relay events', async (tx) => {
-    if (!await outboxRows.tryPublishingLock(tx)) return 0;
+    if (!(await outboxRows.tryPublishingLock(tx))) return 0;
     const rows = await outboxRows.dueEvents(tx, batchSize, clock.now());
     if (rows.length === 0) return 0;
     const outcomes = await publish(eventLog, rows);
-    await outboxRows.markPublished(tx, outcomes.filter(({ failure }) => failure === undefined).map(({ row }) => row.id), clock.now());
-    if (metrics?.enabled) countInvoices(metrics, outcomes.filter(({ failure }) => failure === undefined).map(({ row }) => row));
+    await outboxRows.markPublished(
+      tx,
+      outcomes.filter(({ failure }) => failure === undefined).map(({ row }) => row.id),
+      clock.now(),
+    );
+    if (metrics?.enabled)
+      countInvoices(
+        metrics,
+        outcomes.filter(({ failure }) => failure === undefined).map(({ row }) => row),
+      );
     for (const { row, failure } of outcomes) {
       if (failure === undefined) continue;
-      logger.error('a system event could not be published', { id: row.id, event_name: row.eventName, failures: row.failureCount + 1, reason: failure });
+      logger.error('a system event could not be published', {
+        id: row.id,
+        event_name: row.eventName,
+        failures: row.failureCount + 1,
+        reason: failure,
+      });
       await outboxRows.markFailed(tx, row, failure, clock.now());
     }
     return rows.length;
@@ -42,7 +58,9 @@ export async function publishEvents({ database, eventLog, clock, logger, metrics
 function countInvoices(metrics: Metrics, published: readonly OutboxRow[]): void {
   const finalized = published.filter(({ eventName }) => eventName === INVOICE_FINALIZED);
   if (finalized.length > 0) metrics.record('InvoicesFinalised', finalized.length);
-  for (const { payload: { total, currency } } of finalized) {
+  for (const {
+    payload: { total, currency },
+  } of finalized) {
     if (typeof total !== 'string' || typeof currency !== 'string') continue;
     metrics.record('InvoiceAmountMinor', minorUnits(new Decimal(total), currency).toNumber(), { currency: currency.toUpperCase() });
   }

@@ -37,22 +37,36 @@ export function startRelay(dependencies: RelayDependencies, { batchSize = 500, p
     startPollLoop({ intervalMs, work, onError: (error) => logger.warn(`${what} failed, trying again`, { reason: messageOf(error) }) });
 
   const loops: PollLoop[] = [
-    loop('publishing system events', pollMs, async () => await publishEvents(dependencies, batchSize) === batchSize),
-    loop('starting jobs', pollMs, async () => await startJobs(dependencies, batchSize) === batchSize),
+    loop('publishing system events', pollMs, async () => (await publishEvents(dependencies, batchSize)) === batchSize),
+    loop('starting jobs', pollMs, async () => (await startJobs(dependencies, batchSize)) === batchSize),
   ];
-  const deleting = loop('deleting published outbox rows', DELETE_INTERVAL_MS, () => database.asSystem('relay retention', async (tx) =>
-    await outboxRows.deletePublished(tx, clock.now().minus(RETENTION), DELETED_PER_ROUND) === DELETED_PER_ROUND));
-  const forgetting = loop('deleting old idempotency keys', DELETE_INTERVAL_MS, () => database.asSystem('idempotency retention', async (tx) =>
-    await deleteExpiredKeys(tx, clock.now().minus(KEY_RETENTION), DELETED_PER_ROUND) === DELETED_PER_ROUND));
+  const deleting = loop('deleting published outbox rows', DELETE_INTERVAL_MS, () =>
+    database.asSystem(
+      'relay retention',
+      async (tx) => (await outboxRows.deletePublished(tx, clock.now().minus(RETENTION), DELETED_PER_ROUND)) === DELETED_PER_ROUND,
+    ),
+  );
+  const forgetting = loop('deleting old idempotency keys', DELETE_INTERVAL_MS, () =>
+    database.asSystem(
+      'idempotency retention',
+      async (tx) => (await deleteExpiredKeys(tx, clock.now().minus(KEY_RETENTION), DELETED_PER_ROUND)) === DELETED_PER_ROUND,
+    ),
+  );
 
-  const measuring = metrics?.enabled ? loop('reading the age of the outbox', MEASURE_INTERVAL_MS, async () => {
-    const oldest = await database.asSystem('outbox age', (tx) => outboxRows.oldestUnpublished(tx));
-    metrics.record('OutboxAgeSeconds', oldest === null ? 0 : Math.max(0, clock.now().diff(oldest).as('seconds')));
-    return false;
-  }) : undefined;
+  const measuring = metrics?.enabled
+    ? loop('reading the age of the outbox', MEASURE_INTERVAL_MS, async () => {
+        const oldest = await database.asSystem('outbox age', (tx) => outboxRows.oldestUnpublished(tx));
+        metrics.record('OutboxAgeSeconds', oldest === null ? 0 : Math.max(0, clock.now().diff(oldest).as('seconds')));
+        return false;
+      })
+    : undefined;
 
   return {
-    wake: () => { for (const each of loops) each.wake(); },
-    stop: async () => { await Promise.all([...loops, deleting, forgetting, measuring].map((each) => each?.stop())); },
+    wake: () => {
+      for (const each of loops) each.wake();
+    },
+    stop: async () => {
+      await Promise.all([...loops, deleting, forgetting, measuring].map((each) => each?.stop()));
+    },
   };
 }

@@ -17,18 +17,29 @@ const IN_HAND = { minutes: 1 };
  * @returns the number of rows looked at
  */
 export async function startJobs({ database, jobs, clock, logger }: RelayDependencies, batchSize: number): Promise<number> {
-  const rows = await database.asSystem('relay jobs', (tx) => outboxRows.takeJobStarts(tx, batchSize, clock.now(), clock.now().plus(IN_HAND)));
+  const rows = await database.asSystem('relay jobs', (tx) =>
+    outboxRows.takeJobStarts(tx, batchSize, clock.now(), clock.now().plus(IN_HAND)),
+  );
   const open = new Set(rows.map(({ id }) => id));
   for (let from = 0; from < rows.length; from += PARALLEL) {
     const group = rows.slice(from, from + PARALLEL);
     const results = await Promise.allSettled(group.map(start));
     for (const { id } of group) open.delete(id);
     await database.asSystem('relay jobs', async (tx) => {
-      await outboxRows.markPublished(tx, group.filter((_, index) => results[index]?.status === 'fulfilled').map(({ id }) => id), clock.now());
+      await outboxRows.markPublished(
+        tx,
+        group.filter((_, index) => results[index]?.status === 'fulfilled').map(({ id }) => id),
+        clock.now(),
+      );
       for (const [index, result] of results.entries()) {
         const row = group[index];
         if (result.status === 'fulfilled' || !row) continue;
-        logger.error('a job could not be started', { id: row.id, workflow_id: row.entityId, failures: row.failureCount + 1, reason: messageOf(result.reason) });
+        logger.error('a job could not be started', {
+          id: row.id,
+          workflow_id: row.entityId,
+          failures: row.failureCount + 1,
+          reason: messageOf(result.reason),
+        });
         await outboxRows.markFailed(tx, row, messageOf(result.reason), clock.now());
       }
     });

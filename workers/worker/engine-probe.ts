@@ -16,7 +16,8 @@ export function startEngineProbe({ engine, metrics, logger, intervalMs = 30_000 
   let missedBefore: number | undefined;
   return startPollLoop({
     intervalMs,
-    onError: (error) => logger.warn('the job engine could not be observed', { reason: error instanceof Error ? error.message : String(error) }),
+    onError: (error) =>
+      logger.warn('the job engine could not be observed', { reason: error instanceof Error ? error.message : String(error) }),
     async work() {
       const { backlog, missedStarts } = await engine.observe();
       metrics.record('JobBacklog', backlog);

@@ -34,16 +34,19 @@ export interface JobEngineOptions {
 /** The jobs with their activities' failed attempts counted, under whichever driver. */
 function counted(jobs: readonly RegisteredJob<App>[], metrics: Metrics): readonly RegisteredJob<App>[] {
   if (!metrics.enabled) return jobs;
-  const count = (activity: Activity): Activity => async (input) => {
-    try {
-      return await activity(input);
-    } catch (error) {
-      metrics.record('ActivityFailed', 1);
-      throw error;
-    }
-  };
+  const count =
+    (activity: Activity): Activity =>
+    async (input) => {
+      try {
+        return await activity(input);
+      } catch (error) {
+        metrics.record('ActivityFailed', 1);
+        throw error;
+      }
+    };
   return jobs.map(({ job, activities }) => ({
-    job, activities: (app) => Object.fromEntries(Object.entries(activities(app)).map(([name, activity]) => [name, count(activity)])),
+    job,
+    activities: (app) => Object.fromEntries(Object.entries(activities(app)).map(([name, activity]) => [name, count(activity)])),
   }));
 }
 
@@ -53,29 +56,55 @@ const NEVER = new Promise<never>(() => undefined);
 
 /** Temporal where `temporal.address` is set, else the driver of this process. Either runs the same jobs on the same schedules. */
 export async function startJobEngine(options: JobEngineOptions): Promise<JobEngine> {
-  const { config: { temporal }, metrics } = options.app;
+  const {
+    config: { temporal },
+    metrics,
+  } = options.app;
   const measured: MeasuredOptions = {
-    ...options, jobs: counted(options.jobs, metrics), onJobStarted: () => metrics.record('WorkflowStarted', 1), onJobFailed: () => metrics.record('WorkflowFailed', 1),
+    ...options,
+    jobs: counted(options.jobs, metrics),
+    onJobStarted: () => metrics.record('WorkflowStarted', 1),
+    onJobFailed: () => metrics.record('WorkflowFailed', 1),
   };
   return temporal.address === undefined ? startLocal(measured) : startTemporal(measured, { ...temporal, address: temporal.address });
 }
 
 async function startLocal(options: MeasuredOptions): Promise<JobEngine> {
   const { database, clock } = options.app;
-  const [{ createLocalJobDriver }, { jobRuns }] = await Promise.all([import('#platform/workflows/local/driver.ts'), import('#platform/workflows/local/job-runs.ts')]);
+  const [{ createLocalJobDriver }, { jobRuns }] = await Promise.all([
+    import('#platform/workflows/local/driver.ts'),
+    import('#platform/workflows/local/job-runs.ts'),
+  ]);
   let missed = 0;
-  const driver = createLocalJobDriver({ ...options, database, clock, onScheduleMissed: (count) => { missed += count; } });
+  const driver = createLocalJobDriver({
+    ...options,
+    database,
+    clock,
+    onScheduleMissed: (count) => {
+      missed += count;
+    },
+  });
   return {
-    driver, broken: NEVER,
+    driver,
+    broken: NEVER,
     observe: async () => ({ backlog: await database.asSystem('job backlog', (tx) => jobRuns.countPending(tx)), missedStarts: missed }),
     stop: () => driver.close(),
   };
 }
 
 async function startTemporal({ schedules, ...options }: MeasuredOptions, config: TemporalConfig): Promise<JobEngine> {
-  const [{ startTemporalWorker }, { createTemporalJobDriver }, { createTemporalClient }, { upsertSchedules }, { missedStarts, taskQueueBacklog }] = await Promise.all([
-    import('#platform/workflows/temporal/worker.ts'), import('#platform/workflows/temporal/driver.ts'), import('#platform/workflows/temporal/client.ts'),
-    import('#platform/workflows/temporal/schedules.ts'), import('#platform/workflows/temporal/observe.ts'),
+  const [
+    { startTemporalWorker },
+    { createTemporalJobDriver },
+    { createTemporalClient },
+    { upsertSchedules },
+    { missedStarts, taskQueueBacklog },
+  ] = await Promise.all([
+    import('#platform/workflows/temporal/worker.ts'),
+    import('#platform/workflows/temporal/driver.ts'),
+    import('#platform/workflows/temporal/client.ts'),
+    import('#platform/workflows/temporal/schedules.ts'),
+    import('#platform/workflows/temporal/observe.ts'),
   ]);
   const worker = await startTemporalWorker({ ...options, config });
   const client = await createTemporalClient(config);

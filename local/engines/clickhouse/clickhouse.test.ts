@@ -79,16 +79,22 @@ describe('inserts', () => {
   test('raw NDJSON, with the number of rows in the summary', async () => {
     const name = await table('id UInt32, note String');
     const bytes = Buffer.from('{"id":1,"note":"semi; colon"}\n{"id":2,"note":"line\\nbreak"}\n');
-    const { summary } = await client.exec({ query: `INSERT INTO ${name} FORMAT JSONEachRow`, values: Readable.from([bytes], { objectMode: false }) });
+    const { summary } = await client.exec({
+      query: `INSERT INTO ${name} FORMAT JSONEachRow`,
+      values: Readable.from([bytes], { objectMode: false }),
+    });
     expect(summary).toMatchObject({ written_rows: '2' });
     expect(await rows(`SELECT note FROM ${name} ORDER BY id`)).toEqual([{ note: 'semi; colon' }, { note: 'line\nbreak' }]);
   });
 
   test('rows written inside the SQL, and a column list', async () => {
-    const name = await table('id UInt32, note String DEFAULT \'none\'');
+    const name = await table("id UInt32, note String DEFAULT 'none'");
     await client.command({ query: `INSERT INTO ${name} VALUES (1, 'a;b')` });
     await client.insert({ table: name, values: [[2]], columns: ['id'], format: 'JSONCompactEachRow' });
-    expect(await rows(`SELECT id, note FROM ${name} ORDER BY id`)).toEqual([{ id: 1, note: 'a;b' }, { id: 2, note: 'none' }]);
+    expect(await rows(`SELECT id, note FROM ${name} ORDER BY id`)).toEqual([
+      { id: 1, note: 'a;b' },
+      { id: 2, note: 'none' },
+    ]);
   });
 
   test('the same token twice is one insert', async () => {
@@ -101,14 +107,19 @@ describe('inserts', () => {
 });
 
 describe('parameters', () => {
-  test.each(["it's", 'tab\tand\nnewline', 'back\\slash', '"quoted" `name`', 'Zoë 漢字 🎈', '{not:String}', "'; DROP TABLE x; --", ''])('a text arrives as it is: %j', async (text) => {
-    expect(await rows('SELECT {text:String} AS text', { text })).toEqual([{ text }]);
-  });
+  test.each(["it's", 'tab\tand\nnewline', 'back\\slash', '"quoted" `name`', 'Zoë 漢字 🎈', '{not:String}', "'; DROP TABLE x; --", ''])(
+    'a text arrives as it is: %j',
+    async (text) => {
+      expect(await rows('SELECT {text:String} AS text', { text })).toEqual([{ text }]);
+    },
+  );
 
   test('lists, maps, numbers, null and identifiers', async () => {
-    const query = 'SELECT {list:Array(String)} AS list, {map:Map(String, String)} AS map, toString({big:UInt64}) AS big, {none:Nullable(String)} AS none, {column:Identifier} AS name FROM numbers(1)';
-    expect(await rows(query, { list: ["a'b", 'c\td'], map: { k: "v'" }, big: '18446744073709551615', none: null, column: 'number' }))
-      .toEqual([{ list: ["a'b", 'c\td'], map: { k: "v'" }, big: '18446744073709551615', none: null, name: 0 }]);
+    const query =
+      'SELECT {list:Array(String)} AS list, {map:Map(String, String)} AS map, toString({big:UInt64}) AS big, {none:Nullable(String)} AS none, {column:Identifier} AS name FROM numbers(1)';
+    expect(
+      await rows(query, { list: ["a'b", 'c\td'], map: { k: "v'" }, big: '18446744073709551615', none: null, column: 'number' }),
+    ).toEqual([{ list: ["a'b", 'c\td'], map: { k: "v'" }, big: '18446744073709551615', none: null, name: 0 }]);
   });
 
   test('one that an earlier request gave is not there for the next', async () => {
@@ -118,7 +129,9 @@ describe('parameters', () => {
   });
 
   test('fifty requests at once each see their own', async () => {
-    const answers = await Promise.all(Array.from({ length: 50 }, (_, i) => rows<{ v: string }>('SELECT {v:String} AS v, sleep(0.005)', { v: `value ${i}` })));
+    const answers = await Promise.all(
+      Array.from({ length: 50 }, (_, i) => rows<{ v: string }>('SELECT {v:String} AS v, sleep(0.005)', { v: `value ${i}` })),
+    );
     expect(answers.map(([row]) => row?.v)).toEqual(Array.from({ length: 50 }, (_, i) => `value ${i}`));
   });
 });
@@ -133,20 +146,30 @@ describe('settings', () => {
   });
 
   test('an unknown one is refused, and the connection stays usable', async () => {
-    const asking = Array.from({ length: 8 }, () => client.query({ query: 'SELECT 1', clickhouse_settings: { no_such_setting: 1 } as ClickHouseSettings }).catch((error: unknown) => error));
+    const asking = Array.from({ length: 8 }, () =>
+      client
+        .query({ query: 'SELECT 1', clickhouse_settings: { no_such_setting: 1 } as ClickHouseSettings })
+        .catch((error: unknown) => error),
+    );
     for (const answer of await Promise.all(asking)) expect(answer).toMatchObject({ code: '115' });
     for (const answer of await Promise.all(Array.from({ length: 8 }, () => rows('SELECT 1 AS one')))) expect(answer).toEqual([{ one: 1 }]);
   });
 
   test('memory and results are bounded where a request says nothing', async () => {
-    const [bounds] = await rows<{ memory: number; result: number; mode: string }>("SELECT getSetting('max_memory_usage') AS memory, getSetting('max_result_bytes') AS result, getSetting('result_overflow_mode') AS mode");
+    const [bounds] = await rows<{ memory: number; result: number; mode: string }>(
+      "SELECT getSetting('max_memory_usage') AS memory, getSetting('max_result_bytes') AS result, getSetting('result_overflow_mode') AS mode",
+    );
     expect(bounds?.memory).toBeGreaterThan(0);
     expect(bounds?.result).toBe(512 * 1024 * 1024);
     expect(bounds?.mode).toBe('throw');
   });
 
   test('decimals keep their digits', async () => {
-    const result = await client.query({ query: "SELECT toDecimal128('1.123456789012345678', 18) AS d", format: 'JSONEachRow', clickhouse_settings: { output_format_json_quote_decimals: 1 } });
+    const result = await client.query({
+      query: "SELECT toDecimal128('1.123456789012345678', 18) AS d",
+      format: 'JSONEachRow',
+      clickhouse_settings: { output_format_json_quote_decimals: 1 },
+    });
     expect(await result.json()).toEqual([{ d: '1.123456789012345678' }]);
   });
 });
@@ -157,7 +180,7 @@ describe('errors', () => {
     ['SELEC 1', '62', 'SYNTAX_ERROR'],
     ['SELECT 1; SELECT 2', '62', 'SYNTAX_ERROR'],
     ['SELECT throwIf(1)', '395', 'FUNCTION_THROW_IF_VALUE_IS_NON_ZERO'],
-    ["SELECT * FROM numbers(100000000) ORDER BY sipHash64(number) SETTINGS max_memory_usage = 1000000", '241', 'MEMORY_LIMIT_EXCEEDED'],
+    ['SELECT * FROM numbers(100000000) ORDER BY sipHash64(number) SETTINGS max_memory_usage = 1000000', '241', 'MEMORY_LIMIT_EXCEEDED'],
     ['SELECT repeat(toString(number), 1000) FROM numbers(10000) SETTINGS max_result_bytes = 100000', '396', 'TOO_MANY_ROWS_OR_BYTES'],
   ])('%s is error %s', async (query, code, type) => {
     const error = await client.query({ query, format: 'JSONEachRow' }).catch((thrown: unknown) => thrown);
@@ -166,7 +189,10 @@ describe('errors', () => {
   });
 
   test('an unknown database', async () => {
-    await expect(rows('SELECT 1', undefined, connect(engine.url, { database: 'nowhere' }))).rejects.toMatchObject({ code: '81', type: 'UNKNOWN_DATABASE' });
+    await expect(rows('SELECT 1', undefined, connect(engine.url, { database: 'nowhere' }))).rejects.toMatchObject({
+      code: '81',
+      type: 'UNKNOWN_DATABASE',
+    });
   });
 
   test('bad rows', async () => {
@@ -200,6 +226,8 @@ describe('the process', () => {
   });
 
   test('a second one on the same directory says why it cannot start', async () => {
-    await expect(startClickHouse({ dataDir: folder, logFile: join(folder, 'second.log') })).rejects.toThrow(/ended with code 1 before it was ready/);
+    await expect(startClickHouse({ dataDir: folder, logFile: join(folder, 'second.log') })).rejects.toThrow(
+      /ended with code 1 before it was ready/,
+    );
   });
 });

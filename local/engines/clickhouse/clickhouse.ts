@@ -51,7 +51,9 @@ export async function startClickHouse({ dataDir, port = 0, logFile }: ClickHouse
       await exited;
       clearTimeout(forced);
     },
-    kill: () => { child.kill('SIGKILL'); },
+    kill: () => {
+      child.kill('SIGKILL');
+    },
   };
 }
 
@@ -67,7 +69,14 @@ async function readyPort(child: ChildProcess, exited: Promise<number>, logFile: 
     });
   });
   const failed = exited.then((code) => {
-    const why = logFile === undefined ? said.trim().split('\n').filter((line) => /Error|Exception/.test(line)).at(-1) ?? said.trim() : `see ${logFile}`;
+    const why =
+      logFile === undefined
+        ? (said
+            .trim()
+            .split('\n')
+            .filter((line) => /Error|Exception/.test(line))
+            .at(-1) ?? said.trim())
+        : `see ${logFile}`;
     throw new Error(`The embedded ClickHouse ended with code ${code} before it was ready: ${why}`);
   });
   return Promise.race([ready, failed]);

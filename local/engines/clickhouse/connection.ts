@@ -116,9 +116,14 @@ export class ConnectionPool {
 
   /** Resolves when no work is left on any connection, and closes them. */
   async close(): Promise<void> {
-    await Promise.all(this.#all.map(() => new Promise<void>((resolve) => {
-      void this.use(() => new Promise<never>(() => resolve()));
-    })));
+    await Promise.all(
+      this.#all.map(
+        () =>
+          new Promise<void>((resolve) => {
+            void this.use(() => new Promise<never>(() => resolve()));
+          }),
+      ),
+    );
     for (const connection of this.#all) connection.close();
   }
 }

@@ -3,8 +3,17 @@ import { createRequire } from 'node:module';
 /** Opaque handle of a connection inside the engine. */
 export type NativeConnection = { readonly __connection: never };
 
-export interface NativeResult { readonly bytes: Uint8Array; readonly elapsed: number; readonly rowsRead: number; readonly bytesRead: number }
-export interface NativeInsertResult { readonly elapsed: number; readonly rowsWritten: number; readonly bytesWritten: number }
+export interface NativeResult {
+  readonly bytes: Uint8Array;
+  readonly elapsed: number;
+  readonly rowsRead: number;
+  readonly bytesRead: number;
+}
+export interface NativeInsertResult {
+  readonly elapsed: number;
+  readonly rowsWritten: number;
+  readonly bytesWritten: number;
+}
 
 /** The part of chdb's native addon that the shim uses. Calls on one connection are serial; connections run in parallel. */
 export interface NativeEngine {

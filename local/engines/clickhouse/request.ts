@@ -8,8 +8,22 @@ const gunzipAsync = promisify(gunzip);
 
 /** Keys of the URL that steer the HTTP interface; all others are settings. */
 const INTERFACE_KEYS = new Set([
-  'query', 'database', 'query_id', 'default_format', 'wait_end_of_query', 'enable_http_compression', 'compress', 'decompress',
-  'role', 'user', 'password', 'quota_key', 'session_timeout', 'session_check', 'buffer_size', 'close_session',
+  'query',
+  'database',
+  'query_id',
+  'default_format',
+  'wait_end_of_query',
+  'enable_http_compression',
+  'compress',
+  'decompress',
+  'role',
+  'user',
+  'password',
+  'quota_key',
+  'session_timeout',
+  'session_check',
+  'buffer_size',
+  'close_session',
 ]);
 
 /** One request of the ClickHouse HTTP interface. `data` is there for an INSERT that brings its rows. */
@@ -30,11 +44,13 @@ export async function readRequest(request: IncomingMessage, maxBodyBytes: number
   const url = new URL(request.url ?? '/', 'http://localhost');
   const body = await readBody(request, maxBodyBytes);
   const form = await formOf(request, body);
-  const { statement, data } = form === undefined ? split(url.searchParams.get('query') ?? '', body) : split(form.get('query') ?? '', Buffer.alloc(0));
+  const { statement, data } =
+    form === undefined ? split(url.searchParams.get('query') ?? '', body) : split(form.get('query') ?? '', Buffer.alloc(0));
   const settings = new Map<string, string>();
   const parameters = new Map<string, string>();
   for (const [key, value] of [...url.searchParams, ...(form ?? [])]) {
-    if (key === 'session_id') throw new Error('Code: 48. DB::Exception: Sessions are not supported by the embedded engine. (NOT_IMPLEMENTED)');
+    if (key === 'session_id')
+      throw new Error('Code: 48. DB::Exception: Sessions are not supported by the embedded engine. (NOT_IMPLEMENTED)');
     if (key.startsWith('param_')) parameters.set(checkedName(key.slice('param_'.length)), value);
     else if (!INTERFACE_KEYS.has(key)) settings.set(checkedName(key), value);
   }

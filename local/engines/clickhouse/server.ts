@@ -8,11 +8,33 @@ import { type ClickHouseRequest, readRequest } from './request.ts';
 const gzipAsync = promisify(gzip);
 
 /** Status codes of a server for the exceptions that it does not answer with 500. */
-const HTTP_STATUS = new Map([[60, 404], [81, 404], [62, 400], [47, 400], [36, 400], [42, 400], [43, 400], [53, 400], [115, 400], [456, 400], [48, 501], [307, 413]]);
+const HTTP_STATUS = new Map([
+  [60, 404],
+  [81, 404],
+  [62, 400],
+  [47, 400],
+  [36, 400],
+  [42, 400],
+  [43, 400],
+  [53, 400],
+  [115, 400],
+  [456, 400],
+  [48, 501],
+  [307, 413],
+]);
 
-interface Answer { readonly body: Uint8Array; readonly readRows: number; readonly readBytes: number; readonly writtenRows: number; readonly writtenBytes: number; readonly seconds: number }
+interface Answer {
+  readonly body: Uint8Array;
+  readonly readRows: number;
+  readonly readBytes: number;
+  readonly writtenRows: number;
+  readonly writtenBytes: number;
+  readonly seconds: number;
+}
 
-export interface ServerLimits { readonly maxBodyBytes: number }
+export interface ServerLimits {
+  readonly maxBodyBytes: number;
+}
 
 /** ClickHouse's HTTP interface over embedded connections: as much of it as `@clickhouse/client` uses. */
 export function createClickHouseServer(pool: ConnectionPool, limits: ServerLimits): Server {
@@ -45,7 +67,10 @@ async function handle(pool: ConnectionPool, limits: ServerLimits, request: Incom
   await reply(response, query, answer);
 }
 
-async function run(connection: Parameters<Parameters<ConnectionPool['use']>[0]>[0], { statement, data, state, format }: ClickHouseRequest): Promise<Answer> {
+async function run(
+  connection: Parameters<Parameters<ConnectionPool['use']>[0]>[0],
+  { statement, data, state, format }: ClickHouseRequest,
+): Promise<Answer> {
   if (data) {
     const nothing = { body: new Uint8Array(), readRows: 0, readBytes: 0, writtenRows: 0, writtenBytes: 0, seconds: 0 };
     if (data.length === 0) return nothing;
@@ -53,26 +78,39 @@ async function run(connection: Parameters<Parameters<ConnectionPool['use']>[0]>[
     return { ...nothing, writtenRows: result.rowsWritten, writtenBytes: result.bytesWritten, seconds: result.elapsed };
   }
   const result = await connection.query(statement, format, state);
-  return { body: result.bytes, readRows: result.rowsRead, readBytes: result.bytesRead, writtenRows: 0, writtenBytes: 0, seconds: result.elapsed };
+  return {
+    body: result.bytes,
+    readRows: result.rowsRead,
+    readBytes: result.bytesRead,
+    writtenRows: 0,
+    writtenBytes: 0,
+    seconds: result.elapsed,
+  };
 }
 
 async function reply(response: ServerResponse, query: ClickHouseRequest, answer: Answer): Promise<void> {
   const summary = {
-    read_rows: String(answer.readRows), read_bytes: String(answer.readBytes),
-    written_rows: String(answer.writtenRows), written_bytes: String(answer.writtenBytes),
-    total_rows_to_read: '0', result_rows: String(answer.writtenRows), result_bytes: String(answer.body.length),
+    read_rows: String(answer.readRows),
+    read_bytes: String(answer.readBytes),
+    written_rows: String(answer.writtenRows),
+    written_bytes: String(answer.writtenBytes),
+    total_rows_to_read: '0',
+    result_rows: String(answer.writtenRows),
+    result_bytes: String(answer.body.length),
     elapsed_ns: String(Math.round(answer.seconds * 1e9)),
   };
   const body = query.gzipResponse && answer.body.length > 0 ? await gzipAsync(answer.body) : answer.body;
-  response.writeHead(200, {
-    'Content-Type': 'text/plain; charset=UTF-8',
-    'Content-Length': body.length,
-    'X-ClickHouse-Query-Id': query.queryId ?? randomUUID(),
-    'X-ClickHouse-Format': query.format,
-    'X-ClickHouse-Summary': JSON.stringify(summary),
-    'X-ClickHouse-Timezone': 'UTC',
-    ...(body === answer.body ? {} : { 'Content-Encoding': 'gzip' }),
-  }).end(body);
+  response
+    .writeHead(200, {
+      'Content-Type': 'text/plain; charset=UTF-8',
+      'Content-Length': body.length,
+      'X-ClickHouse-Query-Id': query.queryId ?? randomUUID(),
+      'X-ClickHouse-Format': query.format,
+      'X-ClickHouse-Summary': JSON.stringify(summary),
+      'X-ClickHouse-Timezone': 'UTC',
+      ...(body === answer.body ? {} : { 'Content-Encoding': 'gzip' }),
+    })
+    .end(body);
 }
 
 function fail(response: ServerResponse, error: unknown): void {
@@ -83,10 +121,12 @@ function fail(response: ServerResponse, error: unknown): void {
     response.destroy();
     return;
   }
-  response.writeHead(HTTP_STATUS.get(code) ?? 500, {
-    'Content-Type': 'text/plain; charset=UTF-8',
-    'X-ClickHouse-Exception-Code': String(code),
-    // A refused body may not have been read to its end.
-    ...(code === 307 ? { Connection: 'close' } : {}),
-  }).end(`${text}\n`);
+  response
+    .writeHead(HTTP_STATUS.get(code) ?? 500, {
+      'Content-Type': 'text/plain; charset=UTF-8',
+      'X-ClickHouse-Exception-Code': String(code),
+      // A refused body may not have been read to its end.
+      ...(code === 307 ? { Connection: 'close' } : {}),
+    })
+    .end(`${text}\n`);
 }

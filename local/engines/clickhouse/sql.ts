@@ -33,7 +33,9 @@ export function singleStatement(sql: string): string {
   for (let at = 0; at < sql.length; at = skip(sql, at)) {
     if (sql[at] !== ';') continue;
     if (hasCode(sql.slice(at + 1))) {
-      throw new Error(`Code: 62. DB::Exception: Syntax error (Multi-statements are not allowed): failed at position ${at + 1} (end of query). (SYNTAX_ERROR)`);
+      throw new Error(
+        `Code: 62. DB::Exception: Syntax error (Multi-statements are not allowed): failed at position ${at + 1} (end of query). (SYNTAX_ERROR)`,
+      );
     }
     return sql.slice(0, at);
   }
@@ -41,9 +43,9 @@ export function singleStatement(sql: string): string {
 }
 
 function hasCode(sql: string): boolean {
-  for (let at = 0; at < sql.length;) {
+  for (let at = 0; at < sql.length; ) {
     const next = skip(sql, at);
-    const comment = next > at + 1 && !"'\"`".includes(sql[at] ?? '');
+    const comment = next > at + 1 && !'\'"`'.includes(sql[at] ?? '');
     if (!comment && !/[\s;]/.test(sql[at] ?? '')) return true;
     at = next;
   }

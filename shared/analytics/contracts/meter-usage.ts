@@ -4,7 +4,11 @@ import { blankable, windowSize } from '#metering/contracts/meter.ts';
 import { AGGREGATION_TYPES } from '#metering/domain/meter.ts';
 
 const question = {
-  external_customer_id: requiredText.max(512), start_time: timeInput, end_time: timeInput, window_size: blankable(windowSize), billing_anchor: blankable(timeInput),
+  external_customer_id: requiredText.max(512),
+  start_time: timeInput,
+  end_time: timeInput,
+  window_size: blankable(windowSize),
+  billing_anchor: blankable(timeInput),
   /** Overrides the meter's own. */
   aggregation_type: z.enum(AGGREGATION_TYPES),
 };
@@ -14,7 +18,10 @@ export const MeterUsageAnalyticsRequest = z.object({ ...question, meter_ids: z.a
 export type MeterUsageAnalyticsRequest = z.output<typeof MeterUsageAnalyticsRequest>;
 
 export const MeterUsageResponse = z.object({
-  meter_id: z.string(), aggregation_type: z.enum(AGGREGATION_TYPES), total_value: decimalText, event_count: z.int(),
+  meter_id: z.string(),
+  aggregation_type: z.enum(AGGREGATION_TYPES),
+  total_value: decimalText,
+  event_count: z.int(),
   points: z.array(z.object({ timestamp: timeText, value: decimalText, event_count: z.int() })),
 });
 export const MeterUsageAnalyticsResponse = z.object({ items: z.array(MeterUsageResponse) });

@@ -20,8 +20,13 @@ export function bucketSummaries(buckets: readonly TimeOfDayBucket[], windows: re
     const own = windows.filter((window) => window.bucketId === bucket.id);
     const { base, utilized, overage, trueUp } = sumSplits(own);
     return {
-      bucket, commitmentValue: decimal(bucket.commitmentValue), totalUsage: sum(own.flatMap(({ quantities }) => quantities)),
-      baseCharge: base, utilized, overage, trueUp,
+      bucket,
+      commitmentValue: decimal(bucket.commitmentValue),
+      totalUsage: sum(own.flatMap(({ quantities }) => quantities)),
+      baseCharge: base,
+      utilized,
+      overage,
+      trueUp,
     };
   });
 }

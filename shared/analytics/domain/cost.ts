@@ -44,14 +44,21 @@ export interface CostedGroup extends UsageFigure {
 export function costGroup(line: AnalyticsLine, group: UsageGroup, view: AnalyticsView): CostedGroup {
   const { value, eventCount } = group;
   const window = pointWindowOf(line, view);
-  if (line.priced === null) return { value, eventCount, cost: null, points: group.points.map((point) => ({ ...point, cost: null, bucketIds: [] })), windows: [] };
+  if (line.priced === null)
+    return { value, eventCount, cost: null, points: group.points.map((point) => ({ ...point, cost: null, bucketIds: [] })), windows: [] };
   if (hasWindowedCommitment(line, view)) return windowed(line, line.priced, group, view, window);
   const { price } = line.priced;
   const rows = windowUsages(group.buckets, pricesRows(price));
   const base = amountOf(price, value, rows);
   const split = view.commitments && isCommitted(line.priced.item) ? splitCommitment(base, commitmentOf(line.priced)) : null;
-  const costs = new Map(window === null ? [] : inPoints(rows, window).map(({ start, own }) =>
-    [start.toMillis(), sum(own.flatMap(({ quantities }) => quantities).map((quantity) => priceQuantity(price, quantity).amount))]));
+  const costs = new Map(
+    window === null
+      ? []
+      : inPoints(rows, window).map(({ start, own }) => [
+          start.toMillis(),
+          sum(own.flatMap(({ quantities }) => quantities).map((quantity) => priceQuantity(price, quantity).amount)),
+        ]),
+  );
   const points = group.points.map((point): CostedPoint => {
     const amount = costs.get(point.windowStart.toMillis()) ?? priceQuantity(price, point.value).amount;
     return { ...point, cost: { amount, split: null }, bucketIds: [] };
@@ -65,11 +72,22 @@ export function usageAmount(price: PricingTerms, { value, buckets }: Pick<UsageG
 }
 
 function amountOf(price: PricingTerms, value: Decimal, rows: readonly WindowUsage[]): Decimal {
-  return rows.length > 0 ? priceBuckets(price, rows.flatMap(({ quantities }) => quantities)).amount : priceQuantity(price, value).amount;
+  return rows.length > 0
+    ? priceBuckets(
+        price,
+        rows.flatMap(({ quantities }) => quantities),
+      ).amount
+    : priceQuantity(price, value).amount;
 }
 
 /** Each window of the meter is charged on its own; a point is the sum of its windows, those without usage that owe a true-up included. */
-function windowed(line: AnalyticsLine, priced: PricedItem, group: UsageGroup, { asOf }: AnalyticsView, window: UsageWindow | null): CostedGroup {
+function windowed(
+  line: AnalyticsLine,
+  priced: PricedItem,
+  group: UsageGroup,
+  { asOf }: AnalyticsView,
+  window: UsageWindow | null,
+): CostedGroup {
   const terms = windowedTermsOf(priced, line.meter.aggregation.bucketSize, line.timezone);
   if (terms === null) throw new Error(`line item ${priced.item.id} has a windowed commitment and a meter without windows`);
   const { windows, committed: _, ...split } = splitWindows(terms, line.period, windowUsages(group.buckets, pricesRows(priced.price)), asOf);
@@ -80,18 +98,30 @@ function windowed(line: AnalyticsLine, priced: PricedItem, group: UsageGroup, { 
   const points = inPoints(windows, window).map(({ start, own }): CostedPoint => {
     const sums = sumSplits(own);
     const figure = used.get(start.toMillis()) ?? { value: ZERO, eventCount: 0, windowStart: start };
-    return { ...figure, cost: { amount: sums.charge, split: sums }, bucketIds: [...new Set(own.flatMap(({ bucketId }) => bucketId ?? []))] };
+    return {
+      ...figure,
+      cost: { amount: sums.charge, split: sums },
+      bucketIds: [...new Set(own.flatMap(({ bucketId }) => bucketId ?? []))],
+    };
   });
   return { value, eventCount, cost, points, windows };
 }
 
 /** What begins in each point, in the order of time. The calendar is asked once per point, not once per bucket: there may be many. */
-function inPoints<Timed extends { readonly start: DateTime }>(timed: readonly Timed[], { size, timezone, anchor }: UsageWindow): { start: DateTime; own: Timed[] }[] {
+function inPoints<Timed extends { readonly start: DateTime }>(
+  timed: readonly Timed[],
+  { size, timezone, anchor }: UsageWindow,
+): { start: DateTime; own: Timed[] }[] {
   const points: { start: DateTime; end: DateTime; own: Timed[] }[] = [];
   for (const item of [...timed].sort((a, b) => a.start.toMillis() - b.start.toMillis())) {
     const last = points.at(-1);
     if (last !== undefined && item.start < last.end) last.own.push(item);
-    else points.push({ start: windowStart(item.start, size, timezone, anchor), end: nextWindowStart(item.start, size, timezone, anchor), own: [item] });
+    else
+      points.push({
+        start: windowStart(item.start, size, timezone, anchor),
+        end: nextWindowStart(item.start, size, timezone, anchor),
+        own: [item],
+      });
   }
   return points;
 }

@@ -41,19 +41,29 @@ export interface AnalyticsView {
 }
 
 /** The asked range within a line's own dates and its subscription's end or cancellation; null when they do not meet (metering.md 6.2). */
-export function livedPeriod(item: Pick<SubscriptionLineItem, 'startDate' | 'endDate'>, subscription: Pick<Subscription, 'endDate' | 'cancelAt' | 'cancelledAt'>, range: Period): Period | null {
+export function livedPeriod(
+  item: Pick<SubscriptionLineItem, 'startDate' | 'endDate'>,
+  subscription: Pick<Subscription, 'endDate' | 'cancelAt' | 'cancelledAt'>,
+  range: Period,
+): Period | null {
   const ends = [item.endDate, knownEnd(subscription), subscription.cancelledAt].filter((end) => end !== null);
   return clampPeriod({ startDate: item.startDate, endDate: ends.length === 0 ? null : ends.reduce(earlier) }, range);
 }
 
 /** The windows of a line's points: never shorter than the buckets of its meter. Null: only totals were asked for. */
-export function pointWindowOf({ meter, timezone }: Pick<AnalyticsLine, 'meter' | 'timezone'>, { windowSize, anchor }: Pick<AnalyticsView, 'windowSize' | 'anchor'>): UsageWindow | null {
+export function pointWindowOf(
+  { meter, timezone }: Pick<AnalyticsLine, 'meter' | 'timezone'>,
+  { windowSize, anchor }: Pick<AnalyticsView, 'windowSize' | 'anchor'>,
+): UsageWindow | null {
   if (windowSize === null) return null;
   const { bucketSize } = meter.aggregation;
   return { size: bucketSize === null ? windowSize : longerWindow(windowSize, bucketSize), timezone, anchor };
 }
 
-export function hasWindowedCommitment({ priced }: Pick<AnalyticsLine, 'priced'>, { commitments }: Pick<AnalyticsView, 'commitments'>): boolean {
+export function hasWindowedCommitment(
+  { priced }: Pick<AnalyticsLine, 'priced'>,
+  { commitments }: Pick<AnalyticsView, 'commitments'>,
+): boolean {
   return commitments && priced !== null && priced.item.commitmentWindowed;
 }
 
@@ -62,7 +72,14 @@ export function hasWindowedCommitment({ priced }: Pick<AnalyticsLine, 'priced'>,
  * so that only the points of a MAX, which are no sums, need them.
  */
 export function needsBuckets(line: AnalyticsLine, view: AnalyticsView): boolean {
-  const { priced, meter: { aggregation } } = line;
+  const {
+    priced,
+    meter: { aggregation },
+  } = line;
   if (priced === null || aggregation.bucketSize === null) return false;
-  return hasWindowedCommitment(line, view) || priced.price.billingModel !== 'FLAT_FEE' || (view.windowSize !== null && aggregation.type === 'MAX');
+  return (
+    hasWindowedCommitment(line, view) ||
+    priced.price.billingModel !== 'FLAT_FEE' ||
+    (view.windowSize !== null && aggregation.type === 'MAX')
+  );
 }

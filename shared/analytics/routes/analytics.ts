@@ -11,8 +11,14 @@ import { analyticsToWire } from './to-wire.ts';
 /** Usage of a customer with its cost, in windows and groups. */
 export const analyticsRoutes = (analytics: AnalyticsService): Route[] => [
   route({
-    method: 'POST', path: '/v1/events/analytics', operationId: 'getUsageAnalytics', tag: 'Events', summary: 'Usage of a customer and what it costs', permission: 'authenticated',
-    body: GetUsageAnalyticsRequest, responses: { 200: GetUsageAnalyticsResponse },
+    method: 'POST',
+    path: '/v1/events/analytics',
+    operationId: 'getUsageAnalytics',
+    tag: 'Events',
+    summary: 'Usage of a customer and what it costs',
+    permission: 'authenticated',
+    body: GetUsageAnalyticsRequest,
+    responses: { 200: GetUsageAnalyticsResponse },
     handler: ({ ctx, body }) => usageAnalyticsReply(analytics, ctx, body),
   }),
 ];
@@ -20,9 +26,16 @@ export const analyticsRoutes = (analytics: AnalyticsService): Route[] => [
 /** The same service for whoever thinks in meters. */
 export const detailedAnalyticsRoutes = (analytics: AnalyticsService): Route[] => [
   route({
-    method: 'POST', path: '/v1/meter-usage/detailed-analytics', operationId: 'getMeterUsageDetailedAnalytics', tag: 'Meter Usage', summary: 'Usage of meters and what it costs', permission: 'authenticated',
-    body: MeterUsageDetailedAnalyticsRequest, responses: { 200: GetUsageAnalyticsResponse },
-    handler: ({ ctx, body }) => answer(analytics, ctx, body, { defaultRange: { hours: 6 }, meterIds: some(body.meter_ids), anchor: body.billing_anchor ?? null }),
+    method: 'POST',
+    path: '/v1/meter-usage/detailed-analytics',
+    operationId: 'getMeterUsageDetailedAnalytics',
+    tag: 'Meter Usage',
+    summary: 'Usage of meters and what it costs',
+    permission: 'authenticated',
+    body: MeterUsageDetailedAnalyticsRequest,
+    responses: { 200: GetUsageAnalyticsResponse },
+    handler: ({ ctx, body }) =>
+      answer(analytics, ctx, body, { defaultRange: { hours: 6 }, meterIds: some(body.meter_ids), anchor: body.billing_anchor ?? null }),
   }),
 ];
 
@@ -31,13 +44,30 @@ export function usageAnalyticsReply(analytics: AnalyticsService, ctx: RequestCon
   return answer(analytics, ctx, body, { defaultRange: { days: 7 }, meterIds: null, anchor: null });
 }
 
-async function answer(analytics: AnalyticsService, ctx: RequestContext, body: GetUsageAnalyticsRequest, own: Pick<AnalyticsRequest, 'defaultRange' | 'meterIds' | 'anchor'>): Promise<Reply> {
+async function answer(
+  analytics: AnalyticsService,
+  ctx: RequestContext,
+  body: GetUsageAnalyticsRequest,
+  own: Pick<AnalyticsRequest, 'defaultRange' | 'meterIds' | 'anchor'>,
+): Promise<Reply> {
   const keys = groupKeys(body.group_by ?? []);
   const found = await analytics.usage(ctx, {
-    ...own, externalCustomerId: body.external_customer_id, featureIds: some(body.feature_ids), sources: some(body.sources), startTime: body.start_time ?? null, endTime: body.end_time ?? null,
-    keys, includeChildren: body.include_children ?? false, windowSize: body.window_size ?? null, filters: filtersFromWire(body.property_filters), page: { limit: body.limit ?? MAX_GROUPS, offset: body.offset ?? 0 },
+    ...own,
+    externalCustomerId: body.external_customer_id,
+    featureIds: some(body.feature_ids),
+    sources: some(body.sources),
+    startTime: body.start_time ?? null,
+    endTime: body.end_time ?? null,
+    keys,
+    includeChildren: body.include_children ?? false,
+    windowSize: body.window_size ?? null,
+    filters: filtersFromWire(body.property_filters),
+    page: { limit: body.limit ?? MAX_GROUPS, offset: body.offset ?? 0 },
   });
-  return okUpTo(found.watermark, analyticsToWire(found, { keys, expand: new Set(body.expand ?? []), breakdown: body.breakdown_bucket ?? false }));
+  return okUpTo(
+    found.watermark,
+    analyticsToWire(found, { keys, expand: new Set(body.expand ?? []), breakdown: body.breakdown_bucket ?? false }),
+  );
 }
 
 /** Every item is of one feature and one meter, so that grouping by them asks for nothing more. */

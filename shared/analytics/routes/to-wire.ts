@@ -21,9 +21,13 @@ export interface Shown {
 export function analyticsToWire(analytics: Analytics, shown: Shown): unknown {
   const { items, truncated } = analytics;
   return {
-    ...totalsToWire(items), items: items.map((item) => itemToWire(item, analytics, shown)), custom_analytics: [],
+    ...totalsToWire(items),
+    items: items.map((item) => itemToWire(item, analytics, shown)),
+    custom_analytics: [],
     ...(truncated.length > 0 && {
-      truncated: truncated.map(({ line, groupCount, shown: count, offset }) => toWire({ meterId: line.meter.id, subLineItemId: line.priced?.item.id, groupCount, shown: count, offset })),
+      truncated: truncated.map(({ line, groupCount, shown: count, offset }) =>
+        toWire({ meterId: line.meter.id, subLineItemId: line.priced?.item.id, groupCount, shown: count, offset }),
+      ),
     }),
   };
 }
@@ -49,14 +53,28 @@ function itemToWire(analyticsItem: AnalyticsItem, { plans }: Analytics, { keys, 
   return {
     ...groupToWire(keys, values),
     ...(toWire({
-      featureId: feature?.id, meterId: meter.id, priceId: priced?.price.id, subLineItemId: priced?.item.id, subscriptionId: priced?.subscription.id, planId,
-      name: feature?.name ?? meter.name, eventName: meter.eventName, unit: feature?.unitSingular, unitPlural: feature?.unitPlural, aggregationType: meter.aggregation.type,
-      totalUsage: costed.value, eventCount: costed.eventCount, currency: priced?.item.currency, commitmentInfo: commitment, windowSize,
+      featureId: feature?.id,
+      meterId: meter.id,
+      priceId: priced?.price.id,
+      subLineItemId: priced?.item.id,
+      subscriptionId: priced?.subscription.id,
+      planId,
+      name: feature?.name ?? meter.name,
+      eventName: meter.eventName,
+      unit: feature?.unitSingular,
+      unitPlural: feature?.unitPlural,
+      aggregationType: meter.aggregation.type,
+      totalUsage: costed.value,
+      eventCount: costed.eventCount,
+      currency: priced?.item.currency,
+      commitmentInfo: commitment,
+      windowSize,
     }) as object),
     ...reportedToWire(feature, costed.value),
     ...(costed.cost && costToWire(costed.cost.amount)),
     points: costed.points.map((point) => pointToWire(point, analyticsItem, breakdown)),
-    ...(breakdown && priced && { bucket_summaries: bucketSummaries.map(({ bucket, ...summary }) => bucketToWire(bucket, summary, priced.item.id)) }),
+    ...(breakdown &&
+      priced && { bucket_summaries: bucketSummaries.map(({ bucket, ...summary }) => bucketToWire(bucket, summary, priced.item.id)) }),
     ...(expand.has('price') && priced && { price: barePriceToWire(priced.price) }),
     ...(expand.has('meter') && { meter: meterToWire(meter) }),
     ...(expand.has('feature') && feature && { feature: featureToWire({ feature, meter }) }),
@@ -71,7 +89,9 @@ function groupToWire(keys: readonly GroupKey[], values: readonly (string | null)
   const named = keys.map((key, index) => ({ key, value: values[index] ?? null }));
   const source = named.find(({ key }) => key.kind === 'source')?.value;
   return {
-    properties: Object.fromEntries(named.flatMap(({ key, value }) => (key.kind === 'property' && value !== null ? [[key.key, value]] : []))),
+    properties: Object.fromEntries(
+      named.flatMap(({ key, value }) => (key.kind === 'property' && value !== null ? [[key.key, value]] : [])),
+    ),
     ...(source ? { source } : {}),
   };
 }
@@ -82,11 +102,19 @@ function reportedToWire(feature: Feature | null, usage: Decimal): object {
   if (feature === null || rate === null) return { total_usage_display: usage.toFixed() };
   return {
     total_usage_display: usage.times(rate).toFixed(),
-    reporting_unit: { unit_singular: feature.reportingUnitSingular ?? '', unit_plural: feature.reportingUnitPlural ?? '', conversion_rate: wireNumber(rate) },
+    reporting_unit: {
+      unit_singular: feature.reportingUnitSingular ?? '',
+      unit_plural: feature.reportingUnitPlural ?? '',
+      conversion_rate: wireNumber(rate),
+    },
   };
 }
 
-function pointToWire({ windowStart, value, eventCount, cost, bucketIds }: CostedPoint, { line }: AnalyticsItem, breakdown: boolean): object {
+function pointToWire(
+  { windowStart, value, eventCount, cost, bucketIds }: CostedPoint,
+  { line }: AnalyticsItem,
+  breakdown: boolean,
+): object {
   const priceIds = new Map((line.priced?.item.commitmentTimeBuckets ?? []).map(({ id, priceId }) => [id, priceId]));
   return {
     ...(toWire({ timestamp: windowStart, usage: value, eventCount }) as object),
@@ -99,12 +127,30 @@ function pointToWire({ windowStart, value, eventCount, cost, bucketIds }: Costed
 function splitToWire(cost: UsageCost | null): object {
   if (!cost?.split) return {};
   const { utilized, overage, trueUp } = cost.split;
-  return { computed_commitment_utilized_amount: utilized.toFixed(), computed_overage_amount: overage.toFixed(), computed_true_up_amount: trueUp.toFixed() };
+  return {
+    computed_commitment_utilized_amount: utilized.toFixed(),
+    computed_overage_amount: overage.toFixed(),
+    computed_true_up_amount: trueUp.toFixed(),
+  };
 }
 
-function bucketToWire(bucket: AnalyticsItem['bucketSummaries'][number]['bucket'], { commitmentValue, totalUsage, baseCharge, utilized, overage, trueUp }: Omit<AnalyticsItem['bucketSummaries'][number], 'bucket'>, lineItemId: string): unknown {
+function bucketToWire(
+  bucket: AnalyticsItem['bucketSummaries'][number]['bucket'],
+  { commitmentValue, totalUsage, baseCharge, utilized, overage, trueUp }: Omit<AnalyticsItem['bucketSummaries'][number], 'bucket'>,
+  lineItemId: string,
+): unknown {
   return toWire({
-    bucketId: bucket.id, subscriptionLineItemId: lineItemId, priceId: bucket.priceId, start: bucket.start, end: bucket.end, commitmentType: bucket.commitmentType, commitmentValue,
-    totalUsage, baseCharge, computedUtilized: utilized, computedOverage: overage, computedTrueUp: trueUp,
+    bucketId: bucket.id,
+    subscriptionLineItemId: lineItemId,
+    priceId: bucket.priceId,
+    start: bucket.start,
+    end: bucket.end,
+    commitmentType: bucket.commitmentType,
+    commitmentValue,
+    totalUsage,
+    baseCharge,
+    computedUtilized: utilized,
+    computedOverage: overage,
+    computedTrueUp: trueUp,
   });
 }

@@ -45,7 +45,12 @@ export interface Analytics {
   readonly items: readonly AnalyticsItem[];
   readonly plans: ReadonlyMap<string, Plan>;
   /** Lines of which not all groups are shown. */
-  readonly truncated: readonly { readonly line: AnalyticsLine; readonly groupCount: number; readonly shown: number; readonly offset: number }[];
+  readonly truncated: readonly {
+    readonly line: AnalyticsLine;
+    readonly groupCount: number;
+    readonly shown: number;
+    readonly offset: number;
+  }[];
   readonly watermark: DateTime | null;
 }
 
@@ -53,18 +58,40 @@ export interface Analytics {
  * Usage of a customer and what it costs (metering.md 6). The numbers are those of billing: the same questions, prices and
  * commitments, with a constant number of statements. Whatever cannot be loaded or computed fails the whole (Q4).
  */
-export async function usageAnalytics(dependencies: AnalyticsDependencies, ctx: RequestContext, request: AnalyticsRequest): Promise<Analytics> {
+export async function usageAnalytics(
+  dependencies: AnalyticsDependencies,
+  ctx: RequestContext,
+  request: AnalyticsRequest,
+): Promise<Analytics> {
   const { clock, usage } = dependencies;
   const now = clock.now();
   const { limit, offset } = request.page;
   if (offset > 0 && request.keys.length === 0) throw invalid('offset', 'is of groups: say in group_by what to tell apart');
   const { lines, plans } = await gatherLines(dependencies, ctx, { ...request, range: askedRange(request, now) });
   const isFiltered = request.filters.length > 0 || request.sources !== null;
-  const view: AnalyticsView = { windowSize: request.windowSize, anchor: request.anchor, commitments: !isFiltered && request.keys.length === 0, asOf: now };
-  const { usages, watermark } = await usage.usages(ctx, request.externalCustomerId, lines.map((line) => ({
-    meter: line.meter, externalCustomerIds: [request.externalCustomerId], inherited: line.inherited, range: line.period, timezone: line.timezone, window: pointWindowOf(line, view),
-    filters: request.filters, sources: request.sources, keys: request.keys, buckets: needsBuckets(line, view),
-  })), { ...FOR_PEOPLE, groups: limit, groupsBefore: offset });
+  const view: AnalyticsView = {
+    windowSize: request.windowSize,
+    anchor: request.anchor,
+    commitments: !isFiltered && request.keys.length === 0,
+    asOf: now,
+  };
+  const { usages, watermark } = await usage.usages(
+    ctx,
+    request.externalCustomerId,
+    lines.map((line) => ({
+      meter: line.meter,
+      externalCustomerIds: [request.externalCustomerId],
+      inherited: line.inherited,
+      range: line.period,
+      timezone: line.timezone,
+      window: pointWindowOf(line, view),
+      filters: request.filters,
+      sources: request.sources,
+      keys: request.keys,
+      buckets: needsBuckets(line, view),
+    })),
+    { ...FOR_PEOPLE, groups: limit, groupsBefore: offset },
+  );
   const items = lines.flatMap((line, index) => itemsOf(line, usages[index] as GroupedUsage, view, offset));
   const truncated = lines.flatMap((line, index) => {
     const { groups, groupCount } = usages[index] as GroupedUsage;
@@ -82,7 +109,11 @@ function itemsOf(line: AnalyticsLine, { groups }: GroupedUsage, view: AnalyticsV
     const split = costed.cost?.split ?? null;
     const item = line.priced?.item;
     return {
-      line, values: group.values, sources: group.sources, costed, windowSize,
+      line,
+      values: group.values,
+      sources: group.sources,
+      costed,
+      windowSize,
       commitment: item && split ? commitmentInfo({ item }, split) : null,
       bucketSummaries: item ? bucketSummaries(item.commitmentTimeBuckets, costed.windows) : [],
     };

@@ -30,7 +30,13 @@ export interface EventCharges {
 }
 
 /** What charges a customer, or the parent of a subscription that it inherits, for events that these meters count, at a moment. */
-export function eventCharges(dependencies: AnalyticsDependencies, ctx: RequestContext, customerId: string, meterIds: readonly string[], at: DateTime): Promise<EventCharges> {
+export function eventCharges(
+  dependencies: AnalyticsDependencies,
+  ctx: RequestContext,
+  customerId: string,
+  meterIds: readonly string[],
+  at: DateTime,
+): Promise<EventCharges> {
   const { database, prices, features } = dependencies;
   return database.withTenant(ctx, async (tx) => {
     const inside = { ...ctx, transaction: tx };
@@ -38,13 +44,27 @@ export function eventCharges(dependencies: AnalyticsDependencies, ctx: RequestCo
     const { items } = await prices.list(inside, { meterIds, allowExpiredPrices: true, notOf: 'COSTSHEET' }, options);
     const views = await subscribedLines(inside, dependencies, customerId, EVER_CHARGED);
     const moment = { start: at, end: at.plus({ milliseconds: 1 }) };
-    const inherited = (await parentsOf(inside, dependencies, views)).map(({ view, span }) => ({ view, lives: clampPeriod({ startDate: span.start, endDate: span.end }, moment) !== null }));
-    const lines = [...views.map((view) => ({ view, lives: true })), ...inherited].flatMap(({ view: { subscription, items: lineItems }, lives }) => (lineItems ?? [])
-      .filter(({ item }) => item.meterId !== null && meterIds.includes(item.meterId))
-      .map(({ item }): ChargingLine => ({
-        item, inRange: item.startDate <= at && (item.endDate === null || at < item.endDate), active: lives && livedPeriod(item, subscription, moment) !== null,
-      })));
-    const featureIds = new Map((await features.ofMeters(inside, meterIds)).flatMap(({ id, meterId }): [string, string][] => (meterId === null ? [] : [[meterId, id]])));
+    const inherited = (await parentsOf(inside, dependencies, views)).map(({ view, span }) => ({
+      view,
+      lives: clampPeriod({ startDate: span.start, endDate: span.end }, moment) !== null,
+    }));
+    const lines = [...views.map((view) => ({ view, lives: true })), ...inherited].flatMap(
+      ({ view: { subscription, items: lineItems }, lives }) =>
+        (lineItems ?? [])
+          .filter(({ item }) => item.meterId !== null && meterIds.includes(item.meterId))
+          .map(
+            ({ item }): ChargingLine => ({
+              item,
+              inRange: item.startDate <= at && (item.endDate === null || at < item.endDate),
+              active: lives && livedPeriod(item, subscription, moment) !== null,
+            }),
+          ),
+    );
+    const featureIds = new Map(
+      (await features.ofMeters(inside, meterIds)).flatMap(({ id, meterId }): [string, string][] =>
+        meterId === null ? [] : [[meterId, id]],
+      ),
+    );
     return { prices: items, lines, featureIds };
   });
 }

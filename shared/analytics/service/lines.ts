@@ -18,7 +18,10 @@ export interface LineScope {
   readonly includeChildren: boolean;
 }
 
-export interface GatheredLines { readonly lines: readonly AnalyticsLine[]; readonly plans: ReadonlyMap<string, Plan> }
+export interface GatheredLines {
+  readonly lines: readonly AnalyticsLine[];
+  readonly plans: ReadonlyMap<string, Plan>;
+}
 
 /** Subscriptions whose usage is reported (metering.md 6.2). */
 export const REPORTED = ['active', 'trialing', 'paused', 'cancelled'] as const;
@@ -41,7 +44,12 @@ export async function gatherLines(dependencies: AnalyticsDependencies, ctx: Requ
     if (views.length === 0) return { timezone };
     const paid = await linesOf(dependencies, inside, scope, views);
     const parents = await parentsOf(inside, dependencies, views);
-    const parentLines = await linesOf(dependencies, inside, { ...scope, includeChildren: false }, parents.map(({ view }) => view));
+    const parentLines = await linesOf(
+      dependencies,
+      inside,
+      { ...scope, includeChildren: false },
+      parents.map(({ view }) => view),
+    );
     const lines = [...paid, ...paidByParents(parentLines, parents, paid, scope.range, timezone)];
     const planIds = lines.flatMap(({ priced }) => (priced?.item.entityType === 'plan' ? [priced.item.entityId] : []));
     return { lines, plans: new Map((await plans.getMany(inside, [...new Set(planIds)])).map((plan) => [plan.id, plan])) };
@@ -52,21 +60,40 @@ export async function gatherLines(dependencies: AnalyticsDependencies, ctx: Requ
 }
 
 /** Usage that a customer's parents pay for: each meter of each subscription that is inherited, but for what the customer pays for itself. */
-function paidByParents(lines: readonly AnalyticsLine[], parents: readonly Parent[], paid: readonly AnalyticsLine[], range: Period, timezone: string): AnalyticsLine[] {
+function paidByParents(
+  lines: readonly AnalyticsLine[],
+  parents: readonly Parent[],
+  paid: readonly AnalyticsLine[],
+  range: Period,
+  timezone: string,
+): AnalyticsLine[] {
   const paidItself = new Set(paid.map(({ meter }) => meter.id));
   return parents.flatMap(({ view, span }) => {
     const period = clampPeriod({ startDate: span.start, endDate: span.end }, range);
     if (period === null) return [];
     const own = lines.filter(({ meter, priced }) => priced?.subscription.id === view.subscription.id && !paidItself.has(meter.id));
-    return [...new Map(own.map((line) => [line.meter.id, line])).values()].map((line): AnalyticsLine => ({ ...line, priced: null, period, timezone }));
+    return [...new Map(own.map((line) => [line.meter.id, line])).values()].map(
+      (line): AnalyticsLine => ({ ...line, priced: null, period, timezone }),
+    );
   });
 }
 
 /** The usage lines of subscriptions that live in the range and that were asked for. */
-export async function linesOf(dependencies: AnalyticsDependencies, ctx: RequestContext, scope: Omit<LineScope, 'externalCustomerId'>, views: readonly SubscriptionView[]): Promise<AnalyticsLine[]> {
+export async function linesOf(
+  dependencies: AnalyticsDependencies,
+  ctx: RequestContext,
+  scope: Omit<LineScope, 'externalCustomerId'>,
+  views: readonly SubscriptionView[],
+): Promise<AnalyticsLine[]> {
   const { prices, meters, features, subscriptions } = dependencies;
-  const inherited = scope.includeChildren ? await subscriptions.inheritedOf(ctx, views.map(({ subscription }) => subscription)) : NO_CHILDREN;
-  const items = views.flatMap(({ subscription, items: own }) => (own ?? []).map((line) => ({ subscription, ...line })))
+  const inherited = scope.includeChildren
+    ? await subscriptions.inheritedOf(
+        ctx,
+        views.map(({ subscription }) => subscription),
+      )
+    : NO_CHILDREN;
+  const items = views
+    .flatMap(({ subscription, items: own }) => (own ?? []).map((line) => ({ subscription, ...line })))
     .filter(({ item }) => item.priceType === 'USAGE' && item.meterId !== null)
     .flatMap((line) => {
       const period = livedPeriod(line.item, line.subscription, scope.range);
@@ -75,30 +102,70 @@ export async function linesOf(dependencies: AnalyticsDependencies, ctx: RequestC
   const meterIds = [...new Set(items.flatMap(({ item }) => item.meterId ?? []))];
   const metersById = new Map((await meters.getMany(ctx, meterIds)).map((meter) => [meter.id, meter]));
   const featuresByMeter = new Map((await features.ofMeters(ctx, meterIds)).map((feature) => [feature.meterId, feature]));
-  const bucketPrices = await prices.getMany(ctx, [...new Set(items.flatMap(({ item }) => item.commitmentTimeBuckets.map(({ priceId }) => priceId)))]);
-  return items.map(({ subscription, item, price, period }): AnalyticsLine => {
-    const meter = metersById.get(item.meterId ?? '');
-    // A line that cannot be read fails the request; it is never shown as nothing (metering.md Q4).
-    if (!meter) throw new Error(`meter ${item.meterId} of line item ${item.id} is gone`);
-    if (!price) throw new Error(`price ${item.priceId} of line item ${item.id} is gone`);
-    const priced: PricedItem = { subscription, item, price, bucketPrices };
-    return { meter, feature: featuresByMeter.get(meter.id) ?? null, priced, inherited: inherited.get(subscription.id) ?? [], period, timezone: subscription.timezone };
-  }).filter((line) => isAskedFor(line, scope));
+  const bucketPrices = await prices.getMany(ctx, [
+    ...new Set(items.flatMap(({ item }) => item.commitmentTimeBuckets.map(({ priceId }) => priceId))),
+  ]);
+  return items
+    .map(({ subscription, item, price, period }): AnalyticsLine => {
+      const meter = metersById.get(item.meterId ?? '');
+      // A line that cannot be read fails the request; it is never shown as nothing (metering.md Q4).
+      if (!meter) throw new Error(`meter ${item.meterId} of line item ${item.id} is gone`);
+      if (!price) throw new Error(`price ${item.priceId} of line item ${item.id} is gone`);
+      const priced: PricedItem = { subscription, item, price, bucketPrices };
+      return {
+        meter,
+        feature: featuresByMeter.get(meter.id) ?? null,
+        priced,
+        inherited: inherited.get(subscription.id) ?? [],
+        period,
+        timezone: subscription.timezone,
+      };
+    })
+    .filter((line) => isAskedFor(line, scope));
 }
 
 function isAskedFor({ meter, feature }: AnalyticsLine, { featureIds, meterIds }: Omit<LineScope, 'externalCustomerId'>): boolean {
-  return (featureIds === null || (feature !== null && featureIds.includes(feature.id))) && (meterIds === null || meterIds.includes(meter.id));
+  return (
+    (featureIds === null || (feature !== null && featureIds.includes(feature.id))) && (meterIds === null || meterIds.includes(meter.id))
+  );
 }
 
-async function metersAlone(dependencies: AnalyticsDependencies, ctx: RequestContext, scope: LineScope, timezone: string): Promise<AnalyticsLine[]> {
+async function metersAlone(
+  dependencies: AnalyticsDependencies,
+  ctx: RequestContext,
+  scope: LineScope,
+  timezone: string,
+): Promise<AnalyticsLine[]> {
   if (!(scope.range.start < scope.range.end)) return [];
   const found = await askedMeters(dependencies, ctx, scope);
-  const features = new Map((await dependencies.features.ofMeters(ctx, found.map(({ id }) => id))).map((feature) => [feature.meterId, feature]));
-  return found.map((meter): AnalyticsLine => ({ meter, feature: features.get(meter.id) ?? null, priced: null, inherited: [], period: scope.range, timezone }))
-    .filter((line) => isAskedFor(line, scope)).slice(0, MAX_METERS);
+  const features = new Map(
+    (
+      await dependencies.features.ofMeters(
+        ctx,
+        found.map(({ id }) => id),
+      )
+    ).map((feature) => [feature.meterId, feature]),
+  );
+  return found
+    .map(
+      (meter): AnalyticsLine => ({
+        meter,
+        feature: features.get(meter.id) ?? null,
+        priced: null,
+        inherited: [],
+        period: scope.range,
+        timezone,
+      }),
+    )
+    .filter((line) => isAskedFor(line, scope))
+    .slice(0, MAX_METERS);
 }
 
-async function askedMeters({ meters, features, usage }: AnalyticsDependencies, ctx: RequestContext, { externalCustomerId, featureIds, meterIds, range }: LineScope): Promise<Meter[]> {
+async function askedMeters(
+  { meters, features, usage }: AnalyticsDependencies,
+  ctx: RequestContext,
+  { externalCustomerId, featureIds, meterIds, range }: LineScope,
+): Promise<Meter[]> {
   if (meterIds !== null) return meters.getMany(ctx, meterIds);
   if (featureIds !== null) return (await features.getMany(ctx, featureIds)).flatMap(({ meter }) => meter ?? []);
   return meters.forEventNames(ctx, await usage.eventNames(ctx, externalCustomerId, range, MAX_METERS));

@@ -28,8 +28,14 @@ export interface Revenue {
   readonly watermark: DateTime | null;
 }
 
-interface OwnedLine { readonly line: AnalyticsLine; readonly externalCustomerId: string }
-interface Question { readonly request: GroupedUsageRequest; readonly lines: readonly OwnedLine[] }
+interface OwnedLine {
+  readonly line: AnalyticsLine;
+  readonly externalCustomerId: string;
+}
+interface Question {
+  readonly request: GroupedUsageRequest;
+  readonly lines: readonly OwnedLine[];
+}
 
 /**
  * What usage is charged at: the sum of `total_cost` that `POST /v1/events/analytics` answers for each customer. Lines that ask the
@@ -40,7 +46,12 @@ export async function usageRevenue(dependencies: AnalyticsDependencies, ctx: Req
   const view: AnalyticsView = { windowSize: null, anchor: null, commitments: scope.filters.length === 0, asOf: dependencies.clock.now() };
   const lines = await dependencies.database.withTenant(ctx, (tx) => chargedLines(dependencies, { ...ctx, transaction: tx }, scope));
   const questions = questionsOf(lines, scope, view);
-  const { usages, watermark } = await dependencies.usage.usages(ctx, scope.externalCustomerId, questions.map(({ request }) => request), OVER_CUSTOMERS);
+  const { usages, watermark } = await dependencies.usage.usages(
+    ctx,
+    scope.externalCustomerId,
+    questions.map(({ request }) => request),
+    OVER_CUSTOMERS,
+  );
   const amounts = new Map<string, Decimal>();
   questions.forEach((question, index) => {
     const groups = usages[index]?.groups ?? [];
@@ -55,39 +66,78 @@ export async function usageRevenue(dependencies: AnalyticsDependencies, ctx: Req
   return { amounts, watermark };
 }
 
-async function chargedLines(dependencies: AnalyticsDependencies, ctx: RequestContext, { externalCustomerId, includeChildren, ...scope }: RevenueScope): Promise<OwnedLine[]> {
+async function chargedLines(
+  dependencies: AnalyticsDependencies,
+  ctx: RequestContext,
+  { externalCustomerId, includeChildren, ...scope }: RevenueScope,
+): Promise<OwnedLine[]> {
   const { customers } = dependencies;
   const named = externalCustomerId === null ? null : (await customers.findByExternalIds(ctx, [externalCustomerId]))[0];
   if (named === undefined) return [];
-  const lines = await linesOf(dependencies, ctx, { ...scope, meterIds: null, includeChildren: includeChildren || named === null }, await subscribedLines(ctx, dependencies, named?.id ?? null, REPORTED));
+  const lines = await linesOf(
+    dependencies,
+    ctx,
+    { ...scope, meterIds: null, includeChildren: includeChildren || named === null },
+    await subscribedLines(ctx, dependencies, named?.id ?? null, REPORTED),
+  );
   const owners = await customers.getMany(ctx, [...new Set(lines.flatMap(({ priced }) => priced?.subscription.customerId ?? []))]);
   const externalIds = new Map(owners.map((customer) => [customer.id, customer.externalId]));
   return lines.map((line) => {
     const owner = externalIds.get(line.priced?.subscription.customerId ?? '');
-    if (owner === undefined) throw new Error(`customer ${line.priced?.subscription.customerId} of subscription ${line.priced?.subscription.id} is gone`);
+    if (owner === undefined)
+      throw new Error(`customer ${line.priced?.subscription.customerId} of subscription ${line.priced?.subscription.id} is gone`);
     return { line, externalCustomerId: owner };
   });
 }
 
 /** One question for as many customers as an answer tells apart, and one for each line whose usage is that of several customers as one. */
 function questionsOf(lines: readonly OwnedLine[], { filters }: RevenueScope, view: AnalyticsView): Question[] {
-  const together = lines.filter(({ line }) => line.inherited.length > 0).map((own): Question => ({
-    lines: [own],
-    request: {
-      meter: own.line.meter, externalCustomerIds: [own.externalCustomerId], inherited: own.line.inherited, range: own.line.period, timezone: own.line.timezone, filters,
-      keys: [], buckets: needsBuckets(own.line, view),
-    },
-  }));
-  const alike = Map.groupBy(lines.filter(({ line }) => line.inherited.length === 0), ({ line: { meter, period, timezone, ...line } }) =>
-    JSON.stringify([meter.id, period.start.toMillis(), period.end.toMillis(), meter.aggregation.bucketSize === null ? '' : timezone, needsBuckets({ meter, period, timezone, ...line }, view)]));
-  return [...together, ...[...alike.values()].flatMap((own) => {
-    const { line } = own[0] as OwnedLine;
-    return chunksOf([...Map.groupBy(own, ({ externalCustomerId }) => externalCustomerId)], MAX_GROUPS).map((customers): Question => ({
-      lines: customers.flatMap(([, theirs]) => theirs),
-      request: {
-        meter: line.meter, externalCustomerIds: customers.map(([id]) => id), range: line.period, timezone: line.timezone, filters,
-        keys: [{ kind: 'customer' }], buckets: needsBuckets(line, view),
-      },
-    }));
-  })];
+  const together = lines
+    .filter(({ line }) => line.inherited.length > 0)
+    .map(
+      (own): Question => ({
+        lines: [own],
+        request: {
+          meter: own.line.meter,
+          externalCustomerIds: [own.externalCustomerId],
+          inherited: own.line.inherited,
+          range: own.line.period,
+          timezone: own.line.timezone,
+          filters,
+          keys: [],
+          buckets: needsBuckets(own.line, view),
+        },
+      }),
+    );
+  const alike = Map.groupBy(
+    lines.filter(({ line }) => line.inherited.length === 0),
+    ({ line: { meter, period, timezone, ...line } }) =>
+      JSON.stringify([
+        meter.id,
+        period.start.toMillis(),
+        period.end.toMillis(),
+        meter.aggregation.bucketSize === null ? '' : timezone,
+        needsBuckets({ meter, period, timezone, ...line }, view),
+      ]),
+  );
+  return [
+    ...together,
+    ...[...alike.values()].flatMap((own) => {
+      const { line } = own[0] as OwnedLine;
+      return chunksOf([...Map.groupBy(own, ({ externalCustomerId }) => externalCustomerId)], MAX_GROUPS).map(
+        (customers): Question => ({
+          lines: customers.flatMap(([, theirs]) => theirs),
+          request: {
+            meter: line.meter,
+            externalCustomerIds: customers.map(([id]) => id),
+            range: line.period,
+            timezone: line.timezone,
+            filters,
+            keys: [{ kind: 'customer' }],
+            buckets: needsBuckets(line, view),
+          },
+        }),
+      );
+    }),
+  ];
 }

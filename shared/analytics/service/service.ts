@@ -19,6 +19,7 @@ export function createAnalyticsService(dependencies: AnalyticsDependencies) {
     /** Whose usage is charged to a customer besides its own. */
     children: (ctx: RequestContext, customerId: string): Promise<CustomerSpan[]> => childrenOf(ctx, dependencies, customerId, REPORTED),
     meterUsages: (ctx: RequestContext, query: MeterUsageQuery): Promise<MeterUsageAnswers> => meterUsages(dependencies, ctx, query),
-    eventCharges: (ctx: RequestContext, customerId: string, meterIds: readonly string[], at: DateTime): Promise<EventCharges> => eventCharges(dependencies, ctx, customerId, meterIds, at),
+    eventCharges: (ctx: RequestContext, customerId: string, meterIds: readonly string[], at: DateTime): Promise<EventCharges> =>
+      eventCharges(dependencies, ctx, customerId, meterIds, at),
   };
 }

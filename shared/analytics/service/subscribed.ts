@@ -17,36 +17,92 @@ const BARE = { items: false, prices: false, customer: false, plan: false };
  * All subscriptions of a customer, or of all where it is null, in these states, oldest first, with their line items and prices.
  * Throws a validation error that names `external_customer_id` where there are more than an answer can be computed from.
  */
-export function subscribedLines(ctx: RequestContext, dependencies: Pick<AnalyticsDependencies, 'subscriptions'>, customerId: string | null, statuses: readonly SubscriptionStatus[]): Promise<SubscriptionView[]> {
-  return everyView(ctx, dependencies, { customerIds: customerId === null ? null : [customerId], subscriptionStatus: statuses }, WITH_PRICES);
+export function subscribedLines(
+  ctx: RequestContext,
+  dependencies: Pick<AnalyticsDependencies, 'subscriptions'>,
+  customerId: string | null,
+  statuses: readonly SubscriptionStatus[],
+): Promise<SubscriptionView[]> {
+  return everyView(
+    ctx,
+    dependencies,
+    { customerIds: customerId === null ? null : [customerId], subscriptionStatus: statuses },
+    WITH_PRICES,
+  );
 }
 
 /**
  * Who inherits subscriptions of the customer in these states, each within its time; whoever inherits several is there several times.
  * Throws a validation error that names `external_customer_id` where there are more than an answer can be computed from.
  */
-export async function childrenOf(ctx: RequestContext, dependencies: Pick<AnalyticsDependencies, 'subscriptions'>, customerId: string, statuses: readonly SubscriptionStatus[]): Promise<CustomerSpan[]> {
-  const parents = await everyView(ctx, dependencies, { customerIds: [customerId], subscriptionStatus: statuses, subscriptionType: ['parent'] }, BARE);
-  return [...(await dependencies.subscriptions.inheritedOf(ctx, parents.map(({ subscription }) => subscription))).values()].flat();
+export async function childrenOf(
+  ctx: RequestContext,
+  dependencies: Pick<AnalyticsDependencies, 'subscriptions'>,
+  customerId: string,
+  statuses: readonly SubscriptionStatus[],
+): Promise<CustomerSpan[]> {
+  const parents = await everyView(
+    ctx,
+    dependencies,
+    { customerIds: [customerId], subscriptionStatus: statuses, subscriptionType: ['parent'] },
+    BARE,
+  );
+  return [
+    ...(
+      await dependencies.subscriptions.inheritedOf(
+        ctx,
+        parents.map(({ subscription }) => subscription),
+      )
+    ).values(),
+  ].flat();
 }
 
 /** A subscription that a customer inherits: it pays for the customer's usage within the span. */
-export interface Parent { readonly view: SubscriptionView; readonly span: ReturnType<typeof inheritedSpan> }
-
-/** The parents of those of the subscriptions that are inherited, which have no lines of their own. */
-export async function parentsOf(ctx: RequestContext, dependencies: Pick<AnalyticsDependencies, 'subscriptions'>, views: readonly SubscriptionView[]): Promise<Parent[]> {
-  const inherited = views.map(({ subscription }) => subscription).filter(({ subscriptionType }) => subscriptionType === 'inherited');
-  const ids = [...new Set(inherited.flatMap(({ parentSubscriptionId }) => parentSubscriptionId ?? []))];
-  const parents = new Map((ids.length === 0 ? [] : await everyView(ctx, dependencies, { subscriptionIds: ids }, WITH_PRICES)).map((view) => [view.subscription.id, view]));
-  return inherited.map((subscription) => ({ view: parents.get(subscription.parentSubscriptionId ?? '') as SubscriptionView, span: inheritedSpan(subscription) }));
+export interface Parent {
+  readonly view: SubscriptionView;
+  readonly span: ReturnType<typeof inheritedSpan>;
 }
 
-async function everyView(ctx: RequestContext, { subscriptions }: Pick<AnalyticsDependencies, 'subscriptions'>, filter: Parameters<SubscriptionService['list']>[1], expand: SubscriptionExpansion): Promise<SubscriptionView[]> {
+/** The parents of those of the subscriptions that are inherited, which have no lines of their own. */
+export async function parentsOf(
+  ctx: RequestContext,
+  dependencies: Pick<AnalyticsDependencies, 'subscriptions'>,
+  views: readonly SubscriptionView[],
+): Promise<Parent[]> {
+  const inherited = views.map(({ subscription }) => subscription).filter(({ subscriptionType }) => subscriptionType === 'inherited');
+  const ids = [...new Set(inherited.flatMap(({ parentSubscriptionId }) => parentSubscriptionId ?? []))];
+  const parents = new Map(
+    (ids.length === 0 ? [] : await everyView(ctx, dependencies, { subscriptionIds: ids }, WITH_PRICES)).map((view) => [
+      view.subscription.id,
+      view,
+    ]),
+  );
+  return inherited.map((subscription) => ({
+    view: parents.get(subscription.parentSubscriptionId ?? '') as SubscriptionView,
+    span: inheritedSpan(subscription),
+  }));
+}
+
+async function everyView(
+  ctx: RequestContext,
+  { subscriptions }: Pick<AnalyticsDependencies, 'subscriptions'>,
+  filter: Parameters<SubscriptionService['list']>[1],
+  expand: SubscriptionExpansion,
+): Promise<SubscriptionView[]> {
   const found: SubscriptionView[] = [];
   for (let offset = 0, total = 1; offset < total; offset += MAX_PAGE) {
-    const options: ListOptions = { limit: MAX_PAGE, offset, status: null, sort: [{ field: 'created_at', direction: 'asc' }], startTime: null, endTime: null, filters: [] };
+    const options: ListOptions = {
+      limit: MAX_PAGE,
+      offset,
+      status: null,
+      sort: [{ field: 'created_at', direction: 'asc' }],
+      startTime: null,
+      endTime: null,
+      filters: [],
+    };
     const page = await subscriptions.list(ctx, filter, options, expand);
-    if (page.total > MAX_SUBSCRIPTIONS) throw invalid('external_customer_id', `is required where there are more than ${MAX_SUBSCRIPTIONS} subscriptions`);
+    if (page.total > MAX_SUBSCRIPTIONS)
+      throw invalid('external_customer_id', `is required where there are more than ${MAX_SUBSCRIPTIONS} subscriptions`);
     found.push(...page.items);
     total = page.total;
   }

@@ -20,7 +20,17 @@ export interface PriceSnapshot extends PricingTerms {
   readonly sequence: number;
 }
 
-export function priceSnapshot({ id, type, currency, sequence, billingModel, amount, tierMode, tiers, transformQuantity }: Price): PriceSnapshot {
+export function priceSnapshot({
+  id,
+  type,
+  currency,
+  sequence,
+  billingModel,
+  amount,
+  tierMode,
+  tiers,
+  transformQuantity,
+}: Price): PriceSnapshot {
   return { id, type, currency, sequence, billingModel, amount, tierMode, tiers, transformQuantity };
 }
 
@@ -30,7 +40,14 @@ export interface MeterSnapshot {
   readonly name: string;
   readonly version: number;
   readonly eventName: string;
-  readonly aggregation: { readonly type: string; readonly field: string | null; readonly expression?: string; readonly multiplier: string | null; readonly bucketSize: WindowSize | null; readonly groupBy: string | null };
+  readonly aggregation: {
+    readonly type: string;
+    readonly field: string | null;
+    readonly expression?: string;
+    readonly multiplier: string | null;
+    readonly bucketSize: WindowSize | null;
+    readonly groupBy: string | null;
+  };
   readonly filters: readonly { readonly key: string; readonly values: readonly string[] }[];
 }
 
@@ -51,7 +68,13 @@ export interface CommitmentCalculation extends CommitmentSplit {
   readonly line: Commitment | null;
   /** All that was committed to: the amount of the period, or of its windows together. */
   readonly committed: Decimal;
-  readonly timeBuckets: readonly { readonly id: string; readonly start: TimeOfDay; readonly end: TimeOfDay; readonly price: PriceSnapshot; readonly commitment: Commitment | null }[];
+  readonly timeBuckets: readonly {
+    readonly id: string;
+    readonly start: TimeOfDay;
+    readonly end: TimeOfDay;
+    readonly price: PriceSnapshot;
+    readonly commitment: Commitment | null;
+  }[];
   /** Windows with usage, each charged on its own; null for a commitment of the whole period. */
   readonly windows: readonly CommittedWindow[] | null;
   /** How many windows without usage owe a true-up, by the time bucket whose terms apply (null: the line's). */

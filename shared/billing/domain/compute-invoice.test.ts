@@ -11,7 +11,8 @@ import { usageQuestions } from './usage-charges.ts';
 
 const compute = (basis: InvoiceBasis, values: Readonly<Record<string, string>> = {}) =>
   computeInvoice({ ...basis, usage: answersOf(usageQuestions(basis), (meter) => decimal(values[meter] ?? 0)) });
-const amounts = (invoice: ReturnType<typeof compute>) => Object.fromEntries(invoice.lines.map((line) => [line.priceId, line.amount.toFixed(2)]));
+const amounts = (invoice: ReturnType<typeof compute>) =>
+  Object.fromEntries(invoice.lines.map((line) => [line.priceId, line.amount.toFixed(2)]));
 
 const NOVEMBER = { startDate: at('2023-11-01'), endDate: at('2023-12-01') };
 const LLM_PLAN: readonly BilledItem[] = [
@@ -62,9 +63,17 @@ describe('the invoices of a month of LLM usage', () => {
 
 describe('what an invoice leaves out', () => {
   test('a price that another invoice has charged for an overlapping time', () => {
-    const invoiced = [{ priceId: 'input', period: { start: at('2023-11-30'), end: at('2023-12-02') } }, { priceId: 'output', period: { start: at('2023-12-01'), end: at('2024-01-01') } }];
+    const invoiced = [
+      { priceId: 'input', period: { start: at('2023-11-30'), end: at('2023-12-02') } },
+      { priceId: 'output', period: { start: at('2023-12-01'), end: at('2024-01-01') } },
+    ];
     expect(Object.keys(amounts(compute(basisOf(LLM_PLAN, { invoiced }), CODE_ASSIST)))).toEqual(['fee', 'output', 'requests']);
-    expect(Object.keys(amounts(compute(basisOf(LLM_PLAN, { invoiced, referencePoint: 'preview' }), CODE_ASSIST)))).toEqual(['fee', 'input', 'output', 'requests']);
+    expect(Object.keys(amounts(compute(basisOf(LLM_PLAN, { invoiced, referencePoint: 'preview' }), CODE_ASSIST)))).toEqual([
+      'fee',
+      'input',
+      'output',
+      'requests',
+    ]);
   });
 
   test('nothing of a line without usage: it stays, at 0; with no amount at all the invoice is skipped', () => {
@@ -76,15 +85,27 @@ describe('what an invoice leaves out', () => {
   test('time outside of the life of a line', () => {
     const [item] = [usage('input', { amount: decimal(1) })];
     const late = { ...item, item: { ...item.item, startDate: at('2023-11-10'), endDate: at('2023-11-20') } };
-    expect(usageQuestions(basisOf([late])).map(({ period }) => [period.start.toISODate(), period.end.toISODate()])).toEqual([['2023-11-10', '2023-11-20']]);
+    expect(usageQuestions(basisOf([late])).map(({ period }) => [period.start.toISODate(), period.end.toISODate()])).toEqual([
+      ['2023-11-10', '2023-11-20'],
+    ]);
     const over = { ...item, item: { ...item.item, endDate: at('2023-11-01') } };
     expect(usageQuestions(basisOf([over]))).toEqual([]);
   });
 
   test('the advance of a cancelled period; its arrear is owed up to the effective date', () => {
     const end = at('2023-11-16');
-    const items = [fixed('advance', '49', 'ADVANCE'), fixed('arrear', '30', 'ARREAR'), usage('input', { amount: decimal('0.5') })].map((billed) => ({ ...billed, item: { ...billed.item, endDate: end } }));
-    const invoice = compute(basisOf(items, { subscription: subscriptionOf({ endDate: end }), referencePoint: 'cancel', period: { start: at('2023-11-01'), end }, fullPeriodEnd: at('2023-12-01') }), { meter_input: '3' });
+    const items = [fixed('advance', '49', 'ADVANCE'), fixed('arrear', '30', 'ARREAR'), usage('input', { amount: decimal('0.5') })].map(
+      (billed) => ({ ...billed, item: { ...billed.item, endDate: end } }),
+    );
+    const invoice = compute(
+      basisOf(items, {
+        subscription: subscriptionOf({ endDate: end }),
+        referencePoint: 'cancel',
+        period: { start: at('2023-11-01'), end },
+        fullPeriodEnd: at('2023-12-01'),
+      }),
+      { meter_input: '3' },
+    );
     expect(amounts(invoice)).toEqual({ arrear: '15.00', input: '1.50' });
   });
 });
@@ -104,28 +125,54 @@ describe('windows and buckets', () => {
     const basis = basisOf([usage('input', { amount: decimal(1) }, entitled('100', 'NEVER'))], {
       subscription: subscriptionOf({ startDate: at('2023-10-01') }),
     });
-    expect(usageQuestions(basis)[0]?.windows.map(({ start, end }) => [start.toISODate(), end.toISODate()])).toEqual([['2023-10-01', '2023-11-01'], ['2023-10-01', '2023-12-01']]);
+    expect(usageQuestions(basis)[0]?.windows.map(({ start, end }) => [start.toISODate(), end.toISODate()])).toEqual([
+      ['2023-10-01', '2023-11-01'],
+      ['2023-10-01', '2023-12-01'],
+    ]);
     const invoice = computeInvoice({ ...basis, usage: answersOf(usageQuestions(basis), (_, window) => decimal(window === 0 ? 50 : 150)) });
     expectDecimal(invoice.lines[0]?.quantity ?? ZERO, '50');
   });
 
   test.each([
-    [null, '2023-11-01', '40'], ['2023-12-01', null, '40'], [null, '2023-11-01T00:00:01Z', '30'], ['2023-11-30', null, '30'], ['2023-11-10', '2023-11-12', '30'],
+    [null, '2023-11-01', '40'],
+    ['2023-12-01', null, '40'],
+    [null, '2023-11-01T00:00:01Z', '30'],
+    ['2023-11-30', null, '30'],
+    ['2023-11-10', '2023-11-12', '30'],
   ])('an allowance from %s to %s counts in full in the periods that it touches, and in no other', (startDate, endDate, billed) => {
     const allowance = entitled('10');
-    const dated = allowance && { ...allowance, sources: allowance.sources.map((source) => ({ ...source, startDate: startDate ? at(startDate) : null, endDate: endDate ? at(endDate) : null })) };
-    const { lines: [line] } = compute(basisOf([usage('input', { amount: decimal(1) }, dated)]), { meter_input: '40' });
+    const dated = allowance && {
+      ...allowance,
+      sources: allowance.sources.map((source) => ({
+        ...source,
+        startDate: startDate ? at(startDate) : null,
+        endDate: endDate ? at(endDate) : null,
+      })),
+    };
+    const {
+      lines: [line],
+    } = compute(basisOf([usage('input', { amount: decimal(1) }, dated)]), { meter_input: '40' });
     expectDecimal(line?.quantity ?? ZERO, billed);
     expect(line?.calculation.entitlement?.limit?.toFixed() ?? null).toBe(billed === '30' ? '10' : null);
   });
 
   test('buckets are priced one by one, and together once an entitlement applies', () => {
-    const tiers = [{ upTo: decimal(10), unitAmount: decimal('0.10'), flatAmount: null }, { upTo: decimal(20), unitAmount: decimal('0.05'), flatAmount: null }, { upTo: null, unitAmount: decimal('0.02'), flatAmount: null }];
-    const plain: BilledItem = { ...usage('peak', { billingModel: 'TIERED', tierMode: 'SLAB', tiers, amount: null }), meter: meterOf('meter_peak', { type: 'MAX', bucketSize: 'DAY' }) };
+    const tiers = [
+      { upTo: decimal(10), unitAmount: decimal('0.10'), flatAmount: null },
+      { upTo: decimal(20), unitAmount: decimal('0.05'), flatAmount: null },
+      { upTo: null, unitAmount: decimal('0.02'), flatAmount: null },
+    ];
+    const plain: BilledItem = {
+      ...usage('peak', { billingModel: 'TIERED', tierMode: 'SLAB', tiers, amount: null }),
+      meter: meterOf('meter_peak', { type: 'MAX', bucketSize: 'DAY' }),
+    };
     const bucketed = (billed: BilledItem) => {
       const basis = basisOf([billed]);
       const questions = usageQuestions(basis);
-      const answers = answersOf(questions, () => decimal(24)).map((answer, index) => ({ ...answer, buckets: questions[index]?.buckets ? [decimal(9), decimal(15)] : null }));
+      const answers = answersOf(questions, () => decimal(24)).map((answer, index) => ({
+        ...answer,
+        buckets: questions[index]?.buckets ? [decimal(9), decimal(15)] : null,
+      }));
       return computeInvoice({ ...basis, usage: answers }).lines[0];
     };
     expectDecimal(bucketed(plain)?.amount ?? ZERO, '2.15');
@@ -138,7 +185,9 @@ describe('windows and buckets', () => {
     const quarterly = usage('input', { amount: decimal(1), billingPeriod: 'QUARTERLY' });
     const closing = (month: string, next: string) => usageQuestions(basisOf([quarterly], { period: { start: at(month), end: at(next) } }));
     expect(closing('2023-12-01', '2024-01-01')).toEqual([]);
-    expect(closing('2024-01-01', '2024-02-01').map(({ period }) => [period.start.toISODate(), period.end.toISODate()])).toEqual([['2023-11-01', '2024-02-01']]);
+    expect(closing('2024-01-01', '2024-02-01').map(({ period }) => [period.start.toISODate(), period.end.toISODate()])).toEqual([
+      ['2023-11-01', '2024-02-01'],
+    ]);
   });
 });
 
@@ -147,8 +196,15 @@ test('a usage question without an answer fails the invoice instead of dropping t
   expect(() => computeInvoice({ ...basis, usage: [] })).toThrow(RangeError);
 });
 
-const usageItem = fc.tuple(fc.oneof(flatPrice(), packagePrice(), tieredPrice('SLAB'), tieredPrice('VOLUME')), fc.option(fc.integer({ min: 0, max: 300 })), quantity(500));
-const plan = fc.record({ fees: fc.array(fc.tuple(amount(), fc.constantFrom('ADVANCE' as const, 'ARREAR' as const)), { maxLength: 4 }), meters: fc.array(usageItem, { maxLength: 5 }) });
+const usageItem = fc.tuple(
+  fc.oneof(flatPrice(), packagePrice(), tieredPrice('SLAB'), tieredPrice('VOLUME')),
+  fc.option(fc.integer({ min: 0, max: 300 })),
+  quantity(500),
+);
+const plan = fc.record({
+  fees: fc.array(fc.tuple(amount(), fc.constantFrom('ADVANCE' as const, 'ARREAR' as const)), { maxLength: 4 }),
+  meters: fc.array(usageItem, { maxLength: 5 }),
+});
 type Plan = typeof plan extends fc.Arbitrary<infer P> ? P : never;
 
 function inputsOf({ fees, meters }: Plan) {
@@ -164,22 +220,29 @@ function inputsOf({ fees, meters }: Plan) {
 /** The oracle: every line on its own, in the plainest words, in cents. */
 function naiveTotal({ fees, meters }: Plan): Decimal {
   const cents = (value: Decimal) => value.times(100).plus('0.5').floor().div(100);
-  const usageAmounts = meters.map(([terms, limit, used]) => cents(priceQuantity(terms, used.minus(limit ?? 0).isNegative() ? ZERO : used.minus(limit ?? 0)).amount));
+  const usageAmounts = meters.map(([terms, limit, used]) =>
+    cents(priceQuantity(terms, used.minus(limit ?? 0).isNegative() ? ZERO : used.minus(limit ?? 0)).amount),
+  );
   return sum([...fees.map(([fee]) => cents(fee)), ...usageAmounts]);
 }
 
 test('an invoice adds up to what its lines cost one by one', () => {
-  fc.assert(fc.property(plan, (generated) => {
-    const { lines, totals } = computeInvoice(inputsOf(generated));
-    expectDecimal(totals.subtotal, naiveTotal(generated));
-    expectDecimal(totals.total, sum(lines.map((line) => line.amount)));
-    expectDecimal(totals.amountPaid.plus(totals.amountRemaining), totals.amountDue);
-    for (const line of lines) expect(line.amount.decimalPlaces()).toBeLessThanOrEqual(2);
-  }));
+  fc.assert(
+    fc.property(plan, (generated) => {
+      const { lines, totals } = computeInvoice(inputsOf(generated));
+      expectDecimal(totals.subtotal, naiveTotal(generated));
+      expectDecimal(totals.total, sum(lines.map((line) => line.amount)));
+      expectDecimal(totals.amountPaid.plus(totals.amountRemaining), totals.amountDue);
+      for (const line of lines) expect(line.amount.decimalPlaces()).toBeLessThanOrEqual(2);
+    }),
+  );
 });
 
 test('the same inputs give the same invoice, byte for byte', () => {
-  fc.assert(fc.property(plan, (generated) => {
-    expect(JSON.stringify(computeInvoice(inputsOf(generated)))).toBe(JSON.stringify(computeInvoice(inputsOf(generated))));
-  }), { numRuns: 30 });
+  fc.assert(
+    fc.property(plan, (generated) => {
+      expect(JSON.stringify(computeInvoice(inputsOf(generated)))).toBe(JSON.stringify(computeInvoice(inputsOf(generated))));
+    }),
+    { numRuns: 30 },
+  );
 });

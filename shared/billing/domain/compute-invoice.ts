@@ -20,7 +20,11 @@ export interface InvoiceInputs extends InvoiceBasis {
 
 type Assigned = 'id' | 'invoiceId' | 'tenantId' | 'environmentId' | 'status' | 'createdAt' | 'updatedAt' | 'createdBy' | 'updatedBy';
 /** A line without an identity yet. */
-export type ComputedLine = Omit<InvoiceLine, Assigned> & { readonly calculation: LineCalculation; readonly periodStart: Period['start']; readonly periodEnd: Period['end'] };
+export type ComputedLine = Omit<InvoiceLine, Assigned> & {
+  readonly calculation: LineCalculation;
+  readonly periodStart: Period['start'];
+  readonly periodEnd: Period['end'];
+};
 
 export interface ComputedInvoice {
   readonly lines: readonly ComputedLine[];
@@ -36,7 +40,9 @@ export interface ComputedInvoice {
  * Throws RangeError when an answer to a usage question is missing.
  */
 export function computeInvoice(inputs: InvoiceInputs): ComputedInvoice {
-  const lines = [...fixedLines(inputs), ...usageLines(inputs)].filter((line) => inputs.referencePoint === 'preview' || !isInvoiced(line, inputs.invoiced));
+  const lines = [...fixedLines(inputs), ...usageLines(inputs)].filter(
+    (line) => inputs.referencePoint === 'preview' || !isInvoiced(line, inputs.invoiced),
+  );
   const totals = invoiceTotals(lines, inputs.settlement ?? UNSETTLED);
   return { lines, totals, isSkipped: totals.subtotal.isZero() };
 }
@@ -54,8 +60,14 @@ function fixedLines({ items, subscription, period, fullPeriodEnd, referencePoint
   const byId = new Map(items.map((billed) => [billed.item.id, billed]));
   const charges = fixedChargesFor({
     items: items.map(({ item, price }) => ({
-      id: item.id, price, quantity: item.quantity, startDate: item.startDate, endDate: item.endDate,
-      billingPeriod: item.billingPeriod, billingPeriodCount: item.billingPeriodCount, invoiceCadence: item.invoiceCadence,
+      id: item.id,
+      price,
+      quantity: item.quantity,
+      startDate: item.startDate,
+      endDate: item.endDate,
+      billingPeriod: item.billingPeriod,
+      billingPeriodCount: item.billingPeriodCount,
+      invoiceCadence: item.invoiceCadence,
     })),
     subscription: { ...subscription, anchor: subscription.billingAnchor },
     invoicePeriod: { start: period.start, end: fullPeriodEnd ?? period.end },
@@ -66,9 +78,17 @@ function fixedLines({ items, subscription, period, fullPeriodEnd, referencePoint
 
 function fixedLine(billed: BilledItem, charge: FixedCharge): ComputedLine {
   return line(billed, charge.period, charge.quantity, {
-    price: priceSnapshot(billed.price), usage: null, entitlement: null,
-    quantityBeforeEntitlement: charge.quantity, quantity: charge.quantity, steps: charge.steps, commitment: null, proration: charge.proration,
-    unroundedAmount: charge.unroundedAmount, rounding: roundingOf(billed), amount: charge.amount,
+    price: priceSnapshot(billed.price),
+    usage: null,
+    entitlement: null,
+    quantityBeforeEntitlement: charge.quantity,
+    quantity: charge.quantity,
+    steps: charge.steps,
+    commitment: null,
+    proration: charge.proration,
+    unroundedAmount: charge.unroundedAmount,
+    rounding: roundingOf(billed),
+    amount: charge.amount,
   });
 }
 
@@ -77,20 +97,40 @@ function usageLines(inputs: InvoiceInputs): ComputedLine[] {
   const byId = new Map(items.map((billed) => [billed.item.id, billed]));
   return usageQuestions(inputs).map((question) => {
     const billed = byId.get(question.lineItemId) as BilledItem;
-    const answer = usage.find(({ lineItemId, period }) => lineItemId === question.lineItemId && +period.start === +question.period.start && +period.end === +question.period.end);
+    const answer = usage.find(
+      ({ lineItemId, period }) =>
+        lineItemId === question.lineItemId && +period.start === +question.period.start && +period.end === +question.period.end,
+    );
     if (answer === undefined || billed.meter === null) throw new RangeError(`no usage was read for line item ${question.lineItemId}`);
     const charge = usageCharge(billed, answer, inputs);
     const { allowance, commitment } = charge;
     const amount = roundToCurrency(charge.unroundedAmount, billed.item.currency);
     return line(billed, answer.period, charge.quantity, {
       price: priceSnapshot(billed.price),
-      usage: { meter: billed.meter, externalCustomerId, ...summed(inherited, answer.period), readings: answer.readings, buckets: answer.buckets },
-      entitlement: allowance === null ? null : {
-        sources: allowance.entitlement.sources.map((source) => source.id), limit: allowance.entitlement.usageLimit, reset: allowance.entitlement.usageResetPeriod, rule: allowance.rule,
+      usage: {
+        meter: billed.meter,
+        externalCustomerId,
+        ...summed(inherited, answer.period),
+        readings: answer.readings,
+        buckets: answer.buckets,
       },
-      quantityBeforeEntitlement: charge.quantityBeforeEntitlement, quantity: charge.quantity, steps: charge.steps,
-      commitment: commitment && { ...commitment, info: commitmentInfo(billed, roundedParts(commitment, amount, billed.item.currency)) }, proration: null,
-      unroundedAmount: charge.unroundedAmount, rounding: roundingOf(billed), amount,
+      entitlement:
+        allowance === null
+          ? null
+          : {
+              sources: allowance.entitlement.sources.map((source) => source.id),
+              limit: allowance.entitlement.usageLimit,
+              reset: allowance.entitlement.usageResetPeriod,
+              rule: allowance.rule,
+            },
+      quantityBeforeEntitlement: charge.quantityBeforeEntitlement,
+      quantity: charge.quantity,
+      steps: charge.steps,
+      commitment: commitment && { ...commitment, info: commitmentInfo(billed, roundedParts(commitment, amount, billed.item.currency)) },
+      proration: null,
+      unroundedAmount: charge.unroundedAmount,
+      rounding: roundingOf(billed),
+      amount,
     });
   });
 }
@@ -103,14 +143,31 @@ function summed(inherited: InvoiceBasis['inherited'], { end }: Period): Pick<Non
 
 function line({ item, price, meter }: BilledItem, period: Period, quantity: Decimal, calculation: LineCalculation): ComputedLine {
   return {
-    customerId: item.customerId, subscriptionId: item.subscriptionId, subscriptionLineItemId: item.id,
-    entityId: item.entityId, entityType: item.entityType, planDisplayName: item.planDisplayName,
-    priceId: price.id, priceType: price.type, meterId: meter?.id ?? null, meterDisplayName: meter?.name ?? null,
-    priceUnit: item.priceUnit, priceUnitId: item.priceUnitId, priceUnitAmount: unitAmount(price, calculation.amount),
-    displayName: item.displayName, amount: calculation.amount, quantity, currency: item.currency,
-    periodStart: period.start, periodEnd: period.end,
+    customerId: item.customerId,
+    subscriptionId: item.subscriptionId,
+    subscriptionLineItemId: item.id,
+    entityId: item.entityId,
+    entityType: item.entityType,
+    planDisplayName: item.planDisplayName,
+    priceId: price.id,
+    priceType: price.type,
+    meterId: meter?.id ?? null,
+    meterDisplayName: meter?.name ?? null,
+    priceUnit: item.priceUnit,
+    priceUnitId: item.priceUnitId,
+    priceUnitAmount: unitAmount(price, calculation.amount),
+    displayName: item.displayName,
+    amount: calculation.amount,
+    quantity,
+    currency: item.currency,
+    periodStart: period.start,
+    periodEnd: period.end,
     adjustedEntitlementQuantity: calculation.entitlement === null ? null : calculation.quantityBeforeEntitlement.minus(quantity),
-    lineItemDiscount: ZERO, invoiceLevelDiscount: ZERO, prepaidCreditsApplied: ZERO, calculation, metadata: {},
+    lineItemDiscount: ZERO,
+    invoiceLevelDiscount: ZERO,
+    prepaidCreditsApplied: ZERO,
+    calculation,
+    metadata: {},
   };
 }
 

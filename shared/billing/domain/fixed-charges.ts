@@ -67,10 +67,12 @@ export function fixedChargesFor(input: {
   const opening = referencePoint === 'period_start';
   const arrear = opening ? null : invoicePeriod;
   const advance = opening ? invoicePeriod : referencePoint === 'cancel' ? null : periodAfter(invoicePeriod, subscription);
-  return input.items.filter((item) => item.price.type === 'FIXED').flatMap((item) => {
-    const window = item.invoiceCadence === 'ADVANCE' ? advance : arrear;
-    return window === null ? [] : chargesOf(item, window, subscription, opening);
-  });
+  return input.items
+    .filter((item) => item.price.type === 'FIXED')
+    .flatMap((item) => {
+      const window = item.invoiceCadence === 'ADVANCE' ? advance : arrear;
+      return window === null ? [] : chargesOf(item, window, subscription, opening);
+    });
 }
 
 /** The billing period that follows, cut at the known end. Null when the subscription is over by then (billing.md 3.6). */
@@ -104,9 +106,18 @@ function onetimeCharges(item: FixedItem, window: Period): FixedCharge[] {
  */
 function ownPeriodCharges(item: FixedItem, window: Period, subscription: FixedChargesSubscription): FixedCharge[] {
   const charges: FixedCharge[] = [];
-  const chain = { start: item.startDate, anchor: item.startDate, count: item.billingPeriodCount, period: item.billingPeriod, timezone: subscription.timezone };
+  const chain = {
+    start: item.startDate,
+    anchor: item.startDate,
+    count: item.billingPeriodCount,
+    period: item.billingPeriod,
+    timezone: subscription.timezone,
+  };
   const over = knownEnd(subscription);
-  const lifetime = { startDate: item.startDate, endDate: item.endDate !== null && over !== null ? earlier(item.endDate, over) : (item.endDate ?? over) };
+  const lifetime = {
+    startDate: item.startDate,
+    endDate: item.endDate !== null && over !== null ? earlier(item.endDate, over) : (item.endDate ?? over),
+  };
   for (const whole of periodsFrom(chain)) {
     const lived = clampPeriod(lifetime, whole);
     if (lived === null || toSecond(whole.start) > toSecond(window.end)) break;

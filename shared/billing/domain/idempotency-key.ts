@@ -14,7 +14,9 @@ export interface InvoiceIdentity {
 
 /** The key of a subscription's invoice: the whole SHA-256 over a canonical form, keys sorted, times to the minute in UTC (billing.md 5.1). */
 export function invoiceKey(identity: InvoiceIdentity): string {
-  const canonical = Object.entries({ ...identity, periodStart: minute(identity.periodStart), periodEnd: minute(identity.periodEnd) }).sort(([a], [b]) => (a < b ? -1 : 1));
+  const canonical = Object.entries({ ...identity, periodStart: minute(identity.periodStart), periodEnd: minute(identity.periodEnd) }).sort(
+    ([a], [b]) => (a < b ? -1 : 1),
+  );
   return `subscription_invoice-${createHash('sha256').update(JSON.stringify(canonical)).digest('hex')}`;
 }
 

@@ -8,10 +8,26 @@ import type { InvoiceTotals } from './totals.ts';
 
 export type InvoiceType = 'SUBSCRIPTION' | 'ONE_OFF' | 'CREDIT';
 export type InvoiceStatus = 'DRAFT' | 'FINALIZED' | 'VOIDED' | 'SKIPPED';
-export type PaymentStatus = 'INITIATED' | 'PENDING' | 'PROCESSING' | 'SUCCEEDED' | 'OVERPAID' | 'FAILED' | 'REFUNDED' | 'PARTIALLY_REFUNDED' | 'VOIDED';
+export type PaymentStatus =
+  | 'INITIATED'
+  | 'PENDING'
+  | 'PROCESSING'
+  | 'SUCCEEDED'
+  | 'OVERPAID'
+  | 'FAILED'
+  | 'REFUNDED'
+  | 'PARTIALLY_REFUNDED'
+  | 'VOIDED';
 export type BillingReason =
-  | 'SUBSCRIPTION_CREATE' | 'SUBSCRIPTION_CYCLE' | 'SUBSCRIPTION_UPDATE' | 'SUBSCRIPTION_TRIAL_START' | 'SUBSCRIPTION_TRIAL_END'
-  | 'PRORATION' | 'MANUAL' | 'AUTO_INVOICE_THRESHOLD' | 'WALLET_AUTO_TOPUP';
+  | 'SUBSCRIPTION_CREATE'
+  | 'SUBSCRIPTION_CYCLE'
+  | 'SUBSCRIPTION_UPDATE'
+  | 'SUBSCRIPTION_TRIAL_START'
+  | 'SUBSCRIPTION_TRIAL_END'
+  | 'PRORATION'
+  | 'MANUAL'
+  | 'AUTO_INVOICE_THRESHOLD'
+  | 'WALLET_AUTO_TOPUP';
 
 /** A bill (billing.md 2.3 and 5.1). All amounts are in `currency`, rounded. */
 export interface Invoice extends EntityColumns, InvoiceTotals {
@@ -82,10 +98,14 @@ export interface InvoiceLine extends EntityColumns {
 export function referencePointOf(reason: BillingReason): Exclude<ReferencePoint, 'preview'> | null {
   switch (reason) {
     case 'SUBSCRIPTION_CREATE':
-    case 'SUBSCRIPTION_TRIAL_END': return 'period_start';
-    case 'SUBSCRIPTION_CYCLE': return 'period_end';
-    case 'PRORATION': return 'cancel';
-    default: return null;
+    case 'SUBSCRIPTION_TRIAL_END':
+      return 'period_start';
+    case 'SUBSCRIPTION_CYCLE':
+      return 'period_end';
+    case 'PRORATION':
+      return 'cancel';
+    default:
+      return null;
   }
 }
 
@@ -93,8 +113,15 @@ export function referencePointOf(reason: BillingReason): Exclude<ReferencePoint,
  * Whether a computed draft has waited long enough for usage that arrives late (billing.md 5.1). An opening invoice holds no usage and
  * never waits.
  */
-export function isDue({ lastComputedAt, billingReason }: Pick<Invoice, 'lastComputedAt' | 'billingReason'>, now: DateTime, finalizationDelaySeconds: number): boolean {
-  return lastComputedAt !== null && (billingReason === 'SUBSCRIPTION_CREATE' || lastComputedAt.plus({ seconds: finalizationDelaySeconds }) <= now);
+export function isDue(
+  { lastComputedAt, billingReason }: Pick<Invoice, 'lastComputedAt' | 'billingReason'>,
+  now: DateTime,
+  finalizationDelaySeconds: number,
+): boolean {
+  return (
+    lastComputedAt !== null &&
+    (billingReason === 'SUBSCRIPTION_CREATE' || lastComputedAt.plus({ seconds: finalizationDelaySeconds }) <= now)
+  );
 }
 
 /** Days from the later of period end and finalization to the due date, where no payment terms say otherwise. */

@@ -49,7 +49,13 @@ export function windowedTermsOf(line: CommittedLine, size: WindowSize | null, ti
     // Never charged at another price instead: the computation fails and is tried again.
     if (!own) throw new Error(`price ${bucket.priceId} of time bucket ${bucket.id} of line item ${item.id} is gone`);
     const amount = committedAmount(own, bucket.commitmentType, decimal(bucket.commitmentValue));
-    return { id: bucket.id, start: bucket.start, end: bucket.end, price: own, commitment: { amount, overageFactor: decimal(bucket.overageFactor), trueUp: bucket.trueUpEnabled } };
+    return {
+      id: bucket.id,
+      start: bucket.start,
+      end: bucket.end,
+      price: own,
+      commitment: { amount, overageFactor: decimal(bucket.overageFactor), trueUp: bucket.trueUpEnabled },
+    };
   });
   return { line: { price, commitment: commitmentOf(line) }, buckets, size, timezone };
 }
@@ -65,8 +71,15 @@ type Parts = Pick<CommitmentSplit, 'utilized' | 'overage' | 'trueUp'>;
 
 export function commitmentInfo({ item }: Pick<CommittedLine, 'item'>, { utilized, overage, trueUp }: Parts): CommitmentInfo {
   return {
-    type: item.commitmentType, amount: item.commitmentAmount, quantity: item.commitmentQuantity, duration: item.commitmentDuration, overageFactor: item.commitmentOverageFactor,
-    trueUpEnabled: item.commitmentTrueUpEnabled, isWindowed: item.commitmentWindowed,
-    computedCommitmentUtilizedAmount: utilized, computedOverageAmount: overage, computedTrueUpAmount: trueUp,
+    type: item.commitmentType,
+    amount: item.commitmentAmount,
+    quantity: item.commitmentQuantity,
+    duration: item.commitmentDuration,
+    overageFactor: item.commitmentOverageFactor,
+    trueUpEnabled: item.commitmentTrueUpEnabled,
+    isWindowed: item.commitmentWindowed,
+    computedCommitmentUtilizedAmount: utilized,
+    computedOverageAmount: overage,
+    computedTrueUpAmount: trueUp,
   };
 }

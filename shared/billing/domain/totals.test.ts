@@ -4,10 +4,19 @@ import { at, expectDecimal } from '#test/support/conformance.ts';
 import { dueDate, invoiceNumber, isVoidable, yearMonth } from './invoice.ts';
 import { invoiceTotals, UNSETTLED } from './totals.ts';
 
-const line = (amount: string, discount = '0', credits = '0') => ({ amount: decimal(amount), lineItemDiscount: decimal(discount), invoiceLevelDiscount: ZERO, prepaidCreditsApplied: decimal(credits) });
+const line = (amount: string, discount = '0', credits = '0') => ({
+  amount: decimal(amount),
+  lineItemDiscount: decimal(discount),
+  invoiceLevelDiscount: ZERO,
+  prepaidCreditsApplied: decimal(credits),
+});
 
 test('credits and discounts come off, tax comes on, adjustments and payments reduce what is due', () => {
-  const totals = invoiceTotals([line('100', '10', '20'), line('50')], { totalTax: decimal('14'), adjustmentAmount: decimal('4'), amountPaid: decimal('30') });
+  const totals = invoiceTotals([line('100', '10', '20'), line('50')], {
+    totalTax: decimal('14'),
+    adjustmentAmount: decimal('4'),
+    amountPaid: decimal('30'),
+  });
   expectDecimal(totals.subtotal, '150');
   expectDecimal(totals.total, '134');
   expectDecimal(totals.amountDue, '130');

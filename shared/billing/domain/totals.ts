@@ -34,14 +34,24 @@ export const UNSETTLED: Settlement = { totalTax: ZERO, adjustmentAmount: ZERO, a
  * The one function that adds up an invoice (billing.md 5.2.6):
  * total = max(subtotal - credits - discount + tax, 0); due = total - adjustment; remaining = due - paid, never below 0.
  */
-export function invoiceTotals(lines: readonly LineAmounts[], { totalTax, adjustmentAmount, amountPaid }: Settlement = UNSETTLED): InvoiceTotals {
+export function invoiceTotals(
+  lines: readonly LineAmounts[],
+  { totalTax, adjustmentAmount, amountPaid }: Settlement = UNSETTLED,
+): InvoiceTotals {
   const subtotal = sum(lines.map((line) => line.amount));
   const totalDiscount = sum(lines.map((line) => line.lineItemDiscount.plus(line.invoiceLevelDiscount)));
   const totalPrepaidCreditsApplied = sum(lines.map((line) => line.prepaidCreditsApplied));
   const total = max(subtotal.minus(totalPrepaidCreditsApplied).minus(totalDiscount).plus(totalTax), ZERO);
   const amountDue = total.minus(adjustmentAmount);
   return {
-    subtotal, totalDiscount, totalPrepaidCreditsApplied, totalTax, total, adjustmentAmount, amountDue, amountPaid,
+    subtotal,
+    totalDiscount,
+    totalPrepaidCreditsApplied,
+    totalTax,
+    total,
+    adjustmentAmount,
+    amountDue,
+    amountPaid,
     amountRemaining: max(amountDue.minus(amountPaid), ZERO),
   };
 }

@@ -36,8 +36,9 @@ const ADDITIVE: readonly string[] = ['COUNT', 'SUM', 'SUM_WITH_MULTIPLIER'];
  */
 export function usageQuestions(basis: Omit<InvoiceBasis, 'invoiced' | 'asOf'>): UsageQuestion[] {
   if (basis.referencePoint === 'period_start') return [];
-  return basis.items.filter(isUsage).flatMap((billed) =>
-    servicePeriods(billed, basis).map((period) => questionOf(billed, period, basis.subscription)));
+  return basis.items
+    .filter(isUsage)
+    .flatMap((billed) => servicePeriods(billed, basis).map((period) => questionOf(billed, period, basis.subscription)));
 }
 
 function isUsage({ item, price }: BilledItem): boolean {
@@ -50,7 +51,10 @@ function questionOf(billed: BilledItem, period: Period, subscription: Subscripti
   const { windows } = windowsOf(billed, entitlement, period, subscription);
   const reset = windows.length > 1 ? entitlement?.usageResetPeriod : null;
   return {
-    lineItemId: item.id, meterId: item.meterId ?? '', period, windows,
+    lineItemId: item.id,
+    meterId: item.meterId ?? '',
+    period,
+    windows,
     cut: reset === 'DAILY' ? 'DAY' : reset === 'MONTHLY' ? 'MONTH' : null,
     buckets: meter?.aggregation.bucketSize != null && entitlement === null,
     committedWindows: isCommitted(item) && item.commitmentWindowed,
@@ -65,12 +69,23 @@ function allowanceIn({ entitlement }: BilledItem, period: Period): Allowance | n
   return merged?.isEnabled ? merged : null;
 }
 
-function windowsOf({ item, meter }: BilledItem, entitlement: Allowance | null, period: Period, subscription: Subscription): EntitlementWindows {
+function windowsOf(
+  { item, meter }: BilledItem,
+  entitlement: Allowance | null,
+  period: Period,
+  subscription: Subscription,
+): EntitlementWindows {
   if (entitlement === null || item.billingPeriod === 'ONETIME') return { rule: 'whole_period', windows: [period] };
   return entitlementWindows({
-    reset: entitlement.usageResetPeriod, period, timezone: subscription.timezone, anchor: subscription.billingAnchor,
-    billingPeriod: item.billingPeriod, billingPeriodCount: item.billingPeriodCount, additive: ADDITIVE.includes(meter?.aggregation.type ?? ''),
-    subscriptionStart: subscription.startDate, entitlementStart: entitlementStart(entitlement.sources),
+    reset: entitlement.usageResetPeriod,
+    period,
+    timezone: subscription.timezone,
+    anchor: subscription.billingAnchor,
+    billingPeriod: item.billingPeriod,
+    billingPeriodCount: item.billingPeriodCount,
+    additive: ADDITIVE.includes(meter?.aggregation.type ?? ''),
+    subscriptionStart: subscription.startDate,
+    entitlementStart: entitlementStart(entitlement.sources),
   });
 }
 
@@ -81,7 +96,11 @@ function entitlementStart(sources: readonly { readonly startDate: DateTime | nul
 }
 
 /** Prices the usage of one service period, exactly: after its entitlement, and with what was committed to (billing.md 3.3, 3.7 and 3.8). */
-export function usageCharge(billed: BilledItem, answer: UsageAnswer, { subscription, asOf }: Pick<InvoiceBasis, 'subscription' | 'asOf'>): UsageCharge {
+export function usageCharge(
+  billed: BilledItem,
+  answer: UsageAnswer,
+  { subscription, asOf }: Pick<InvoiceBasis, 'subscription' | 'asOf'>,
+): UsageCharge {
   const charge = billableCharge(billed, answer, subscription);
   const applied = applyCommitment(billed, charge, answer, { timezone: subscription.timezone, asOf });
   return applied === null ? { ...charge, commitment: null } : { ...charge, ...applied };
@@ -93,7 +112,13 @@ function billableCharge(billed: BilledItem, answer: UsageAnswer, subscription: S
   if (entitlement === null) {
     if (answer.buckets !== null) {
       const { amount, quantity, buckets } = priceBuckets(billed.price, answer.buckets);
-      return { quantityBeforeEntitlement: before, quantity, unroundedAmount: amount, steps: buckets.flatMap((bucket) => bucket.steps), allowance: null };
+      return {
+        quantityBeforeEntitlement: before,
+        quantity,
+        unroundedAmount: amount,
+        steps: buckets.flatMap((bucket) => bucket.steps),
+        allowance: null,
+      };
     }
     return { quantityBeforeEntitlement: before, quantity: before, ...priced(billed, before), allowance: null };
   }
@@ -118,7 +143,14 @@ function servicePeriods({ item }: BilledItem, { subscription, period, referenceP
   const end = item.endDate !== null && over !== null ? earlier(item.endDate, over) : (item.endDate ?? over);
   const cap = referencePoint === 'cancel' ? earlier(end ?? period.end, period.end) : end;
   const own: Period[] = [];
-  for (const whole of periodsFrom({ start: item.startDate, anchor: item.startDate, count: item.billingPeriodCount, period: billingPeriod, timezone: subscription.timezone, cap })) {
+  for (const whole of periodsFrom({
+    start: item.startDate,
+    anchor: item.startDate,
+    count: item.billingPeriodCount,
+    period: billingPeriod,
+    timezone: subscription.timezone,
+    cap,
+  })) {
     if (whole.end > period.end) break;
     if (whole.end > period.start) own.push(whole);
   }

@@ -8,12 +8,22 @@ import { isWithin, type TimeOfDay } from '#subscriptions/domain/commitment.ts';
 import { type Commitment, type CommitmentSplit, splitCommitment, sumSplits } from './commitment.ts';
 
 /** What a window costs and what is committed for it. */
-export interface WindowTerms { readonly price: PricingTerms; readonly commitment: Commitment | null }
+export interface WindowTerms {
+  readonly price: PricingTerms;
+  readonly commitment: Commitment | null;
+}
 /** The terms of the windows that begin in a part of the day. */
-export interface TimeBucketTerms extends WindowTerms { readonly id: string; readonly start: TimeOfDay; readonly end: TimeOfDay }
+export interface TimeBucketTerms extends WindowTerms {
+  readonly id: string;
+  readonly start: TimeOfDay;
+  readonly end: TimeOfDay;
+}
 
 /** Usage of one window of the meter; several quantities where its rows are priced one by one. */
-export interface WindowUsage { readonly start: DateTime; readonly quantities: readonly Decimal[] }
+export interface WindowUsage {
+  readonly start: DateTime;
+  readonly quantities: readonly Decimal[];
+}
 
 export interface SplitWindow extends CommitmentSplit {
   readonly start: DateTime;
@@ -48,8 +58,13 @@ export function splitWindows(terms: WindowedTerms, period: Period, usage: readon
   const used = new Map(usage.map((window) => [window.start.toMillis(), window]));
   const owed = trueUpStarts(terms, period, asOf).filter((start) => !used.has(start.toMillis()));
   const windows = [...used.values(), ...owed.map((start): WindowUsage => ({ start, quantities: [] }))]
-    .sort((a, b) => a.start.toMillis() - b.start.toMillis()).map((window) => splitWindow(window, termsAt(terms, window.start)));
-  return { ...sumSplits(windows), committed: sum(windows.map((window) => termsAt(terms, window.start).commitment?.amount ?? ZERO)), windows };
+    .sort((a, b) => a.start.toMillis() - b.start.toMillis())
+    .map((window) => splitWindow(window, termsAt(terms, window.start)));
+  return {
+    ...sumSplits(windows),
+    committed: sum(windows.map((window) => termsAt(terms, window.start).commitment?.amount ?? ZERO)),
+    windows,
+  };
 }
 
 /**
@@ -58,20 +73,31 @@ export function splitWindows(terms: WindowedTerms, period: Period, usage: readon
  */
 export function afterAllowance(usage: readonly WindowUsage[], included: Decimal): WindowUsage[] {
   let left = included;
-  return [...usage].sort((a, b) => a.start.toMillis() - b.start.toMillis()).map(({ start, quantities }) => ({
-    start,
-    quantities: quantities.map((quantity) => {
-      if (!quantity.gt(0) || !left.gt(0)) return quantity;
-      const free = min(quantity, left);
-      left = left.minus(free);
-      return quantity.minus(free);
-    }),
-  }));
+  return [...usage]
+    .sort((a, b) => a.start.toMillis() - b.start.toMillis())
+    .map(({ start, quantities }) => ({
+      start,
+      quantities: quantities.map((quantity) => {
+        if (!quantity.gt(0) || !left.gt(0)) return quantity;
+        const free = min(quantity, left);
+        left = left.minus(free);
+        return quantity.minus(free);
+      }),
+    }));
 }
 
-function splitWindow({ start, quantities }: WindowUsage, { id, price, commitment }: WindowTerms & { readonly id: string | null }): SplitWindow {
+function splitWindow(
+  { start, quantities }: WindowUsage,
+  { id, price, commitment }: WindowTerms & { readonly id: string | null },
+): SplitWindow {
   const priced = quantities.map((quantity) => priceQuantity(price, quantity));
-  return { start, bucketId: id, quantities, steps: priced.flatMap(({ steps }) => steps), ...splitCommitment(sum(priced.map(({ amount }) => amount)), commitment) };
+  return {
+    start,
+    bucketId: id,
+    quantities,
+    steps: priced.flatMap(({ steps }) => steps),
+    ...splitCommitment(sum(priced.map(({ amount }) => amount)), commitment),
+  };
 }
 
 function termsAt({ line, buckets, timezone }: WindowedTerms, start: DateTime): WindowTerms & { readonly id: string | null } {
@@ -91,6 +117,7 @@ function trueUpStarts(terms: WindowedTerms, period: Period, asOf: DateTime): Dat
     if (last !== null && termsAt(terms, last).commitment?.trueUp) starts.push(last);
     last = start;
   }
-  if (last !== null && earlier(nextWindowStart(last, size, timezone), period.end) <= asOf && termsAt(terms, last).commitment?.trueUp) starts.push(last);
+  if (last !== null && earlier(nextWindowStart(last, size, timezone), period.end) <= asOf && termsAt(terms, last).commitment?.trueUp)
+    starts.push(last);
   return starts;
 }

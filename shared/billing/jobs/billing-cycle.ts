@@ -30,7 +30,9 @@ export interface BillingCycleActivities {
   processInvoice(input: InvoiceInput): Promise<{ readonly invoiceStatus: string }>;
 }
 
-export interface BillingCycleResult { readonly invoices: number }
+export interface BillingCycleResult {
+  readonly invoices: number;
+}
 
 /** Periods that one run closes; the rest of a long catch-up goes on in a fresh one. */
 const PERIODS_PER_RUN = 100;
@@ -42,7 +44,10 @@ const FAILURES_PER_RUN = 10;
  * An invoice that cannot be computed does not hold up the periods after it: it stays a draft, which the sweep takes up again, and
  * the run fails at its end, so that somebody hears of it.
  */
-export async function runBillingCycle(activities: BillingCycleActivities, input: BillingCycleInput): Promise<BillingCycleResult | ContinueAs<BillingCycleInput>> {
+export async function runBillingCycle(
+  activities: BillingCycleActivities,
+  input: BillingCycleInput,
+): Promise<BillingCycleResult | ContinueAs<BillingCycleInput>> {
   const { tenantId, environmentId } = input;
   const failures: ActivityFailedError[] = [];
   for (let invoices = 0; invoices < PERIODS_PER_RUN; invoices += 1) {
@@ -62,14 +67,27 @@ export async function runBillingCycle(activities: BillingCycleActivities, input:
 
 function fail(failures: readonly ActivityFailedError[]): never {
   const [first] = failures as readonly [ActivityFailedError];
-  throw new ActivityFailedError(first.activity, first.code, `${failures.length} of the invoices could not be processed, the first of them: ${first.message}`, { cause: first });
+  throw new ActivityFailedError(
+    first.activity,
+    first.code,
+    `${failures.length} of the invoices could not be processed, the first of them: ${first.message}`,
+    { cause: first },
+  );
 }
 
-export const BILLING_CYCLE: Job<BillingCycleActivities, BillingCycleInput, BillingCycleResult> = { name: 'billing-cycle', ...BILLING_STEPS, run: runBillingCycle };
+export const BILLING_CYCLE: Job<BillingCycleActivities, BillingCycleInput, BillingCycleResult> = {
+  name: 'billing-cycle',
+  ...BILLING_STEPS,
+  run: runBillingCycle,
+};
 
-export interface ProcessInvoiceActivities { processInvoice: BillingCycleActivities['processInvoice'] }
+export interface ProcessInvoiceActivities {
+  processInvoice: BillingCycleActivities['processInvoice'];
+}
 
 /** Takes one draft to its end: those that the run which made them did not finish. */
 export const PROCESS_INVOICE: Job<ProcessInvoiceActivities, InvoiceInput, { readonly invoiceStatus: string }> = {
-  name: 'process-invoice', ...BILLING_STEPS, run: (activities, input) => activities.processInvoice(input),
+  name: 'process-invoice',
+  ...BILLING_STEPS,
+  run: (activities, input) => activities.processInvoice(input),
 };

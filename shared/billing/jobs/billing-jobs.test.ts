@@ -34,7 +34,11 @@ test('a cycle takes each period to its invoice before it closes the next one', a
 
 test('a long catch-up goes on in a fresh run', async () => {
   const { activities, steps } = cycleOf(250);
-  const answers = [await runBillingCycle(activities, INPUT), await runBillingCycle(activities, INPUT), await runBillingCycle(activities, INPUT)];
+  const answers = [
+    await runBillingCycle(activities, INPUT),
+    await runBillingCycle(activities, INPUT),
+    await runBillingCycle(activities, INPUT),
+  ];
   expect(answers.map(isContinueAs)).toEqual([true, true, false]);
   expect(steps).toHaveLength(500);
 });
@@ -51,18 +55,26 @@ test.each([
 
 test('a run in which one invoice failed closes all its periods, and fails', async () => {
   const { activities, steps } = cycleOf(3);
-  const failing: BillingCycleActivities = { ...activities, processInvoice: (input) => input.invoiceId === 'inv_2' ? Promise.reject(new ActivityFailedError('processInvoice', 'internal_error', 'no')) : activities.processInvoice(input) };
+  const failing: BillingCycleActivities = {
+    ...activities,
+    processInvoice: (input) =>
+      input.invoiceId === 'inv_2'
+        ? Promise.reject(new ActivityFailedError('processInvoice', 'internal_error', 'no'))
+        : activities.processInvoice(input),
+  };
   await expect(runBillingCycle(failing, INPUT)).rejects.toThrow('1 of the invoices');
   expect(steps).toEqual(['close 1', 'process tenant_1 inv_1', 'close 2', 'close 3', 'process tenant_1 inv_3']);
 });
 
 test('a sweep reads page after page, first cycles and then drafts', async () => {
   const asked: (string | null)[] = [];
-  const pages = (ids: readonly string[]) => async ({ after }: { after: SweepCursor | null }) => {
-    asked.push(after?.id ?? null);
-    const at = after === null ? 0 : ids.indexOf(after.id) + 1;
-    return { started: 1, next: at + 1 < ids.length ? { time: '2026-03-01T00:00:00Z', id: ids[at] ?? '' } : null };
-  };
+  const pages =
+    (ids: readonly string[]) =>
+    async ({ after }: { after: SweepCursor | null }) => {
+      asked.push(after?.id ?? null);
+      const at = after === null ? 0 : ids.indexOf(after.id) + 1;
+      return { started: 1, next: at + 1 < ids.length ? { time: '2026-03-01T00:00:00Z', id: ids[at] ?? '' } : null };
+    };
   const activities: BillingSweepActivities = { startBillingCycles: pages(['a', 'b', 'c']), startStrandedDrafts: pages(['d']) };
   expect(await runBillingSweep(activities)).toEqual({ cycles: 3, drafts: 1 });
   expect(asked).toEqual([null, 'a', 'b', null]);

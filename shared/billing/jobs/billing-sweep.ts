@@ -2,8 +2,14 @@ import type { Job } from '#platform/workflows/job.ts';
 import { BILLING_STEPS } from './retry.ts';
 
 /** Where a page ended, in JSON; null begins at the front. */
-export interface SweepCursor { readonly time: string; readonly id: string }
-export interface SweepPage { readonly started: number; readonly next: SweepCursor | null }
+export interface SweepCursor {
+  readonly time: string;
+  readonly id: string;
+}
+export interface SweepPage {
+  readonly started: number;
+  readonly next: SweepCursor | null;
+}
 
 export interface BillingSweepActivities {
   /** Starts a billing cycle for each due subscription of one page, in every tenant. */
@@ -12,7 +18,10 @@ export interface BillingSweepActivities {
   startStrandedDrafts(input: { readonly after: SweepCursor | null }): Promise<SweepPage>;
 }
 
-export interface BillingSweepResult { readonly cycles: number; readonly drafts: number }
+export interface BillingSweepResult {
+  readonly cycles: number;
+  readonly drafts: number;
+}
 
 /** Most pages of one sweep; the next sweep goes on, as what was started leaves the set. */
 const PAGES_PER_SWEEP = 500;
@@ -39,4 +48,8 @@ async function allPages(page: (after: SweepCursor | null) => Promise<SweepPage>)
   return started;
 }
 
-export const BILLING_SWEEP: Job<BillingSweepActivities, Record<string, never>, BillingSweepResult> = { name: 'billing-sweep', ...BILLING_STEPS, run: runBillingSweep };
+export const BILLING_SWEEP: Job<BillingSweepActivities, Record<string, never>, BillingSweepResult> = {
+  name: 'billing-sweep',
+  ...BILLING_STEPS,
+  run: runBillingSweep,
+};

@@ -39,7 +39,8 @@ function isComputable({ invoiceStatus, isManuallyEdited }: Invoice): boolean {
 function scopeOf(invoice: Invoice): InvoiceScope {
   const { subscriptionId, fullPeriodEnd } = invoice;
   const referencePoint = referencePointOf(invoice.billingReason);
-  if (subscriptionId === null || referencePoint === null) throw invalidOperation('only an invoice of a subscription can be computed', { id: invoice.id });
+  if (subscriptionId === null || referencePoint === null)
+    throw invalidOperation('only an invoice of a subscription can be computed', { id: invoice.id });
   return { subscriptionId, referencePoint, period: periodOf(invoice), fullPeriodEnd };
 }
 
@@ -48,19 +49,40 @@ function periodOf({ id, periodStart, periodEnd }: Invoice): Period {
   return { start: periodStart, end: periodEnd };
 }
 
-async function writeComputed(tx: TenantTransaction, ctx: RequestContext, { clock, finalizationDelaySeconds }: BillingDependencies, locked: Invoice, { basis, usage }: GatheredInputs): Promise<Invoice> {
+async function writeComputed(
+  tx: TenantTransaction,
+  ctx: RequestContext,
+  { clock, finalizationDelaySeconds }: BillingDependencies,
+  locked: Invoice,
+  { basis, usage }: GatheredInputs,
+): Promise<Invoice> {
   const now = clock.now();
   const invoiced = await invoiceRepository.invoicedLines(tx, { subscriptionId: basis.subscription.id, except: locked.id, ...basis.period });
   const { totalTax, adjustmentAmount, amountPaid } = locked;
   const computed = computeInvoice({ ...basis, usage, invoiced, settlement: { totalTax, adjustmentAmount, amountPaid } });
   const existing = new Map((await invoiceRepository.linesOf(tx, [locked.id])).map((line) => [identityOf(line), line]));
-  await invoiceRepository.replaceLines(tx, locked.id, computed.lines.map((line): NewInvoiceLine => {
-    const before = existing.get(identityOf(line));
-    return { ...line, id: before?.id ?? newId('inv_line', clock), invoiceId: locked.id, createdAt: before?.createdAt ?? now, updatedAt: now };
-  }));
+  await invoiceRepository.replaceLines(
+    tx,
+    locked.id,
+    computed.lines.map((line): NewInvoiceLine => {
+      const before = existing.get(identityOf(line));
+      return {
+        ...line,
+        id: before?.id ?? newId('inv_line', clock),
+        invoiceId: locked.id,
+        createdAt: before?.createdAt ?? now,
+        updatedAt: now,
+      };
+    }),
+  );
   // Usage that is still on its way counts: there is nothing to bill only when the wait for it is over.
   const isSkipped = computed.isSkipped && isDue({ ...locked, lastComputedAt: locked.lastComputedAt ?? now }, now, finalizationDelaySeconds);
-  const invoice = await invoiceRepository.update(tx, locked, { ...computed.totals, invoiceStatus: isSkipped ? 'SKIPPED' : 'DRAFT', lastComputedAt: now, updatedAt: now }, ctx.actorId);
+  const invoice = await invoiceRepository.update(
+    tx,
+    locked,
+    { ...computed.totals, invoiceStatus: isSkipped ? 'SKIPPED' : 'DRAFT', lastComputedAt: now, updatedAt: now },
+    ctx.actorId,
+  );
   await publishInvoice(tx, clock, 'update', invoice);
   return invoice;
 }

@@ -20,7 +20,10 @@ export interface BillingDependencies {
   readonly prices: PriceService;
   readonly meters: MeterService;
   /** The features that the meters measure. */
-  readonly featuresOfMeters: (ctx: RequestContext, meterIds: readonly string[]) => Promise<readonly { readonly id: string; readonly meterId: string | null }[]>;
+  readonly featuresOfMeters: (
+    ctx: RequestContext,
+    meterIds: readonly string[],
+  ) => Promise<readonly { readonly id: string; readonly meterId: string | null }[]>;
   readonly entitlementsOf: (ctx: RequestContext, planIds: readonly string[]) => Promise<readonly Entitlement[]>;
   readonly readUsage: ReadUsage;
   /** How long a draft with usage waits between its first computation and its final one: events that arrive until then still count. */

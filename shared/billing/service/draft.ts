@@ -12,27 +12,67 @@ import { invoiceTotals } from '../domain/totals.ts';
 import { invoiceRepository } from '../repository.ts';
 import { publishInvoice } from './publish.ts';
 
-export interface DraftRequest { readonly reason: BillingReason; readonly period: Period; readonly fullPeriodEnd: Period['end'] | null }
+export interface DraftRequest {
+  readonly reason: BillingReason;
+  readonly period: Period;
+  readonly fullPeriodEnd: Period['end'] | null;
+}
 
 /**
  * An empty draft of a subscription's invoice, or the draft or skipped invoice that has its key already (billing.md 5.1).
  * Throws `already_exists` when the invoice is final. The caller holds the subscription's lock.
  */
-export async function draftWithin(tx: TenantTransaction, ctx: RequestContext, clock: Clock, subscription: Subscription, { reason, period, fullPeriodEnd }: DraftRequest): Promise<Invoice> {
+export async function draftWithin(
+  tx: TenantTransaction,
+  ctx: RequestContext,
+  clock: Clock,
+  subscription: Subscription,
+  { reason, period, fullPeriodEnd }: DraftRequest,
+): Promise<Invoice> {
   const idempotencyKey = invoiceKey({
-    tenantId: ctx.tenantId, environmentId: ctx.environmentId, customerId: subscription.customerId, subscriptionId: subscription.id,
-    periodStart: period.start, periodEnd: period.end, billingReason: reason,
+    tenantId: ctx.tenantId,
+    environmentId: ctx.environmentId,
+    customerId: subscription.customerId,
+    subscriptionId: subscription.id,
+    periodStart: period.start,
+    periodEnd: period.end,
+    billingReason: reason,
   });
   const existing = await invoiceRepository.byIdempotencyKey(tx, idempotencyKey);
   if (existing?.invoiceStatus === 'FINALIZED') throw alreadyExists('invoice', 'idempotency_key', existing.id);
   if (existing) return existing;
   const now = clock.now();
   const invoice = await invoiceRepository.insert(tx, {
-    id: newId('inv', clock), customerId: subscription.customerId, subscriptionCustomerId: subscription.customerId, subscriptionId: subscription.id,
-    invoiceType: 'SUBSCRIPTION', invoiceStatus: 'DRAFT', paymentStatus: 'PENDING', billingReason: reason, currency: subscription.currency, ...invoiceTotals([]),
-    refundedAmount: ZERO, description: null, billingPeriod: subscription.billingPeriod, periodStart: period.start, periodEnd: period.end, fullPeriodEnd,
-    dueDate: null, issueDate: null, paidAt: null, voidedAt: null, finalizedAt: null, lastComputedAt: null, invoiceNumber: null,
-    billingSequence: await invoiceRepository.countOf(tx, subscription.id) + 1, idempotencyKey, isManuallyEdited: false, version: 1, metadata: {}, createdAt: now, updatedAt: now,
+    id: newId('inv', clock),
+    customerId: subscription.customerId,
+    subscriptionCustomerId: subscription.customerId,
+    subscriptionId: subscription.id,
+    invoiceType: 'SUBSCRIPTION',
+    invoiceStatus: 'DRAFT',
+    paymentStatus: 'PENDING',
+    billingReason: reason,
+    currency: subscription.currency,
+    ...invoiceTotals([]),
+    refundedAmount: ZERO,
+    description: null,
+    billingPeriod: subscription.billingPeriod,
+    periodStart: period.start,
+    periodEnd: period.end,
+    fullPeriodEnd,
+    dueDate: null,
+    issueDate: null,
+    paidAt: null,
+    voidedAt: null,
+    finalizedAt: null,
+    lastComputedAt: null,
+    invoiceNumber: null,
+    billingSequence: (await invoiceRepository.countOf(tx, subscription.id)) + 1,
+    idempotencyKey,
+    isManuallyEdited: false,
+    version: 1,
+    metadata: {},
+    createdAt: now,
+    updatedAt: now,
   });
   await publishInvoice(tx, clock, 'created', invoice);
   return invoice;

@@ -16,7 +16,8 @@ const LONGEST_RANGE = { years: 30 } as const;
 /** The range of a question from outside. Throws a validation error for one that is empty, turned round, or out of all proportion. */
 export function askedPeriod(start: Period['start'], end: Period['end'], field: string): Period {
   if (end <= start) throw invalid(field, 'must be after the start of the range');
-  if (end > start.plus(LONGEST_RANGE)) throw invalid(field, `must not be more than ${LONGEST_RANGE.years} years after the start of the range`);
+  if (end > start.plus(LONGEST_RANGE))
+    throw invalid(field, `must not be more than ${LONGEST_RANGE.years} years after the start of the range`);
   return { start, end };
 }
 
@@ -35,15 +36,26 @@ export interface GatheredInputs {
 
 /** Collects all that an invoice depends on, without holding a lock; usage is read last, so that its watermark is the youngest. */
 export async function gatherInputs(dependencies: BillingDependencies, ctx: RequestContext, scope: InvoiceScope): Promise<GatheredInputs> {
-  const { basis, meters } = await dependencies.database.withTenant(ctx, (tx) => gatherBasis(dependencies, { ...ctx, transaction: tx }, scope));
+  const { basis, meters } = await dependencies.database.withTenant(ctx, (tx) =>
+    gatherBasis(dependencies, { ...ctx, transaction: tx }, scope),
+  );
   const { subscription, externalCustomerId, inherited, items } = basis;
   const usage = await readUsage(dependencies.readUsage, ctx, usageQuestions(basis), {
-    externalCustomerId, inherited, timezone: subscription.timezone, anchor: subscription.billingAnchor, meters, items,
+    externalCustomerId,
+    inherited,
+    timezone: subscription.timezone,
+    anchor: subscription.billingAnchor,
+    meters,
+    items,
   });
   return { basis, usage };
 }
 
-async function gatherBasis(dependencies: BillingDependencies, ctx: RequestContext, { subscriptionId, ...scope }: InvoiceScope): Promise<{ basis: GatheredInputs['basis']; meters: ReadonlyMap<string, Meter> }> {
+async function gatherBasis(
+  dependencies: BillingDependencies,
+  ctx: RequestContext,
+  { subscriptionId, ...scope }: InvoiceScope,
+): Promise<{ basis: GatheredInputs['basis']; meters: ReadonlyMap<string, Meter> }> {
   const { subscription, items, customer, inherited } = await dependencies.subscriptions.billable(ctx, subscriptionId);
   const priceIds = items.flatMap((item) => [item.priceId, ...item.commitmentTimeBuckets.map((bucket) => bucket.priceId)]);
   const prices = new Map((await dependencies.prices.getMany(ctx, [...new Set(priceIds)])).map((price) => [price.id, price]));
@@ -56,23 +68,48 @@ async function gatherBasis(dependencies: BillingDependencies, ctx: RequestContex
     if (!price) throw new Error(`price ${item.priceId} of line item ${item.id} is gone`);
     const meter = meters.get(item.meterId ?? '');
     const bucketPrices = item.commitmentTimeBuckets.flatMap(({ priceId }) => prices.get(priceId) ?? []);
-    return { item, price, bucketPrices, meter: meter ? snapshotOf(meter) : null, entitlement: entitlements.get(item.meterId ?? '') ?? null };
+    return {
+      item,
+      price,
+      bucketPrices,
+      meter: meter ? snapshotOf(meter) : null,
+      entitlement: entitlements.get(item.meterId ?? '') ?? null,
+    };
   });
-  return { basis: { subscription, externalCustomerId: customer.externalId, inherited, items: billed, ...scope, asOf: dependencies.clock.now() }, meters };
+  return {
+    basis: { subscription, externalCustomerId: customer.externalId, inherited, items: billed, ...scope, asOf: dependencies.clock.now() },
+    meters,
+  };
 }
 
 /** Merged entitlements of the plan by the meter of their feature. */
-async function entitlementsByMeter(dependencies: BillingDependencies, ctx: RequestContext, meterIds: readonly string[], planId: string): Promise<Map<string, AggregatedEntitlement<EntitlementSource>>> {
+async function entitlementsByMeter(
+  dependencies: BillingDependencies,
+  ctx: RequestContext,
+  meterIds: readonly string[],
+  planId: string,
+): Promise<Map<string, AggregatedEntitlement<EntitlementSource>>> {
   if (meterIds.length === 0) return new Map();
   const features = await dependencies.featuresOfMeters(ctx, meterIds);
-  const merged = new Map(mergeEntitlements(await dependencies.entitlementsOf(ctx, [planId])).map((entitlement) => [entitlement.featureId, entitlement]));
-  return new Map(features.flatMap(({ id, meterId }) => {
-    const entitlement = merged.get(id);
-    return entitlement && meterId !== null && entitlement.featureType === 'metered' ? [[meterId, entitlement] as const] : [];
-  }));
+  const merged = new Map(
+    mergeEntitlements(await dependencies.entitlementsOf(ctx, [planId])).map((entitlement) => [entitlement.featureId, entitlement]),
+  );
+  return new Map(
+    features.flatMap(({ id, meterId }) => {
+      const entitlement = merged.get(id);
+      return entitlement && meterId !== null && entitlement.featureType === 'metered' ? [[meterId, entitlement] as const] : [];
+    }),
+  );
 }
 
 function snapshotOf({ id, name, version, eventName, aggregation, filters }: Meter): MeterSnapshot {
   const { type, field, expression, multiplier, bucketSize, groupBy } = aggregation;
-  return { id, name, version, eventName, aggregation: { type, field, ...(expression ? { expression } : {}), multiplier, bucketSize, groupBy }, filters };
+  return {
+    id,
+    name,
+    version,
+    eventName,
+    aggregation: { type, field, ...(expression ? { expression } : {}), multiplier, bucketSize, groupBy },
+    filters,
+  };
 }

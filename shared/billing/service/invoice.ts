@@ -19,28 +19,66 @@ import { askedPeriod, gatherInputs } from './gather.ts';
 export type InvoiceService = ReturnType<typeof createInvoiceService>;
 
 /** An invoice as it is shown; a part is null where it was not asked for. */
-export interface InvoiceView { readonly invoice: Invoice; readonly lines: readonly InvoiceLine[] | null; readonly customer: Customer | null; readonly subscription: Subscription | null }
-export interface InvoiceExpansion { readonly lines: boolean; readonly customer: boolean; readonly subscription: boolean }
+export interface InvoiceView {
+  readonly invoice: Invoice;
+  readonly lines: readonly InvoiceLine[] | null;
+  readonly customer: Customer | null;
+  readonly subscription: Subscription | null;
+}
+export interface InvoiceExpansion {
+  readonly lines: boolean;
+  readonly customer: boolean;
+  readonly subscription: boolean;
+}
 
 /** What an invoice would be, without writing one. */
-export interface InvoicePreview { readonly subscription: Subscription; readonly period: Period; readonly computed: ComputedInvoice }
+export interface InvoicePreview {
+  readonly subscription: Subscription;
+  readonly period: Period;
+  readonly computed: ComputedInvoice;
+}
 
 /** Use cases of invoices, each under the invoice's row lock. */
 export function createInvoiceService(dependencies: BillingDependencies) {
   const { database, clock, customers, subscriptions, finalizationDelaySeconds } = dependencies;
 
-  const views = async (tx: TenantTransaction, ctx: RequestContext, invoices: readonly Invoice[], expand: InvoiceExpansion): Promise<InvoiceView[]> => {
+  const views = async (
+    tx: TenantTransaction,
+    ctx: RequestContext,
+    invoices: readonly Invoice[],
+    expand: InvoiceExpansion,
+  ): Promise<InvoiceView[]> => {
     const inside = { ...ctx, transaction: tx };
-    const lines = Map.groupBy(expand.lines ? await invoiceRepository.linesOf(tx, invoices.map(({ id }) => id)) : [], ({ invoiceId }) => invoiceId);
-    const billed = new Map((expand.customer ? await customers.getMany(inside, [...new Set(invoices.map(({ customerId }) => customerId))]) : []).map((customer) => [customer.id, customer]));
-    const running = new Map((expand.subscription ? await subscriptions.getMany(inside, [...new Set(invoices.flatMap(({ subscriptionId }) => subscriptionId ?? []))]) : []).map((found) => [found.id, found]));
+    const lines = Map.groupBy(
+      expand.lines
+        ? await invoiceRepository.linesOf(
+            tx,
+            invoices.map(({ id }) => id),
+          )
+        : [],
+      ({ invoiceId }) => invoiceId,
+    );
+    const billed = new Map(
+      (expand.customer ? await customers.getMany(inside, [...new Set(invoices.map(({ customerId }) => customerId))]) : []).map(
+        (customer) => [customer.id, customer],
+      ),
+    );
+    const running = new Map(
+      (expand.subscription
+        ? await subscriptions.getMany(inside, [...new Set(invoices.flatMap(({ subscriptionId }) => subscriptionId ?? []))])
+        : []
+      ).map((found) => [found.id, found]),
+    );
     return invoices.map((invoice) => ({
-      invoice, lines: expand.lines ? (lines.get(invoice.id) ?? []) : null,
-      customer: billed.get(invoice.customerId) ?? null, subscription: running.get(invoice.subscriptionId ?? '') ?? null,
+      invoice,
+      lines: expand.lines ? (lines.get(invoice.id) ?? []) : null,
+      customer: billed.get(invoice.customerId) ?? null,
+      subscription: running.get(invoice.subscriptionId ?? '') ?? null,
     }));
   };
 
-  const termsOf = async (ctx: RequestContext, { subscriptionId }: Invoice): Promise<string | null> => subscriptionId === null ? null : (await subscriptions.get(ctx, subscriptionId)).paymentTerms;
+  const termsOf = async (ctx: RequestContext, { subscriptionId }: Invoice): Promise<string | null> =>
+    subscriptionId === null ? null : (await subscriptions.get(ctx, subscriptionId)).paymentTerms;
 
   const finalizeLocked = async (tx: TenantTransaction, ctx: RequestContext, locked: Invoice): Promise<Invoice> =>
     finalizeWithin(tx, ctx, clock, locked, await termsOf({ ...ctx, transaction: tx }, locked));
@@ -65,7 +103,11 @@ export function createInvoiceService(dependencies: BillingDependencies) {
   const invoicing: SubscriptionInvoicing = {
     open: async (tx, ctx, subscription) => {
       const inside = { ...ctx, transaction: tx };
-      const { id } = await draftWithin(tx, ctx, clock, subscription, { reason: 'SUBSCRIPTION_CREATE', period: currentPeriod(subscription), fullPeriodEnd: null });
+      const { id } = await draftWithin(tx, ctx, clock, subscription, {
+        reason: 'SUBSCRIPTION_CREATE',
+        period: currentPeriod(subscription),
+        fullPeriodEnd: null,
+      });
       // An opening invoice holds no usage, so it asks no other engine and can be complete in the same transaction.
       await process(inside, id);
     },
@@ -89,13 +131,23 @@ export function createInvoiceService(dependencies: BillingDependencies) {
     latestOf: (ctx: RequestContext, subscriptionId: string): Promise<InvoiceView | null> =>
       database.withTenant(ctx, async (tx) => {
         const invoice = await invoiceRepository.latestOf(tx, subscriptionId);
-        return invoice === undefined ? null : (await views(tx, ctx, [invoice], { lines: true, customer: false, subscription: false }))[0] ?? null;
+        return invoice === undefined
+          ? null
+          : ((await views(tx, ctx, [invoice], { lines: true, customer: false, subscription: false }))[0] ?? null);
       }),
 
-    list: (ctx: RequestContext, { externalCustomerId, ...filter }: InvoiceFilter & { readonly externalCustomerId?: string | null | undefined }, options: ListOptions, expand: InvoiceExpansion): Promise<Page<InvoiceView>> =>
+    list: (
+      ctx: RequestContext,
+      { externalCustomerId, ...filter }: InvoiceFilter & { readonly externalCustomerId?: string | null | undefined },
+      options: ListOptions,
+      expand: InvoiceExpansion,
+    ): Promise<Page<InvoiceView>> =>
       database.withTenant(ctx, async (tx) => {
-        const named = externalCustomerId ? (await customers.findByExternalIds({ ...ctx, transaction: tx }, [externalCustomerId])).map(({ id }) => id) : null;
-        const customerIds = named === null ? filter.customerIds : named.filter((id) => !filter.customerIds?.length || filter.customerIds.includes(id));
+        const named = externalCustomerId
+          ? (await customers.findByExternalIds({ ...ctx, transaction: tx }, [externalCustomerId])).map(({ id }) => id)
+          : null;
+        const customerIds =
+          named === null ? filter.customerIds : named.filter((id) => !filter.customerIds?.length || filter.customerIds.includes(id));
         const page = await invoiceRepository.list(tx, { ...filter, customerIds }, options);
         return { ...page, items: await views(tx, ctx, page.items, expand) };
       }),
@@ -105,28 +157,44 @@ export function createInvoiceService(dependencies: BillingDependencies) {
     /** Finalizes a draft now, whatever the finalization delay; one that was never computed, or held nothing then, is computed first. */
     finalize: async (ctx: RequestContext, id: string): Promise<Invoice> => {
       const read = await database.withTenant(ctx, (tx) => invoiceRepository.get(tx, id));
-      const isOpen = read.invoiceStatus === 'DRAFT' && read.subscriptionId !== null && (read.lastComputedAt === null || read.subtotal.isZero());
+      const isOpen =
+        read.invoiceStatus === 'DRAFT' && read.subscriptionId !== null && (read.lastComputedAt === null || read.subtotal.isZero());
       const computed = isOpen ? await computeDraft(dependencies, ctx, id) : read;
-      if (computed.invoiceStatus === 'SKIPPED' || (isOpen && computed.subtotal.isZero())) throw invalidOperation('there is nothing to bill', { id });
+      if (computed.invoiceStatus === 'SKIPPED' || (isOpen && computed.subtotal.isZero()))
+        throw invalidOperation('there is nothing to bill', { id });
       return database.withTenant(ctx, async (tx) => finalizeLocked(tx, ctx, await invoiceRepository.lock(tx, id)));
     },
 
-    void: (ctx: RequestContext, id: string): Promise<Invoice> => database.withTenant(ctx, async (tx) => voidWithin(tx, ctx, clock, await invoiceRepository.lock(tx, id))),
+    void: (ctx: RequestContext, id: string): Promise<Invoice> =>
+      database.withTenant(ctx, async (tx) => voidWithin(tx, ctx, clock, await invoiceRepository.lock(tx, id))),
 
     /** The subscription's next invoice as it would be now; its current period unless told. Writes nothing. Throws `invalid_operation` for an inherited one. */
-    preview: async (ctx: RequestContext, { subscriptionId, start, end }: { subscriptionId: string; start: Period['start'] | null; end: Period['end'] | null }): Promise<InvoicePreview> => {
+    preview: async (
+      ctx: RequestContext,
+      { subscriptionId, start, end }: { subscriptionId: string; start: Period['start'] | null; end: Period['end'] | null },
+    ): Promise<InvoicePreview> => {
       const subscription = await subscriptions.get(ctx, subscriptionId);
       if (subscription.subscriptionType === 'inherited') {
-        throw invalidOperation('an inherited subscription has no invoices: its parent is billed', { id: subscriptionId, parent_subscription_id: subscription.parentSubscriptionId });
+        throw invalidOperation('an inherited subscription has no invoices: its parent is billed', {
+          id: subscriptionId,
+          parent_subscription_id: subscription.parentSubscriptionId,
+        });
       }
       const current = currentPeriod(subscription);
       const period = askedPeriod(start ?? current.start, end ?? current.end, 'period_end');
-      const { basis, usage } = await gatherInputs(dependencies, ctx, { subscriptionId, referencePoint: 'preview', period, fullPeriodEnd: null });
+      const { basis, usage } = await gatherInputs(dependencies, ctx, {
+        subscriptionId,
+        referencePoint: 'preview',
+        period,
+        fullPeriodEnd: null,
+      });
       return { subscription: basis.subscription, period, computed: computeInvoice({ ...basis, usage, invoiced: [] }) };
     },
 
     /** One page of drafts of all tenants that somebody has to take to the end, for the sweep. */
     unfinished: (after: DraftCursor | null, limit: number): Promise<UnfinishedDraft[]> =>
-      database.asSystem('draft sweep', (tx) => invoiceRepository.unfinished(tx, clock.now().minus({ seconds: finalizationDelaySeconds }), after, limit)),
+      database.asSystem('draft sweep', (tx) =>
+        invoiceRepository.unfinished(tx, clock.now().minus({ seconds: finalizationDelaySeconds }), after, limit),
+      ),
   };
 }

@@ -5,6 +5,16 @@ import { appendSystemEvent } from '#platform/postgres/outbox.ts';
 import type { Invoice } from '../domain/invoice.ts';
 
 /** Writes the system event of a change, in the transaction that makes it. */
-export function publishInvoice(tx: TenantTransaction, clock: Clock, change: 'created' | 'update' | 'update.finalized' | 'update.voided', invoice: Invoice): Promise<void> {
-  return appendSystemEvent(tx, clock, { eventName: `invoice.${change}`, entityType: 'invoice', entityId: invoice.id, payload: toWire(invoice) as Record<string, unknown> });
+export function publishInvoice(
+  tx: TenantTransaction,
+  clock: Clock,
+  change: 'created' | 'update' | 'update.finalized' | 'update.voided',
+  invoice: Invoice,
+): Promise<void> {
+  return appendSystemEvent(tx, clock, {
+    eventName: `invoice.${change}`,
+    entityType: 'invoice',
+    entityId: invoice.id,
+    payload: toWire(invoice) as Record<string, unknown>,
+  });
 }

@@ -20,10 +20,18 @@ export interface UsageScope {
 }
 
 /** Queries of one question, and how their answers become its answer. */
-interface Plan { readonly queries: readonly MeterUsageRequest[]; answer(usages: readonly Usage[]): UsageAnswer }
+interface Plan {
+  readonly queries: readonly MeterUsageRequest[];
+  answer(usages: readonly Usage[]): UsageAnswer;
+}
 
 /** Asks the usage store all that an invoice needs, in one go. */
-export async function readUsage(read: ReadUsage, ctx: RequestContext, questions: readonly UsageQuestion[], scope: UsageScope): Promise<UsageAnswer[]> {
+export async function readUsage(
+  read: ReadUsage,
+  ctx: RequestContext,
+  questions: readonly UsageQuestion[],
+  scope: UsageScope,
+): Promise<UsageAnswer[]> {
   const plans = questions.map((question) => planOf(question, scope));
   const queries = plans.flatMap((plan) => plan.queries);
   const usages = queries.length === 0 ? [] : await read(ctx, queries);
@@ -40,10 +48,20 @@ function planOf(question: UsageQuestion, scope: UsageScope): Plan {
 function withWindows(plan: Plan, question: UsageQuestion, scope: UsageScope): Plan {
   const meter = meterOf(question, scope);
   const size = meter.aggregation.bucketSize ?? 'DAY';
-  const query = { meter, externalCustomerIds: [scope.externalCustomerId], inherited: scope.inherited, range: question.period, window: { size, timezone: scope.timezone, anchor: null }, timezone: scope.timezone };
+  const query = {
+    meter,
+    externalCustomerIds: [scope.externalCustomerId],
+    inherited: scope.inherited,
+    range: question.period,
+    window: { size, timezone: scope.timezone, anchor: null },
+    timezone: scope.timezone,
+  };
   return {
     queries: [...plan.queries, query],
-    answer: (usages) => ({ ...plan.answer(usages.slice(0, -1)), windows: windowUsages(usages.at(-1)?.points ?? [], isPricedByRow(question, scope)) }),
+    answer: (usages) => ({
+      ...plan.answer(usages.slice(0, -1)),
+      windows: windowUsages(usages.at(-1)?.points ?? [], isPricedByRow(question, scope)),
+    }),
   };
 }
 
@@ -55,17 +73,28 @@ function meterOf(question: UsageQuestion, scope: UsageScope): Meter {
 
 function plainPlanOf(question: UsageQuestion, scope: UsageScope): Plan {
   const meter = meterOf(question, scope);
-  const query = (range: Period, window: UsageWindow | null = null): MeterUsageRequest =>
-    ({ meter, externalCustomerIds: [scope.externalCustomerId], inherited: scope.inherited, range, window, timezone: scope.timezone });
+  const query = (range: Period, window: UsageWindow | null = null): MeterUsageRequest => ({
+    meter,
+    externalCustomerIds: [scope.externalCustomerId],
+    inherited: scope.inherited,
+    range,
+    window,
+    timezone: scope.timezone,
+  });
   const { bucketSize } = meter.aggregation;
-  if (question.buckets && bucketSize !== null) return bucketed(question, scope, query(question.period, { size: bucketSize, timezone: scope.timezone, anchor: null }));
+  if (question.buckets && bucketSize !== null)
+    return bucketed(question, scope, query(question.period, { size: bucketSize, timezone: scope.timezone, anchor: null }));
   // A meter that never resets looks at all history, whatever the range, so a windowed query would not be about the period.
   if (question.cut !== null && bucketSize === null && meter.resetUsage !== 'NEVER') return windowed(question, scope, query);
   return oneByOne(question, query);
 }
 
 /** One query answers all local days or months of the period. */
-function windowed(question: UsageQuestion, { timezone, anchor }: UsageScope, query: (range: Period, window: UsageWindow) => MeterUsageRequest): Plan {
+function windowed(
+  question: UsageQuestion,
+  { timezone, anchor }: UsageScope,
+  query: (range: Period, window: UsageWindow) => MeterUsageRequest,
+): Plan {
   const size = question.cut ?? 'DAY';
   return {
     queries: [query(question.period, { size, timezone, anchor })],
@@ -75,7 +104,14 @@ function windowed(question: UsageQuestion, { timezone, anchor }: UsageScope, que
         const point = points.get(windowStart(period.start, size, timezone, anchor).toMillis());
         return { period, value: point?.value ?? ZERO, eventCount: point?.eventCount ?? 0, watermark: usage?.watermark ?? null };
       });
-      return { lineItemId: question.lineItemId, period: question.period, readings, whole: readingOf(question.period, usage), buckets: null, windows: null };
+      return {
+        lineItemId: question.lineItemId,
+        period: question.period,
+        readings,
+        whole: readingOf(question.period, usage),
+        buckets: null,
+        windows: null,
+      };
     },
   };
 }
@@ -88,8 +124,12 @@ function oneByOne(question: UsageQuestion, query: (range: Period) => MeterUsageR
     answer(usages) {
       const asked = new Map(ranges.map((range, index) => [range, usages[index]]));
       return {
-        lineItemId: question.lineItemId, period: question.period, buckets: null, windows: null,
-        readings: question.windows.map((window) => readingOf(window, asked.get(window))), whole: readingOf(question.period, usages.at(-1)),
+        lineItemId: question.lineItemId,
+        period: question.period,
+        buckets: null,
+        windows: null,
+        readings: question.windows.map((window) => readingOf(window, asked.get(window))),
+        whole: readingOf(question.period, usages.at(-1)),
       };
     },
   };
@@ -104,7 +144,11 @@ function bucketed(question: UsageQuestion, scope: UsageScope, query: MeterUsageR
       const windows = windowUsages(usage?.points ?? [], byRow);
       const whole = readingOf(question.period, usage);
       return {
-        lineItemId: question.lineItemId, period: question.period, readings: [whole], whole, buckets: windows.flatMap(({ quantities }) => quantities),
+        lineItemId: question.lineItemId,
+        period: question.period,
+        readings: [whole],
+        whole,
+        buckets: windows.flatMap(({ quantities }) => quantities),
         windows: question.committedWindows ? windows : null,
       };
     },

@@ -23,30 +23,61 @@ export interface UsageOfLine {
 }
 
 export interface SubscriptionUsage {
-  readonly currency: string; readonly period: Period; readonly amount: Decimal; readonly lines: readonly UsageOfLine[];
+  readonly currency: string;
+  readonly period: Period;
+  readonly amount: Decimal;
+  readonly lines: readonly UsageOfLine[];
   /** All events accepted up to here are counted; null while nothing is stored of the customer. */
   readonly watermark: Period['end'] | null;
 }
-export interface SubscriptionUsageRequest { readonly subscriptionId: string; readonly start: Period['start'] | null; readonly end: Period['end'] | null; readonly lifetime: boolean }
+export interface SubscriptionUsageRequest {
+  readonly subscriptionId: string;
+  readonly start: Period['start'] | null;
+  readonly end: Period['end'] | null;
+  readonly lifetime: boolean;
+}
 
 /**
  * Usage of a subscription and its cost (metering.md 5.6): the current billing period up to now unless told, its whole life with `lifetime`.
  * Made by the same functions as its invoices. Throws a validation error for a range that is empty or turned round.
  */
-export async function subscriptionUsage(dependencies: BillingDependencies, ctx: RequestContext, request: SubscriptionUsageRequest): Promise<SubscriptionUsage> {
+export async function subscriptionUsage(
+  dependencies: BillingDependencies,
+  ctx: RequestContext,
+  request: SubscriptionUsageRequest,
+): Promise<SubscriptionUsage> {
   const { subscriptions, clock } = dependencies;
   const subscription = await subscriptions.get(ctx, request.subscriptionId);
   const start = request.start ?? (request.lifetime ? subscription.startDate : subscription.currentPeriodStart);
   const end = request.end ?? (request.lifetime ? later(subscription.currentPeriodEnd, clock.now()) : subscription.currentPeriodEnd);
   const period = askedPeriod(start, end, 'end_time');
-  const { basis, usage } = await gatherInputs(dependencies, ctx, { subscriptionId: subscription.id, referencePoint: 'cancel', period, fullPeriodEnd: null });
+  const { basis, usage } = await gatherInputs(dependencies, ctx, {
+    subscriptionId: subscription.id,
+    referencePoint: 'cancel',
+    period,
+    fullPeriodEnd: null,
+  });
   const items = basis.items.filter(({ price }) => price.type === 'USAGE');
   const lines = computeInvoice({ ...basis, items, usage, invoiced: [] }).lines.map((line): UsageOfLine => {
     const billed = items.find(({ item }) => item.id === line.subscriptionLineItemId);
     if (!billed?.meter) throw new Error(`line item ${line.subscriptionLineItemId} has no meter`);
-    return { lineItemId: billed.item.id, meterId: billed.meter.id, meterName: billed.meter.name, price: billed.price, quantity: line.calculation.quantityBeforeEntitlement, amount: line.amount, commitment: line.calculation.commitment };
+    return {
+      lineItemId: billed.item.id,
+      meterId: billed.meter.id,
+      meterName: billed.meter.name,
+      price: billed.price,
+      quantity: line.calculation.quantityBeforeEntitlement,
+      amount: line.amount,
+      commitment: line.calculation.commitment,
+    };
   });
-  return { currency: subscription.currency, period, amount: sum(lines.map((line) => line.amount)), lines, watermark: earliest(usage.flatMap(({ whole }) => whole.watermark ?? [])) };
+  return {
+    currency: subscription.currency,
+    period,
+    amount: sum(lines.map((line) => line.amount)),
+    lines,
+    watermark: earliest(usage.flatMap(({ whole }) => whole.watermark ?? [])),
+  };
 }
 
 function earliest(times: readonly Period['end'][]): Period['end'] | null {

@@ -7,21 +7,40 @@ export const FEATURE_TYPES = ['metered', 'boolean', 'static', 'config'] as const
 
 const AlertThreshold = z.object({ threshold: decimalInput, condition: z.enum(['above', 'below']) });
 const AlertSettings = z.object({
-  alert_enabled: z.boolean().default(false), critical: AlertThreshold.nullish(), warning: AlertThreshold.nullish(), info: AlertThreshold.nullish(),
+  alert_enabled: z.boolean().default(false),
+  critical: AlertThreshold.nullish(),
+  warning: AlertThreshold.nullish(),
+  info: AlertThreshold.nullish(),
 });
 const ReportingUnit = z.object({
-  unit_singular: requiredText, unit_plural: requiredText,
-  conversion_rate: decimalInput.refine((value) => value.gt(0) && value.lt('1e18') && value.decimalPlaces() <= 30, 'must be greater than 0, below 1e18 and have at most 30 fraction digits').meta({ type: 'number' }),
+  unit_singular: requiredText,
+  unit_plural: requiredText,
+  conversion_rate: decimalInput
+    .refine(
+      (value) => value.gt(0) && value.lt('1e18') && value.decimalPlaces() <= 30,
+      'must be greater than 0, below 1e18 and have at most 30 fraction digits',
+    )
+    .meta({ type: 'number' }),
 });
 
 const shown = {
-  description: text.nullish(), unit_singular: text.nullish(), unit_plural: text.nullish(), reporting_unit: ReportingUnit.nullish(),
-  alert_settings: AlertSettings.nullish(), group_id: text.nullish(), metadata: metadataInput.nullish(),
+  description: text.nullish(),
+  unit_singular: text.nullish(),
+  unit_plural: text.nullish(),
+  reporting_unit: ReportingUnit.nullish(),
+  alert_settings: AlertSettings.nullish(),
+  group_id: text.nullish(),
+  metadata: metadataInput.nullish(),
 };
 
 /** A metered feature brings its meter, or names one that no feature owns yet. */
 export const CreateFeatureRequest = z.object({
-  name: requiredText, type: z.enum(FEATURE_TYPES), lookup_key: text.nullish(), meter_id: blankable(text), meter: CreateMeterRequest.nullish(), ...shown,
+  name: requiredText,
+  type: z.enum(FEATURE_TYPES),
+  lookup_key: text.nullish(),
+  meter_id: blankable(text),
+  meter: CreateMeterRequest.nullish(),
+  ...shown,
 });
 export type CreateFeatureRequest = z.output<typeof CreateFeatureRequest>;
 
@@ -30,25 +49,52 @@ export const UpdateFeatureRequest = z.object({ name: requiredText.optional(), fi
 export type UpdateFeatureRequest = z.output<typeof UpdateFeatureRequest>;
 
 /** What is left out is copied, but for the lookup key: it belongs to one feature. */
-export const CloneFeatureRequest = z.object({ name: requiredText.nullish(), lookup_key: text.nullish(), description: text.nullish(), metadata: metadataInput.nullish() });
+export const CloneFeatureRequest = z.object({
+  name: requiredText.nullish(),
+  lookup_key: text.nullish(),
+  description: text.nullish(),
+  metadata: metadataInput.nullish(),
+});
 export type CloneFeatureRequest = z.output<typeof CloneFeatureRequest>;
 
 const AlertThresholdText = z.object({ threshold: z.string(), condition: z.string() });
 export const FeatureResponse = entityBase.extend({
-  name: z.string(), type: z.enum(FEATURE_TYPES), lookup_key: z.string().optional(), description: z.string().optional(), meter_id: z.string().optional(), meter: MeterResponse.optional(),
-  unit_singular: z.string().optional(), unit_plural: z.string().optional(),
+  name: z.string(),
+  type: z.enum(FEATURE_TYPES),
+  lookup_key: z.string().optional(),
+  description: z.string().optional(),
+  meter_id: z.string().optional(),
+  meter: MeterResponse.optional(),
+  unit_singular: z.string().optional(),
+  unit_plural: z.string().optional(),
   reporting_unit: z.object({ unit_singular: z.string(), unit_plural: z.string(), conversion_rate: z.number() }).optional(),
-  alert_settings: z.object({
-    alert_enabled: z.boolean(), critical: AlertThresholdText.optional(), warning: AlertThresholdText.optional(), info: AlertThresholdText.optional(),
-  }).optional(),
-  group_id: z.string().optional(), metadata: metadataText,
+  alert_settings: z
+    .object({
+      alert_enabled: z.boolean(),
+      critical: AlertThresholdText.optional(),
+      warning: AlertThresholdText.optional(),
+      info: AlertThresholdText.optional(),
+    })
+    .optional(),
+  group_id: z.string().optional(),
+  metadata: metadataText,
 });
 export const ListFeaturesResponse = listOf(FeatureResponse);
 
 /** The meter is always nested; `expand` may still ask for it. */
 export const FEATURE_EXPAND = ['meters', 'meter', 'groups'] as const;
 export const FeatureListQuery = listQuery({
-  feature_ids: queryList, meter_ids: queryList, lookup_key: text.optional(), lookup_keys: queryList, name_contains: text.optional(),
+  feature_ids: queryList,
+  meter_ids: queryList,
+  lookup_key: text.optional(),
+  lookup_keys: queryList,
+  name_contains: text.optional(),
 });
 const ids = z.array(text).max(1000).nullish();
-export const FeatureSearchRequest = searchBody({ feature_ids: ids, meter_ids: ids, lookup_key: text.nullish(), lookup_keys: ids, name_contains: text.nullish() });
+export const FeatureSearchRequest = searchBody({
+  feature_ids: ids,
+  meter_ids: ids,
+  lookup_key: text.nullish(),
+  lookup_keys: ids,
+  name_contains: text.nullish(),
+});

@@ -6,7 +6,11 @@ import { PlanBase } from './plan-base.ts';
 import { PriceResponse } from './price.ts';
 
 export const CreatePlanRequest = z.object({
-  name: requiredText, lookup_key: text.nullish(), description: text.nullish(), display_order: z.int32().nullish(), metadata: metadataInput.nullish(),
+  name: requiredText,
+  lookup_key: text.nullish(),
+  description: text.nullish(),
+  display_order: z.int32().nullish(),
+  metadata: metadataInput.nullish(),
 });
 export type CreatePlanRequest = z.output<typeof CreatePlanRequest>;
 
@@ -22,7 +26,19 @@ export const PlanResponse = PlanBase.extend({
 export const ListPlansResponse = listOf(PlanResponse);
 
 export const PLAN_EXPAND = [
-  'prices', 'prices.meters', 'prices.priceunit', 'meters', 'entitlements', 'entitlements.features', 'features', 'credit_grant', 'priceunit',
+  'prices',
+  'prices.meters',
+  'prices.priceunit',
+  'meters',
+  'entitlements',
+  'entitlements.features',
+  'features',
+  'credit_grant',
+  'priceunit',
 ] as const;
 export const PlanListQuery = listQuery({ plan_ids: queryList, lookup_key: text.optional() });
-export const PlanSearchRequest = searchBody({ plan_ids: z.array(text).max(1000).nullish(), lookup_key: text.nullish(), metadata: metadataInput.nullish() });
+export const PlanSearchRequest = searchBody({
+  plan_ids: z.array(text).max(1000).nullish(),
+  lookup_key: text.nullish(),
+  metadata: metadataInput.nullish(),
+});

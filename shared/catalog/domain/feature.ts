@@ -22,10 +22,17 @@ export interface Feature extends EntityColumns {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-export interface ReportingUnit { readonly unitSingular: string; readonly unitPlural: string; readonly conversionRate: Decimal }
+export interface ReportingUnit {
+  readonly unitSingular: string;
+  readonly unitPlural: string;
+  readonly conversionRate: Decimal;
+}
 
 /** `threshold` is decimal text. */
-export interface AlertThreshold { readonly threshold: string; readonly condition: 'above' | 'below' }
+export interface AlertThreshold {
+  readonly threshold: string;
+  readonly condition: 'above' | 'below';
+}
 
 /** When the wallet balance of a feature's customer is worth a notice (metering.md 10). */
 export interface AlertSettings {
@@ -45,11 +52,15 @@ export function checkAlertSettings(settings: AlertSettings): void {
     if (alertEnabled) throw invalid('alert_settings', 'needs at least one level when alert_enabled is true');
     return;
   }
-  if (levels.some((level) => level.condition !== first.condition)) throw invalid('alert_settings', 'all levels must have the same condition');
+  if (levels.some((level) => level.condition !== first.condition))
+    throw invalid('alert_settings', 'all levels must have the same condition');
   levels.slice(1).forEach((milder, index) => {
     const difference = new Decimal(milder.threshold).comparedTo(new Decimal((levels[index] as AlertThreshold).threshold));
     if (first.condition === 'above' ? difference > 0 : difference < 0) {
-      throw invalid('alert_settings', first.condition === 'above' ? 'must have info <= warning <= critical' : 'must have info >= warning >= critical');
+      throw invalid(
+        'alert_settings',
+        first.condition === 'above' ? 'must have info <= warning <= critical' : 'must have info >= warning >= critical',
+      );
     }
   });
 }

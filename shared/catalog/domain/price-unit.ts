@@ -19,7 +19,8 @@ export type PriceInUnit = Pick<Price, 'amount' | 'tiers' | 'conversionRate' | 'p
  * Throws `validation_error` when the unit's base currency is not the price's.
  */
 export function freezePriceUnit(price: Pick<Price, 'currency' | 'priceUnitAmount' | 'priceUnitTiers'>, unit: PriceUnitTerms): PriceInUnit {
-  if (unit.baseCurrency !== price.currency) throw invalid('price_unit', `its base currency ${unit.baseCurrency} differs from the price's ${price.currency}`);
+  if (unit.baseCurrency !== price.currency)
+    throw invalid('price_unit', `its base currency ${unit.baseCurrency} differs from the price's ${price.currency}`);
   return {
     amount: price.priceUnitAmount === null ? null : unitsToFiat(price.priceUnitAmount, unit.conversionRate),
     tiers: price.priceUnitTiers === null ? null : price.priceUnitTiers.map((tier) => tierToFiat(tier, unit.conversionRate)),
@@ -42,5 +43,9 @@ export function fiatToUnits(amount: Decimal, unit: Pick<PriceUnitTerms, 'baseCur
 }
 
 function tierToFiat(tier: Tier, rate: Decimal): Tier {
-  return { ...tier, unitAmount: unitsToFiat(tier.unitAmount, rate), flatAmount: tier.flatAmount === null ? null : unitsToFiat(tier.flatAmount, rate) };
+  return {
+    ...tier,
+    unitAmount: unitsToFiat(tier.unitAmount, rate),
+    flatAmount: tier.flatAmount === null ? null : unitsToFiat(tier.flatAmount, rate),
+  };
 }

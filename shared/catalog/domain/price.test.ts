@@ -8,18 +8,47 @@ import { tiersOf } from '#test/support/conformance.ts';
 import { displayPrice, type PriceRules, sortedTiers, tiersFromRecords, tiersToRecords, validatePrice, validateTiers } from './price.ts';
 
 const FLAT: PriceRules = {
-  type: 'FIXED', billingModel: 'FLAT_FEE', billingPeriod: 'MONTHLY', billingPeriodCount: 1, invoiceCadence: 'ADVANCE', tierMode: null, tiers: null,
-  transformQuantity: null, amount: decimal('10'), currency: 'usd', meterId: null, minQuantity: null, trialPeriodDays: 0, startDate: null, endDate: null,
-  priceUnitType: 'FIAT', priceUnit: null, priceUnitAmount: null, priceUnitTiers: null, conversionRate: null,
+  type: 'FIXED',
+  billingModel: 'FLAT_FEE',
+  billingPeriod: 'MONTHLY',
+  billingPeriodCount: 1,
+  invoiceCadence: 'ADVANCE',
+  tierMode: null,
+  tiers: null,
+  transformQuantity: null,
+  amount: decimal('10'),
+  currency: 'usd',
+  meterId: null,
+  minQuantity: null,
+  trialPeriodDays: 0,
+  startDate: null,
+  endDate: null,
+  priceUnitType: 'FIAT',
+  priceUnit: null,
+  priceUnitAmount: null,
+  priceUnitTiers: null,
+  conversionRate: null,
 };
 const USAGE: PriceRules = { ...FLAT, type: 'USAGE', meterId: 'meter_1', invoiceCadence: 'ARREAR' };
 const PACKAGE: PriceRules = { ...FLAT, billingModel: 'PACKAGE', transformQuantity: { divideBy: 10, round: 'up' } };
 const TIERED: PriceRules = { ...USAGE, billingModel: 'TIERED', amount: null, tierMode: 'SLAB', tiers: tiersOf('10:5, inf:4') };
-const CUSTOM: PriceRules = { ...FLAT, priceUnitType: 'CUSTOM', priceUnit: 'tok', priceUnitAmount: decimal('100'), conversionRate: decimal('0.1') };
+const CUSTOM: PriceRules = {
+  ...FLAT,
+  priceUnitType: 'CUSTOM',
+  priceUnit: 'tok',
+  priceUnitAmount: decimal('100'),
+  conversionRate: decimal('0.1'),
+};
 
 test.each([
-  ['flat', FLAT], ['usage', USAGE], ['package', PACKAGE], ['tiered', TIERED], ['custom unit', CUSTOM],
-  ['free', { ...FLAT, amount: decimal('0') }], ['trial', { ...FLAT, trialPeriodDays: 14 }], ['seats', { ...FLAT, minQuantity: decimal('3') }],
+  ['flat', FLAT],
+  ['usage', USAGE],
+  ['package', PACKAGE],
+  ['tiered', TIERED],
+  ['custom unit', CUSTOM],
+  ['free', { ...FLAT, amount: decimal('0') }],
+  ['trial', { ...FLAT, trialPeriodDays: 14 }],
+  ['seats', { ...FLAT, minQuantity: decimal('3') }],
   ['one-time', { ...FLAT, billingPeriod: 'ONETIME' }],
 ] satisfies [string, PriceRules][])('accepts: %s', (_name, price) => {
   expect(() => validatePrice(price)).not.toThrow();
@@ -65,17 +94,25 @@ test.each([
 
 describe('tiers', () => {
   test('whatever is generated as valid is accepted, and loses validity without its open tier', () => {
-    fc.assert(fc.property(tiers(), (list) => {
-      validateTiers(list);
-      expect(() => validateTiers(list.slice(0, -1))).toThrow();
-    }));
+    fc.assert(
+      fc.property(tiers(), (list) => {
+        validateTiers(list);
+        expect(() => validateTiers(list.slice(0, -1))).toThrow();
+      }),
+    );
   });
 
   test('JSON columns keep every digit', () => {
-    fc.assert(fc.property(tiers(), (list) => {
-      expect(tiersToRecords(tiersFromRecords(JSON.parse(JSON.stringify(tiersToRecords(list)))))).toEqual(tiersToRecords(list));
-    }));
-    expect(tiersToRecords(tiersOf('18446744073709551615:0.00000000000000000001, inf:1+2'))[0]).toEqual({ upTo: '18446744073709551615', unitAmount: '0.00000000000000000001', flatAmount: null });
+    fc.assert(
+      fc.property(tiers(), (list) => {
+        expect(tiersToRecords(tiersFromRecords(JSON.parse(JSON.stringify(tiersToRecords(list)))))).toEqual(tiersToRecords(list));
+      }),
+    );
+    expect(tiersToRecords(tiersOf('18446744073709551615:0.00000000000000000001, inf:1+2'))[0]).toEqual({
+      upTo: '18446744073709551615',
+      unitAmount: '0.00000000000000000001',
+      flatAmount: null,
+    });
   });
 
   test('are sorted with the open one last', () => {
@@ -84,8 +121,13 @@ describe('tiers', () => {
 });
 
 test.each([
-  ['$10.00', FLAT], ['$10.00/10 units', PACKAGE], ['Starts at $5.00', TIERED], ['Starts at $7.00', { ...TIERED, tiers: tiersOf('10:0+7, inf:4') }],
-  ['¥10', { ...FLAT, currency: 'jpy' }], ['$0.0025', { ...FLAT, amount: decimal('0.0025') }], ['', { ...FLAT, amount: null }],
+  ['$10.00', FLAT],
+  ['$10.00/10 units', PACKAGE],
+  ['Starts at $5.00', TIERED],
+  ['Starts at $7.00', { ...TIERED, tiers: tiersOf('10:0+7, inf:4') }],
+  ['¥10', { ...FLAT, currency: 'jpy' }],
+  ['$0.0025', { ...FLAT, amount: decimal('0.0025') }],
+  ['', { ...FLAT, amount: null }],
 ] satisfies [string, PriceRules][])('is shown as %j', (text, price) => {
   expect(displayPrice(price)).toBe(text);
 });

@@ -121,14 +121,33 @@ export function displayPrice(price: Pick<Price, 'billingModel' | 'amount' | 'cur
   }
   if (price.amount === null) return '';
   const amount = displayAmount(price.amount, price.currency);
-  return price.billingModel === 'PACKAGE' && price.transformQuantity !== null ? `${amount}/${price.transformQuantity.divideBy} units` : amount;
+  return price.billingModel === 'PACKAGE' && price.transformQuantity !== null
+    ? `${amount}/${price.transformQuantity.divideBy} units`
+    : amount;
 }
 
 /** What the rules of billing.md 3.2 look at: the price without identity, owner and history. */
 export type PriceRules = Pick<
   Price,
-  | 'type' | 'billingModel' | 'billingPeriod' | 'billingPeriodCount' | 'invoiceCadence' | 'tierMode' | 'tiers' | 'transformQuantity' | 'amount'
-  | 'currency' | 'meterId' | 'minQuantity' | 'trialPeriodDays' | 'startDate' | 'endDate' | 'priceUnitType' | 'priceUnit' | 'priceUnitAmount' | 'priceUnitTiers'
+  | 'type'
+  | 'billingModel'
+  | 'billingPeriod'
+  | 'billingPeriodCount'
+  | 'invoiceCadence'
+  | 'tierMode'
+  | 'tiers'
+  | 'transformQuantity'
+  | 'amount'
+  | 'currency'
+  | 'meterId'
+  | 'minQuantity'
+  | 'trialPeriodDays'
+  | 'startDate'
+  | 'endDate'
+  | 'priceUnitType'
+  | 'priceUnit'
+  | 'priceUnitAmount'
+  | 'priceUnitTiers'
   | 'conversionRate'
 >;
 
@@ -154,7 +173,8 @@ export function validateTiers(tiers: readonly Tier[], field: 'tiers' | 'price_un
     const last = index === tiers.length - 1;
     if (tier.upTo === null && !last) throw invalid(field, 'only the last tier may be unbounded');
     if (tier.upTo !== null && last) throw invalid(field, 'the last tier must be unbounded');
-    if (tier.upTo !== null && (!tier.upTo.isInteger() || !tier.upTo.isPositive() || tier.upTo.isZero())) throw invalid(field, 'up_to must be a whole number above 0');
+    if (tier.upTo !== null && (!tier.upTo.isInteger() || !tier.upTo.isPositive() || tier.upTo.isZero()))
+      throw invalid(field, 'up_to must be a whole number above 0');
     if (tier.upTo !== null && previous !== null && tier.upTo.lte(previous)) throw invalid(field, 'up_to must strictly ascend');
     nonNegative(`${field}.unit_amount`, tier.unitAmount);
     nonNegative(`${field}.flat_amount`, tier.flatAmount);
@@ -163,9 +183,12 @@ export function validateTiers(tiers: readonly Tier[], field: 'tiers' | 'price_un
 }
 
 function validatePeriod(price: PriceRules): void {
-  if (!Number.isInteger(price.billingPeriodCount) || price.billingPeriodCount < 1) throw invalid('billing_period_count', 'must be a whole number of at least 1');
-  if (price.billingPeriod === 'ONETIME' && price.invoiceCadence !== 'ADVANCE') throw invalid('invoice_cadence', 'a one-time price must be ADVANCE');
-  if (price.startDate !== null && price.endDate !== null && price.endDate < price.startDate) throw invalid('end_date', 'must not be before start_date');
+  if (!Number.isInteger(price.billingPeriodCount) || price.billingPeriodCount < 1)
+    throw invalid('billing_period_count', 'must be a whole number of at least 1');
+  if (price.billingPeriod === 'ONETIME' && price.invoiceCadence !== 'ADVANCE')
+    throw invalid('invoice_cadence', 'a one-time price must be ADVANCE');
+  if (price.startDate !== null && price.endDate !== null && price.endDate < price.startDate)
+    throw invalid('end_date', 'must not be before start_date');
 }
 
 function validateType(price: PriceRules): void {
@@ -173,7 +196,8 @@ function validateType(price: PriceRules): void {
     if (!price.meterId) throw invalid('meter_id', 'is required for a usage price');
     if (price.minQuantity !== null) throw invalid('min_quantity', 'is not allowed on a usage price');
   }
-  if (!Number.isInteger(price.trialPeriodDays) || price.trialPeriodDays < 0) throw invalid('trial_period_days', 'must be a whole number of at least 0');
+  if (!Number.isInteger(price.trialPeriodDays) || price.trialPeriodDays < 0)
+    throw invalid('trial_period_days', 'must be a whole number of at least 0');
   if (price.trialPeriodDays > 0 && (price.type !== 'FIXED' || price.billingPeriod === 'ONETIME')) {
     throw invalid('trial_period_days', 'is allowed on recurring fixed prices only');
   }

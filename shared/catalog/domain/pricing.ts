@@ -47,9 +47,12 @@ export function priceQuantity(terms: PricingTerms, quantity: Decimal): PricedQua
   if (quantity.isZero()) return { amount: ZERO, steps: [] };
   if (quantity.isNegative() && terms.billingModel !== 'FLAT_FEE') return { amount: ZERO, steps: [] };
   switch (terms.billingModel) {
-    case 'FLAT_FEE': return total([step(quantity, unitPrice(terms))]);
-    case 'PACKAGE': return total([step(packages(packageSize(terms), quantity), unitPrice(terms))]);
-    case 'TIERED': return total(terms.tierMode === 'SLAB' ? slabSteps(tiersOf(terms), quantity) : [volumeStep(tiersOf(terms), quantity)]);
+    case 'FLAT_FEE':
+      return total([step(quantity, unitPrice(terms))]);
+    case 'PACKAGE':
+      return total([step(packages(packageSize(terms), quantity), unitPrice(terms))]);
+    case 'TIERED':
+      return total(terms.tierMode === 'SLAB' ? slabSteps(tiersOf(terms), quantity) : [volumeStep(tiersOf(terms), quantity)]);
   }
 }
 

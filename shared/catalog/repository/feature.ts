@@ -6,11 +6,15 @@ import type { Table } from '#platform/postgres/tables.ts';
 import type { Feature } from '../domain/feature.ts';
 
 declare module '#platform/postgres/tables.ts' {
-  interface Tables { features: Table<Feature> }
+  interface Tables {
+    features: Table<Feature>;
+  }
 }
 
 export type NewFeature = Omit<Feature, 'tenantId' | 'environmentId' | 'status' | 'createdBy' | 'updatedBy'>;
-export type FeatureChange = Partial<Omit<NewFeature, 'id' | 'type' | 'meterId' | 'createdAt'>> & Partial<Pick<Feature, 'status'>> & Pick<Feature, 'updatedAt'>;
+export type FeatureChange = Partial<Omit<NewFeature, 'id' | 'type' | 'meterId' | 'createdAt'>> &
+  Partial<Pick<Feature, 'status'>> &
+  Pick<Feature, 'updatedAt'>;
 export interface FeatureFilter {
   readonly featureIds?: readonly string[] | null | undefined;
   readonly lookupKey?: string | null | undefined;
@@ -19,7 +23,15 @@ export interface FeatureFilter {
   readonly nameContains?: string | null | undefined;
 }
 
-const LIST_FIELDS = { name: 'string', lookup_key: 'string', description: 'string', type: 'string', meter_id: 'string', unit_singular: 'string', unit_plural: 'string' } as const;
+const LIST_FIELDS = {
+  name: 'string',
+  lookup_key: 'string',
+  description: 'string',
+  type: 'string',
+  meter_id: 'string',
+  unit_singular: 'string',
+  unit_plural: 'string',
+} as const;
 
 export const featureRepository = {
   insert(tx: TenantTransaction, feature: NewFeature): Promise<Feature> {
@@ -35,7 +47,9 @@ export const featureRepository = {
 
   /** The published feature with this id, else the one with this lookup key. Throws NotFound. */
   async getByReference(tx: TenantTransaction, reference: string): Promise<Feature> {
-    const found = await published(tx).where((eb) => eb.or([eb('id', '=', reference), eb('lookupKey', '=', reference)])).execute();
+    const found = await published(tx)
+      .where((eb) => eb.or([eb('id', '=', reference), eb('lookupKey', '=', reference)]))
+      .execute();
     const feature = found.find(({ id }) => id === reference) ?? found[0];
     if (!feature) throw notFound('feature', reference);
     return feature;
@@ -59,7 +73,12 @@ export const featureRepository = {
   },
 
   update(tx: TenantTransaction, id: string, change: FeatureChange, actorId: string): Promise<Feature> {
-    return tx.updateTable('features').set({ ...change, updatedBy: actorId }).where('id', '=', id).returningAll().executeTakeFirstOrThrow();
+    return tx
+      .updateTable('features')
+      .set({ ...change, updatedBy: actorId })
+      .where('id', '=', id)
+      .returningAll()
+      .executeTakeFirstOrThrow();
   },
 
   list(tx: TenantTransaction, filter: FeatureFilter, options: ListOptions): Promise<Page<Feature>> {

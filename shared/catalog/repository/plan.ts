@@ -7,7 +7,9 @@ import { jsonb } from '#platform/postgres/types.ts';
 import type { Plan } from '../domain/plan.ts';
 
 declare module '#platform/postgres/tables.ts' {
-  interface Tables { plans: Table<Plan> }
+  interface Tables {
+    plans: Table<Plan>;
+  }
 }
 
 export type NewPlan = Omit<Plan, 'tenantId' | 'environmentId' | 'status' | 'createdBy' | 'updatedBy'>;
@@ -63,7 +65,12 @@ export const planRepository = {
   },
 
   update(tx: TenantTransaction, id: string, change: PlanChange, actorId: string): Promise<Plan> {
-    return tx.updateTable('plans').set({ ...change, updatedBy: actorId }).where('id', '=', id).returningAll().executeTakeFirstOrThrow();
+    return tx
+      .updateTable('plans')
+      .set({ ...change, updatedBy: actorId })
+      .where('id', '=', id)
+      .returningAll()
+      .executeTakeFirstOrThrow();
   },
 
   list(tx: TenantTransaction, filter: PlanFilter, options: ListOptions): Promise<Page<Plan>> {

@@ -8,16 +8,22 @@ import type { Table } from '#platform/postgres/tables.ts';
 import { jsonb } from '#platform/postgres/types.ts';
 import { type Price, type PriceOwnerType, type Tier, type TierRecord, tiersFromRecords, tiersToRecords } from '../domain/price.ts';
 
-type PriceRow = Omit<Price, 'tiers' | 'priceUnitTiers'> & { readonly tiers: readonly TierRecord[] | null; readonly priceUnitTiers: readonly TierRecord[] | null };
+type PriceRow = Omit<Price, 'tiers' | 'priceUnitTiers'> & {
+  readonly tiers: readonly TierRecord[] | null;
+  readonly priceUnitTiers: readonly TierRecord[] | null;
+};
 
 declare module '#platform/postgres/tables.ts' {
-  interface Tables { prices: Table<PriceRow> }
+  interface Tables {
+    prices: Table<PriceRow>;
+  }
 }
 
 /** The database numbers a price (`sequence`) and fills the rest. */
 export type NewPrice = Omit<Price, 'tenantId' | 'environmentId' | 'status' | 'createdBy' | 'updatedBy' | 'sequence'>;
 /** What may change in place; everything that decides an amount makes a new version instead. */
-export type PriceChange = Partial<Pick<Price, 'displayName' | 'description' | 'lookupKey' | 'groupId' | 'metadata' | 'endDate'>> & Pick<Price, 'updatedAt'>;
+export type PriceChange = Partial<Pick<Price, 'displayName' | 'description' | 'lookupKey' | 'groupId' | 'metadata' | 'endDate'>> &
+  Pick<Price, 'updatedAt'>;
 export interface PriceFilter {
   readonly priceIds?: readonly string[] | null | undefined;
   readonly planIds?: readonly string[] | null | undefined;
@@ -35,9 +41,24 @@ export interface PriceFilter {
 }
 
 const LIST_FIELDS = {
-  entity_type: 'string', entity_id: 'string', type: 'string', billing_model: 'string', billing_period: 'string', billing_period_count: 'number', invoice_cadence: 'string',
-  tier_mode: 'string', amount: 'number', currency: 'string', display_name: 'string', lookup_key: 'string', meter_id: 'string', parent_price_id: 'string',
-  price_unit_type: 'string', sequence: 'number', start_date: 'date', end_date: 'date',
+  entity_type: 'string',
+  entity_id: 'string',
+  type: 'string',
+  billing_model: 'string',
+  billing_period: 'string',
+  billing_period_count: 'number',
+  invoice_cadence: 'string',
+  tier_mode: 'string',
+  amount: 'number',
+  currency: 'string',
+  display_name: 'string',
+  lookup_key: 'string',
+  meter_id: 'string',
+  parent_price_id: 'string',
+  price_unit_type: 'string',
+  sequence: 'number',
+  start_date: 'date',
+  end_date: 'date',
 } as const;
 const nextSequence = sql<number>`nextval('price_sequence')`;
 
@@ -60,26 +81,42 @@ export const priceRepository = {
   },
 
   /** Prices of plans or of cost sheets, oldest first. `currency` without regard to case; `at` keeps what is in force at that moment. */
-  async ofOwners(tx: TenantTransaction, ownerType: PriceOwnerType, ownerIds: readonly string[], { currency, at }: { currency?: string; at?: DateTime } = {}): Promise<Price[]> {
+  async ofOwners(
+    tx: TenantTransaction,
+    ownerType: PriceOwnerType,
+    ownerIds: readonly string[],
+    { currency, at }: { currency?: string; at?: DateTime } = {},
+  ): Promise<Price[]> {
     if (ownerIds.length === 0) return [];
     let query = published(tx).where('entityType', '=', ownerType).where('entityId', 'in', ownerIds);
     if (currency !== undefined) query = query.where(sql<boolean>`lower(currency) = ${currency.toLowerCase()}`);
-    if (at !== undefined) query = query.where((eb) => eb.or([eb('startDate', 'is', null), eb('startDate', '<=', at)])).where((eb) => eb.or([eb('endDate', 'is', null), eb('endDate', '>', at)]));
+    if (at !== undefined)
+      query = query
+        .where((eb) => eb.or([eb('startDate', 'is', null), eb('startDate', '<=', at)]))
+        .where((eb) => eb.or([eb('endDate', 'is', null), eb('endDate', '>', at)]));
     return (await query.orderBy('createdAt').orderBy('id').execute()).map(fromRow);
   },
 
   /** The version of the key's price in force at `at`, else the one that comes next, else the last. Throws NotFound. */
   async getByLookupKey(tx: TenantTransaction, lookupKey: string, at: DateTime): Promise<Price> {
-    const row = await published(tx).where('lookupKey', '=', lookupKey)
+    const row = await published(tx)
+      .where('lookupKey', '=', lookupKey)
       .orderBy(sql`(start_date is null or start_date <= ${at}) and (end_date is null or end_date > ${at})`, 'desc')
       .orderBy(sql`end_date is null or end_date > ${at}`, 'desc')
-      .orderBy('createdAt', 'desc').orderBy('id', 'desc').limit(1).executeTakeFirst();
+      .orderBy('createdAt', 'desc')
+      .orderBy('id', 'desc')
+      .limit(1)
+      .executeTakeFirst();
     if (!row) throw notFound('price', lookupKey);
     return fromRow(row);
   },
 
   /** Whether a price other than `except` has the key at some moment of [start, end). */
-  async isKeyTaken(tx: TenantTransaction, lookupKey: string, { start, end, except }: { start: DateTime | null; end: DateTime | null; except: string | null }): Promise<boolean> {
+  async isKeyTaken(
+    tx: TenantTransaction,
+    lookupKey: string,
+    { start, end, except }: { start: DateTime | null; end: DateTime | null; except: string | null },
+  ): Promise<boolean> {
     let query = tx.selectFrom('prices').select('id').where('status', '=', 'published').where('lookupKey', '=', lookupKey);
     if (start !== null) query = query.where((eb) => eb.or([eb('endDate', 'is', null), eb('endDate', '>', start)]));
     if (end !== null) query = query.where((eb) => eb.or([eb('startDate', 'is', null), eb('startDate', '<', end)]));
@@ -97,7 +134,14 @@ export const priceRepository = {
   /** A new `endDate` gives the price the next sequence number: subscriptions have to react to it. */
   async update(tx: TenantTransaction, id: string, change: PriceChange, actorId: string): Promise<Price> {
     const sequence = change.endDate === undefined ? {} : { sequence: nextSequence };
-    return fromRow(await tx.updateTable('prices').set({ ...change, ...sequence, updatedBy: actorId }).where('id', '=', id).returningAll().executeTakeFirstOrThrow());
+    return fromRow(
+      await tx
+        .updateTable('prices')
+        .set({ ...change, ...sequence, updatedBy: actorId })
+        .where('id', '=', id)
+        .returningAll()
+        .executeTakeFirstOrThrow(),
+    );
   },
 
   async list(tx: TenantTransaction, filter: PriceFilter, options: ListOptions): Promise<Page<Price>> {
@@ -128,5 +172,9 @@ function tierColumn(tiers: readonly Tier[] | null) {
 }
 
 function fromRow(row: PriceRow): Price {
-  return { ...row, tiers: row.tiers && tiersFromRecords(row.tiers), priceUnitTiers: row.priceUnitTiers && tiersFromRecords(row.priceUnitTiers) };
+  return {
+    ...row,
+    tiers: row.tiers && tiersFromRecords(row.tiers),
+    priceUnitTiers: row.priceUnitTiers && tiersFromRecords(row.priceUnitTiers),
+  };
 }

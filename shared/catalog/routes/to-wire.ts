@@ -15,7 +15,8 @@ export function featureToWire({ feature, meter }: FeatureView): unknown {
 export function priceToWire({ price, meter, plan }: PriceView): unknown {
   return {
     ...(toWire({ ...price, tiers: tiersToWire(price.tiers), priceUnitTiers: tiersToWire(price.priceUnitTiers) }) as object),
-    ...(meter && { meter: meterToWire(meter) }), ...(plan && { plan: toWire(plan) }),
+    ...(meter && { meter: meterToWire(meter) }),
+    ...(plan && { plan: toWire(plan) }),
   };
 }
 

@@ -22,15 +22,26 @@ export interface FeatureDependencies {
 export type FeatureService = ReturnType<typeof createFeatureService>;
 
 /** A feature as it is shown: a metered one with its meter. */
-export interface FeatureView { readonly feature: Feature; readonly meter: Meter | null }
+export interface FeatureView {
+  readonly feature: Feature;
+  readonly meter: Meter | null;
+}
 
 /** Use cases of features. Every change writes its system event in the same transaction. */
 export function createFeatureService({ database, clock, meters, isInUse }: FeatureDependencies) {
   const publish = (tx: TenantTransaction, change: 'created' | 'updated' | 'deleted', feature: Feature) =>
-    appendSystemEvent(tx, clock, { eventName: `feature.${change}`, entityType: 'feature', entityId: feature.id, payload: toWire(feature) as Record<string, unknown> });
+    appendSystemEvent(tx, clock, {
+      eventName: `feature.${change}`,
+      entityType: 'feature',
+      entityId: feature.id,
+      payload: toWire(feature) as Record<string, unknown>,
+    });
 
   const views = async (ctx: RequestContext, features: readonly Feature[]): Promise<FeatureView[]> => {
-    const found = await meters.getMany(ctx, features.map((feature) => feature.meterId).filter((id) => id !== null));
+    const found = await meters.getMany(
+      ctx,
+      features.map((feature) => feature.meterId).filter((id) => id !== null),
+    );
     const byId = new Map(found.map((meter) => [meter.id, meter]));
     return features.map((feature) => ({ feature, meter: byId.get(feature.meterId ?? '') ?? null }));
   };
@@ -50,11 +61,23 @@ export function createFeatureService({ database, clock, meters, isInUse }: Featu
         requireMeterChoice(request);
         requireNoGroup(request.groupId);
         const inside = { ...ctx, transaction: tx };
-        const meter = request.meter ? await meters.createWithin(tx, request.meter) : request.meterId ? await meters.get(inside, request.meterId) : null;
+        const meter = request.meter
+          ? await meters.createWithin(tx, request.meter)
+          : request.meterId
+            ? await meters.get(inside, request.meterId)
+            : null;
         const feature = await insert(tx, {
-          name: request.name, lookupKey: request.lookupKey || null, description: request.description || null, type: request.type,
-          meterId: meter?.id ?? null, unitSingular: request.unitSingular || null, unitPlural: request.unitPlural || null, ...reportingColumns(request.reportingUnit),
-          alertSettings: request.alertSettings ? alertSettings(request.alertSettings) : null, groupId: null, metadata: request.metadata ?? {},
+          name: request.name,
+          lookupKey: request.lookupKey || null,
+          description: request.description || null,
+          type: request.type,
+          meterId: meter?.id ?? null,
+          unitSingular: request.unitSingular || null,
+          unitPlural: request.unitPlural || null,
+          ...reportingColumns(request.reportingUnit),
+          alertSettings: request.alertSettings ? alertSettings(request.alertSettings) : null,
+          groupId: null,
+          metadata: request.metadata ?? {},
         });
         return { feature, meter };
       }),
@@ -62,11 +85,33 @@ export function createFeatureService({ database, clock, meters, isInUse }: Featu
     /** A feature like this one, with a meter of its own that measures the same. Entitlements are not copied. Throws `already_exists` for a taken lookup key. */
     clone: (ctx: RequestContext, id: string, request: Camelized<CloneFeatureRequest>): Promise<FeatureView> =>
       database.withTenant(ctx, async (tx) => {
-        const { type, meterId, unitSingular, unitPlural, reportingUnitSingular, reportingUnitPlural, reportingUnitConversionRate, alertSettings: alerts, groupId, ...source } = await featureRepository.get(tx, id);
+        const {
+          type,
+          meterId,
+          unitSingular,
+          unitPlural,
+          reportingUnitSingular,
+          reportingUnitPlural,
+          reportingUnitConversionRate,
+          alertSettings: alerts,
+          groupId,
+          ...source
+        } = await featureRepository.get(tx, id);
         const meter = meterId === null ? null : await meters.cloneWithin(tx, meterId);
         const feature = await insert(tx, {
-          name: request.name ?? source.name, lookupKey: request.lookupKey || null, description: (request.description ?? source.description) || null, metadata: request.metadata ?? source.metadata,
-          type, meterId: meter?.id ?? null, unitSingular, unitPlural, reportingUnitSingular, reportingUnitPlural, reportingUnitConversionRate, alertSettings: alerts, groupId,
+          name: request.name ?? source.name,
+          lookupKey: request.lookupKey || null,
+          description: (request.description ?? source.description) || null,
+          metadata: request.metadata ?? source.metadata,
+          type,
+          meterId: meter?.id ?? null,
+          unitSingular,
+          unitPlural,
+          reportingUnitSingular,
+          reportingUnitPlural,
+          reportingUnitConversionRate,
+          alertSettings: alerts,
+          groupId,
         });
         return { feature, meter };
       }),
@@ -75,7 +120,8 @@ export function createFeatureService({ database, clock, meters, isInUse }: Featu
       database.withTenant(ctx, async (tx) => view({ ...ctx, transaction: tx }, await featureRepository.get(tx, id))),
 
     /** By id, else by lookup key. Throws NotFound. */
-    getByReference: (ctx: RequestContext, reference: string): Promise<Feature> => database.withTenant(ctx, (tx) => featureRepository.getByReference(tx, reference)),
+    getByReference: (ctx: RequestContext, reference: string): Promise<Feature> =>
+      database.withTenant(ctx, (tx) => featureRepository.getByReference(tx, reference)),
 
     /** Those of the ids that exist, archived ones included, with their meters. */
     getMany: (ctx: RequestContext, ids: readonly string[]): Promise<FeatureView[]> =>
@@ -96,16 +142,23 @@ export function createFeatureService({ database, clock, meters, isInUse }: Featu
           await meters.update(inside, before.meterId, { filters: request.filters });
         }
         const { name, description, unitSingular, unitPlural, metadata } = request;
-        const feature = await featureRepository.update(tx, id, {
-          ...(name === undefined ? {} : { name }),
-          ...(description === undefined ? {} : { description: description || null }),
-          ...(unitSingular === undefined ? {} : { unitSingular: unitSingular || null }),
-          ...(unitPlural === undefined ? {} : { unitPlural: unitPlural || null }),
-          ...(request.reportingUnit === undefined ? {} : reportingColumns(request.reportingUnit)),
-          ...(request.alertSettings === undefined ? {} : { alertSettings: request.alertSettings && alertSettings(request.alertSettings) }),
-          ...(metadata === undefined ? {} : { metadata: metadata ?? {} }),
-          updatedAt: clock.now(),
-        }, ctx.actorId);
+        const feature = await featureRepository.update(
+          tx,
+          id,
+          {
+            ...(name === undefined ? {} : { name }),
+            ...(description === undefined ? {} : { description: description || null }),
+            ...(unitSingular === undefined ? {} : { unitSingular: unitSingular || null }),
+            ...(unitPlural === undefined ? {} : { unitPlural: unitPlural || null }),
+            ...(request.reportingUnit === undefined ? {} : reportingColumns(request.reportingUnit)),
+            ...(request.alertSettings === undefined
+              ? {}
+              : { alertSettings: request.alertSettings && alertSettings(request.alertSettings) }),
+            ...(metadata === undefined ? {} : { metadata: metadata ?? {} }),
+            updatedAt: clock.now(),
+          },
+          ctx.actorId,
+        );
         await publish(tx, 'updated', feature);
         return view(inside, feature);
       }),
@@ -142,12 +195,21 @@ function requireNoGroup(groupId: string | null | undefined): void {
 }
 
 function reportingColumns(unit: Camelized<CreateFeatureRequest>['reportingUnit']) {
-  return { reportingUnitSingular: unit?.unitSingular ?? null, reportingUnitPlural: unit?.unitPlural ?? null, reportingUnitConversionRate: unit?.conversionRate ?? null };
+  return {
+    reportingUnitSingular: unit?.unitSingular ?? null,
+    reportingUnitPlural: unit?.unitPlural ?? null,
+    reportingUnitConversionRate: unit?.conversionRate ?? null,
+  };
 }
 
 function alertSettings(request: NonNullable<Camelized<CreateFeatureRequest>['alertSettings']>): AlertSettings {
   const level = (given: typeof request.critical) => (given ? { threshold: given.threshold.toFixed(), condition: given.condition } : null);
-  const settings = { alertEnabled: request.alertEnabled, critical: level(request.critical), warning: level(request.warning), info: level(request.info) };
+  const settings = {
+    alertEnabled: request.alertEnabled,
+    critical: level(request.critical),
+    warning: level(request.warning),
+    info: level(request.info),
+  };
   checkAlertSettings(settings);
   return settings;
 }

@@ -26,7 +26,13 @@ export interface PlanDependencies {
 export type PlanService = ReturnType<typeof createPlanService>;
 
 /** What a plan is shown with. */
-export interface PlanExpansion { readonly prices?: boolean; readonly meters?: boolean; readonly entitlements?: boolean; readonly features?: boolean; readonly creditGrants?: boolean }
+export interface PlanExpansion {
+  readonly prices?: boolean;
+  readonly meters?: boolean;
+  readonly entitlements?: boolean;
+  readonly features?: boolean;
+  readonly creditGrants?: boolean;
+}
 /** A plan as it is shown; a part is null unless asked for. */
 export interface PlanView {
   readonly plan: Plan;
@@ -39,18 +45,33 @@ const EVERYTHING: PlanExpansion = { prices: true, meters: true, entitlements: tr
 /** Use cases of plans. Every change writes its system event in the same transaction. */
 export function createPlanService({ database, clock, prices, features, entitlementsOf, isInUse }: PlanDependencies) {
   const publish = (tx: TenantTransaction, change: 'created' | 'updated' | 'deleted', plan: Plan) =>
-    appendSystemEvent(tx, clock, { eventName: `plan.${change}`, entityType: 'plan', entityId: plan.id, payload: toWire(plan) as Record<string, unknown> });
+    appendSystemEvent(tx, clock, {
+      eventName: `plan.${change}`,
+      entityType: 'plan',
+      entityId: plan.id,
+      payload: toWire(plan) as Record<string, unknown>,
+    });
 
   /** One query per kind of part, whatever the number of plans. Prices that have ended are left out. */
   const views = async (tx: TenantTransaction, ctx: RequestContext, plans: readonly Plan[], expand: PlanExpansion): Promise<PlanView[]> => {
     const inside = { ...ctx, transaction: tx };
     const ids = plans.map((plan) => plan.id);
     const now = clock.now();
-    const current = expand.prices ? (await priceRepository.ofOwners(tx, 'PLAN', ids)).filter((price) => price.endDate === null || price.endDate > now) : [];
+    const current = expand.prices
+      ? (await priceRepository.ofOwners(tx, 'PLAN', ids)).filter((price) => price.endDate === null || price.endDate > now)
+      : [];
     const priced = Map.groupBy(await prices.views(inside, current, { meters: expand.meters ?? false }), ({ price }) => price.entityId);
     const rights = expand.entitlements ? await entitlementsOf(inside, ids) : [];
-    const shown = new Map((expand.features ? await features.getMany(inside, [...new Set(rights.map((right) => right.featureId))]) : []).map((view) => [view.feature.id, view]));
-    const entitled = Map.groupBy(rights.map((entitlement) => ({ entitlement, feature: shown.get(entitlement.featureId) ?? null })), ({ entitlement }) => entitlement.entityId);
+    const shown = new Map(
+      (expand.features ? await features.getMany(inside, [...new Set(rights.map((right) => right.featureId))]) : []).map((view) => [
+        view.feature.id,
+        view,
+      ]),
+    );
+    const entitled = Map.groupBy(
+      rights.map((entitlement) => ({ entitlement, feature: shown.get(entitlement.featureId) ?? null })),
+      ({ entitlement }) => entitlement.entityId,
+    );
     return plans.map((plan) => ({
       plan,
       prices: expand.prices ? (priced.get(plan.id) ?? []) : null,
@@ -64,8 +85,14 @@ export function createPlanService({ database, clock, prices, features, entitleme
       database.withTenant(ctx, async (tx) => {
         const now = clock.now();
         const plan = await planRepository.insert(tx, {
-          id: newId('plan', clock), name: request.name, lookupKey: request.lookupKey || null, description: request.description || null,
-          displayOrder: request.displayOrder ?? null, metadata: request.metadata ?? {}, createdAt: now, updatedAt: now,
+          id: newId('plan', clock),
+          name: request.name,
+          lookupKey: request.lookupKey || null,
+          description: request.description || null,
+          displayOrder: request.displayOrder ?? null,
+          metadata: request.metadata ?? {},
+          createdAt: now,
+          updatedAt: now,
         });
         await publish(tx, 'created', plan);
         return plan;
@@ -79,10 +106,11 @@ export function createPlanService({ database, clock, prices, features, entitleme
 
     /** Null for a key that no plan has, or only an archived one. */
     findByLookupKey: async (ctx: RequestContext, lookupKey: string): Promise<Plan | null> =>
-      await database.withTenant(ctx, (tx) => planRepository.findByLookupKey(tx, lookupKey)) ?? null,
+      (await database.withTenant(ctx, (tx) => planRepository.findByLookupKey(tx, lookupKey))) ?? null,
 
     /** Those of the ids that exist, archived ones included. */
-    getMany: (ctx: RequestContext, ids: readonly string[]): Promise<Plan[]> => database.withTenant(ctx, (tx) => planRepository.getMany(tx, ids)),
+    getMany: (ctx: RequestContext, ids: readonly string[]): Promise<Plan[]> =>
+      database.withTenant(ctx, (tx) => planRepository.getMany(tx, ids)),
 
     /** The plan with all that it contains. */
     view: (ctx: RequestContext, id: string): Promise<PlanView> =>
@@ -92,14 +120,19 @@ export function createPlanService({ database, clock, prices, features, entitleme
       database.withTenant(ctx, async (tx) => {
         await planRepository.lock(tx, id);
         const { name, lookupKey, description, displayOrder, metadata } = request;
-        const plan = await planRepository.update(tx, id, {
-          ...(name === undefined ? {} : { name }),
-          ...(lookupKey === undefined ? {} : { lookupKey: lookupKey || null }),
-          ...(description === undefined ? {} : { description: description || null }),
-          ...(displayOrder === undefined ? {} : { displayOrder }),
-          ...(metadata === undefined ? {} : { metadata: metadata ?? {} }),
-          updatedAt: clock.now(),
-        }, ctx.actorId);
+        const plan = await planRepository.update(
+          tx,
+          id,
+          {
+            ...(name === undefined ? {} : { name }),
+            ...(lookupKey === undefined ? {} : { lookupKey: lookupKey || null }),
+            ...(description === undefined ? {} : { description: description || null }),
+            ...(displayOrder === undefined ? {} : { displayOrder }),
+            ...(metadata === undefined ? {} : { metadata: metadata ?? {} }),
+            updatedAt: clock.now(),
+          },
+          ctx.actorId,
+        );
         await publish(tx, 'updated', plan);
         return plan;
       }),

@@ -20,20 +20,55 @@ export type PriceTermsChange = Partial<Pick<Price, 'amount' | 'billingModel' | '
 export function draftOf(request: Camelized<CreatePriceRequest>, entityType: PriceEntityType, entityId: string): PriceDraft {
   if (request.priceUnitType === 'CUSTOM') throw invalid('price_unit_type', 'custom price units are not available, use FIAT');
   if (request.priceUnitConfig) throw invalid('price_unit_config', 'custom price units are not available');
-  if (request.filterValues && Object.keys(request.filterValues).length > 0) throw invalid('filter_values', 'is not available, filter in the meter');
+  if (request.filterValues && Object.keys(request.filterValues).length > 0)
+    throw invalid('filter_values', 'is not available, filter in the meter');
   if (request.groupId) throw notFound('group', request.groupId);
   return {
-    entityType, entityId, type: request.type, billingModel: request.billingModel, billingPeriod: request.billingPeriod, billingPeriodCount: request.billingPeriodCount ?? 1,
-    billingCadence: 'RECURRING', invoiceCadence: request.invoiceCadence, tierMode: request.tierMode ?? null, tiers: tiersOf(request.tiers),
-    transformQuantity: packageOf(request.transformQuantity), amount: request.amount ?? null, currency: request.currency,
-    displayName: request.displayName || null, description: request.description || null, lookupKey: request.lookupKey || null, meterId: request.meterId ?? null,
-    minQuantity: request.minQuantity === null || request.minQuantity === undefined ? null : decimal(request.minQuantity), trialPeriodDays: request.trialPeriodDays ?? 0,
-    parentPriceId: null, groupId: null, startDate: request.startDate ?? null, endDate: request.endDate ?? null, priceUnitType: 'FIAT', priceUnitId: null, priceUnit: null,
-    priceUnitAmount: null, priceUnitTiers: null, conversionRate: null, metadata: request.metadata ?? {},
+    entityType,
+    entityId,
+    type: request.type,
+    billingModel: request.billingModel,
+    billingPeriod: request.billingPeriod,
+    billingPeriodCount: request.billingPeriodCount ?? 1,
+    billingCadence: 'RECURRING',
+    invoiceCadence: request.invoiceCadence,
+    tierMode: request.tierMode ?? null,
+    tiers: tiersOf(request.tiers),
+    transformQuantity: packageOf(request.transformQuantity),
+    amount: request.amount ?? null,
+    currency: request.currency,
+    displayName: request.displayName || null,
+    description: request.description || null,
+    lookupKey: request.lookupKey || null,
+    meterId: request.meterId ?? null,
+    minQuantity: request.minQuantity === null || request.minQuantity === undefined ? null : decimal(request.minQuantity),
+    trialPeriodDays: request.trialPeriodDays ?? 0,
+    parentPriceId: null,
+    groupId: null,
+    startDate: request.startDate ?? null,
+    endDate: request.endDate ?? null,
+    priceUnitType: 'FIAT',
+    priceUnitId: null,
+    priceUnit: null,
+    priceUnitAmount: null,
+    priceUnitTiers: null,
+    conversionRate: null,
+    metadata: request.metadata ?? {},
   };
 }
 
-const FILLED = new Set<string>(['id', 'tenantId', 'environmentId', 'status', 'createdBy', 'updatedBy', 'createdAt', 'updatedAt', 'sequence', 'displayAmount'] satisfies (keyof Price)[]);
+const FILLED = new Set<string>([
+  'id',
+  'tenantId',
+  'environmentId',
+  'status',
+  'createdBy',
+  'updatedBy',
+  'createdAt',
+  'updatedAt',
+  'sequence',
+  'displayAmount',
+] satisfies (keyof Price)[]);
 
 /** A price as the draft of another one: of its successor, or of an override. */
 export function draftFrom(price: Price): PriceDraft {
@@ -41,7 +76,9 @@ export function draftFrom(price: Price): PriceDraft {
 }
 
 /** The terms that a change names, or null when it names none: then the price is edited in place. */
-export function termsChangeOf(request: Pick<Camelized<UpdatePriceRequest>, 'amount' | 'billingModel' | 'tierMode' | 'tiers' | 'transformQuantity'>): PriceTermsChange | null {
+export function termsChangeOf(
+  request: Pick<Camelized<UpdatePriceRequest>, 'amount' | 'billingModel' | 'tierMode' | 'tiers' | 'transformQuantity'>,
+): PriceTermsChange | null {
   const change: PriceTermsChange = {
     ...(request.amount ? { amount: request.amount } : {}),
     ...(request.billingModel ? { billingModel: request.billingModel } : {}),
@@ -53,9 +90,20 @@ export function termsChangeOf(request: Pick<Camelized<UpdatePriceRequest>, 'amou
 }
 
 /** The terms after a change. A new billing model does not inherit what belonged to the old one. */
-export function changedTerms(price: Price, change: PriceTermsChange): Pick<Price, 'amount' | 'billingModel' | 'tierMode' | 'tiers' | 'transformQuantity'> {
+export function changedTerms(
+  price: Price,
+  change: PriceTermsChange,
+): Pick<Price, 'amount' | 'billingModel' | 'tierMode' | 'tiers' | 'transformQuantity'> {
   const billingModel = change.billingModel ?? price.billingModel;
-  const kept = billingModel === price.billingModel ? price : { amount: billingModel === 'TIERED' || price.billingModel === 'TIERED' ? null : price.amount, tierMode: null, tiers: null, transformQuantity: null };
+  const kept =
+    billingModel === price.billingModel
+      ? price
+      : {
+          amount: billingModel === 'TIERED' || price.billingModel === 'TIERED' ? null : price.amount,
+          tierMode: null,
+          tiers: null,
+          transformQuantity: null,
+        };
   const { amount, tierMode, tiers, transformQuantity } = { ...kept, ...change };
   return { billingModel, amount, tierMode, tiers, transformQuantity };
 }
@@ -64,20 +112,39 @@ export function changedTerms(price: Price, change: PriceTermsChange): Pick<Price
  * Writes a price: checks its rules, its meter and its lookup key, numbers it and publishes `price.created`.
  * The caller has checked that the owner exists, and holds its lock where the owner is a plan.
  */
-export async function writePrice(tx: TenantTransaction, ctx: RequestContext, { clock, meters }: { clock: Clock; meters: MeterService }, draft: PriceDraft): Promise<Price> {
+export async function writePrice(
+  tx: TenantTransaction,
+  ctx: RequestContext,
+  { clock, meters }: { clock: Clock; meters: MeterService },
+  draft: PriceDraft,
+): Promise<Price> {
   validatePrice({ ...draft, currency: draft.currency.toLowerCase() });
   if (draft.meterId !== null) await meters.get({ ...ctx, transaction: tx }, draft.meterId);
-  if (draft.lookupKey !== null && await priceRepository.isKeyTaken(tx, draft.lookupKey, { start: draft.startDate, end: draft.endDate, except: null })) {
+  if (
+    draft.lookupKey !== null &&
+    (await priceRepository.isKeyTaken(tx, draft.lookupKey, { start: draft.startDate, end: draft.endDate, except: null }))
+  ) {
     throw alreadyExists('price', 'lookup_key', draft.lookupKey);
   }
   const now = clock.now();
-  const price = await priceRepository.insert(tx, { ...draft, id: newId('price', clock), displayAmount: displayPrice(draft), createdAt: now, updatedAt: now });
+  const price = await priceRepository.insert(tx, {
+    ...draft,
+    id: newId('price', clock),
+    displayAmount: displayPrice(draft),
+    createdAt: now,
+    updatedAt: now,
+  });
   await publishPrice(tx, clock, 'created', price);
   return price;
 }
 
 export function publishPrice(tx: TenantTransaction, clock: Clock, change: 'created' | 'updated' | 'deleted', price: Price): Promise<void> {
-  return appendSystemEvent(tx, clock, { eventName: `price.${change}`, entityType: 'price', entityId: price.id, payload: toWire(price) as Record<string, unknown> });
+  return appendSystemEvent(tx, clock, {
+    eventName: `price.${change}`,
+    entityType: 'price',
+    entityId: price.id,
+    payload: toWire(price) as Record<string, unknown>,
+  });
 }
 
 function tiersOf(tiers: Camelized<CreatePriceRequest>['tiers']): Tier[] | null {

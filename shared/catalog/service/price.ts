@@ -12,7 +12,16 @@ import type { Plan } from '../domain/plan.ts';
 import type { Price, PriceOwnerType } from '../domain/price.ts';
 import { planRepository } from '../repository/plan.ts';
 import { type PriceChange, type PriceFilter, priceRepository } from '../repository/price.ts';
-import { changedTerms, draftFrom, draftOf, type PriceDraft, type PriceTermsChange, publishPrice, termsChangeOf, writePrice } from './price-write.ts';
+import {
+  changedTerms,
+  draftFrom,
+  draftOf,
+  type PriceDraft,
+  type PriceTermsChange,
+  publishPrice,
+  termsChangeOf,
+  writePrice,
+} from './price-write.ts';
 
 /** What prices hang on. Whoever changes prices holds the lock of their owner. */
 export interface PriceOwner {
@@ -21,12 +30,24 @@ export interface PriceOwner {
   /** The lock alone, also of one that takes no more prices: its prices can still be ended. */
   readonly hold: (tx: TenantTransaction, id: string) => Promise<void>;
 }
-export interface PriceDependencies { readonly database: Database; readonly clock: Clock; readonly meters: MeterService; readonly costsheets: PriceOwner }
+export interface PriceDependencies {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly meters: MeterService;
+  readonly costsheets: PriceOwner;
+}
 export type PriceService = ReturnType<typeof createPriceService>;
 
 /** A price as it is shown; `meter` and `plan` are null unless asked for. */
-export interface PriceView { readonly price: Price; readonly meter: Meter | null; readonly plan: Plan | null }
-export interface PriceExpansion { readonly meters?: boolean; readonly plan?: boolean }
+export interface PriceView {
+  readonly price: Price;
+  readonly meter: Meter | null;
+  readonly plan: Plan | null;
+}
+export interface PriceExpansion {
+  readonly meters?: boolean;
+  readonly plan?: boolean;
+}
 
 /** Use cases of prices. What decides an amount is never edited: a change ends the price and makes its successor (billing.md 3.2). */
 export function createPriceService(dependencies: PriceDependencies) {
@@ -35,7 +56,8 @@ export function createPriceService(dependencies: PriceDependencies) {
 
   const createOne = async (tx: TenantTransaction, ctx: RequestContext, request: Camelized<CreatePriceRequest>): Promise<Price> => {
     const { entityType, entityId } = request;
-    if (!isOwner(entityType)) throw invalid('entity_type', `prices of ${entityType} cannot be created here, only those of PLAN and COSTSHEET`);
+    if (!isOwner(entityType))
+      throw invalid('entity_type', `prices of ${entityType} cannot be created here, only those of PLAN and COSTSHEET`);
     await owners[entityType].lock(tx, entityId);
     return writePrice(tx, ctx, dependencies, draftOf(request, entityType, entityId));
   };
@@ -47,7 +69,13 @@ export function createPriceService(dependencies: PriceDependencies) {
     return priceRepository.lock(tx, id);
   };
 
-  const edit = async (tx: TenantTransaction, ctx: RequestContext, id: string, change: Omit<PriceChange, 'updatedAt'>, kind: 'updated' | 'deleted' = 'updated'): Promise<Price> => {
+  const edit = async (
+    tx: TenantTransaction,
+    ctx: RequestContext,
+    id: string,
+    change: Omit<PriceChange, 'updatedAt'>,
+    kind: 'updated' | 'deleted' = 'updated',
+  ): Promise<Price> => {
     const price = await priceRepository.update(tx, id, { ...change, updatedAt: clock.now() }, ctx.actorId);
     await publishPrice(tx, clock, kind, price);
     return price;
@@ -55,28 +83,61 @@ export function createPriceService(dependencies: PriceDependencies) {
 
   const end = async (tx: TenantTransaction, ctx: RequestContext, price: Price, endDate: DateTime | null): Promise<Price> => {
     const now = clock.now();
-    return edit(tx, ctx, price.id, { endDate: endDate ?? (price.startDate !== null && price.startDate > now ? price.startDate : now) }, 'deleted');
+    return edit(
+      tx,
+      ctx,
+      price.id,
+      { endDate: endDate ?? (price.startDate !== null && price.startDate > now ? price.startDate : now) },
+      'deleted',
+    );
   };
 
-  const succeed = async (tx: TenantTransaction, ctx: RequestContext, old: Price, terms: PriceTermsChange, change: Omit<PriceChange, 'updatedAt'>, at: DateTime): Promise<Price> => {
+  const succeed = async (
+    tx: TenantTransaction,
+    ctx: RequestContext,
+    old: Price,
+    terms: PriceTermsChange,
+    change: Omit<PriceChange, 'updatedAt'>,
+    at: DateTime,
+  ): Promise<Price> => {
     await edit(tx, ctx, old.id, { endDate: at });
-    const draft = { ...draftFrom(old), ...changedTerms(old, terms), ...change, startDate: at, endDate: old.endDate, parentPriceId: old.parentPriceId ?? old.id };
+    const draft = {
+      ...draftFrom(old),
+      ...changedTerms(old, terms),
+      ...change,
+      startDate: at,
+      endDate: old.endDate,
+      parentPriceId: old.parentPriceId ?? old.id,
+    };
     return writePrice(tx, ctx, dependencies, draft);
   };
 
-  const views = async (ctx: RequestContext, prices: readonly Price[], { meters: withMeters = false, plan: withPlan = false }: PriceExpansion): Promise<PriceView[]> =>
+  const views = async (
+    ctx: RequestContext,
+    prices: readonly Price[],
+    { meters: withMeters = false, plan: withPlan = false }: PriceExpansion,
+  ): Promise<PriceView[]> =>
     database.withTenant(ctx, async (tx) => {
       const inside = { ...ctx, transaction: tx };
-      const metersById = new Map(withMeters ? (await meters.getMany(inside, [...new Set(prices.flatMap((price) => price.meterId ?? []))])).map((meter) => [meter.id, meter]) : []);
+      const metersById = new Map(
+        withMeters
+          ? (await meters.getMany(inside, [...new Set(prices.flatMap((price) => price.meterId ?? []))])).map((meter) => [meter.id, meter])
+          : [],
+      );
       const planIds = prices.filter((price) => price.entityType === 'PLAN').map((price) => price.entityId);
       const plansById = new Map(withPlan ? (await planRepository.getMany(tx, [...new Set(planIds)])).map((plan) => [plan.id, plan]) : []);
-      return prices.map((price) => ({ price, meter: metersById.get(price.meterId ?? '') ?? null, plan: plansById.get(price.entityId) ?? null }));
+      return prices.map((price) => ({
+        price,
+        meter: metersById.get(price.meterId ?? '') ?? null,
+        plan: plansById.get(price.entityId) ?? null,
+      }));
     });
 
   return {
     views,
 
-    create: (ctx: RequestContext, request: Camelized<CreatePriceRequest>): Promise<Price> => database.withTenant(ctx, (tx) => createOne(tx, ctx, request)),
+    create: (ctx: RequestContext, request: Camelized<CreatePriceRequest>): Promise<Price> =>
+      database.withTenant(ctx, (tx) => createOne(tx, ctx, request)),
 
     /** All or none. */
     createMany: (ctx: RequestContext, requests: readonly Camelized<CreatePriceRequest>[]): Promise<Price[]> =>
@@ -87,12 +148,14 @@ export function createPriceService(dependencies: PriceDependencies) {
       }),
 
     /** Writes a price of another owner, such as a subscription's override, in a running transaction. The caller has checked the owner. */
-    createWithin: (tx: TenantTransaction, ctx: RequestContext, draft: PriceDraft): Promise<Price> => writePrice(tx, ctx, dependencies, draft),
+    createWithin: (tx: TenantTransaction, ctx: RequestContext, draft: PriceDraft): Promise<Price> =>
+      writePrice(tx, ctx, dependencies, draft),
 
     get: (ctx: RequestContext, id: string): Promise<Price> => database.withTenant(ctx, (tx) => priceRepository.get(tx, id)),
 
     /** Those of the ids that exist. */
-    getMany: (ctx: RequestContext, ids: readonly string[]): Promise<Price[]> => database.withTenant(ctx, (tx) => priceRepository.getMany(tx, ids)),
+    getMany: (ctx: RequestContext, ids: readonly string[]): Promise<Price[]> =>
+      database.withTenant(ctx, (tx) => priceRepository.getMany(tx, ids)),
 
     /** A plan's prices: in `currency` (in any case) and in force at `at`, where given. */
     forPlan: (ctx: RequestContext, planId: string, options: { currency?: string; at?: DateTime } = {}): Promise<Price[]> =>
@@ -102,13 +165,15 @@ export function createPriceService(dependencies: PriceDependencies) {
     ofCostsheets: (ctx: RequestContext, costsheetIds: readonly string[]): Promise<Price[]> =>
       database.withTenant(ctx, (tx) => priceRepository.ofOwners(tx, 'COSTSHEET', costsheetIds)),
 
-    getByLookupKey: (ctx: RequestContext, lookupKey: string): Promise<Price> => database.withTenant(ctx, (tx) => priceRepository.getByLookupKey(tx, lookupKey, clock.now())),
+    getByLookupKey: (ctx: RequestContext, lookupKey: string): Promise<Price> =>
+      database.withTenant(ctx, (tx) => priceRepository.getByLookupKey(tx, lookupKey, clock.now())),
 
     /** Answers the price that is now valid under the request: the successor when there is one. */
     update: (ctx: RequestContext, id: string, request: Camelized<UpdatePriceRequest>): Promise<Price> =>
       database.withTenant(ctx, async (tx) => {
         const old = await lockPrice(tx, id);
-        if (request.priceUnitAmount || request.priceUnitTiers) throw invalid(request.priceUnitAmount ? 'price_unit_amount' : 'price_unit_tiers', 'belongs to prices in a custom unit only');
+        if (request.priceUnitAmount || request.priceUnitTiers)
+          throw invalid(request.priceUnitAmount ? 'price_unit_amount' : 'price_unit_tiers', 'belongs to prices in a custom unit only');
         if (request.groupId) throw notFound('group', request.groupId);
         const terms = termsChangeOf(request);
         const change = {
@@ -120,10 +185,14 @@ export function createPriceService(dependencies: PriceDependencies) {
         if (terms !== null || request.effectiveFrom) {
           const at = request.effectiveFrom ?? clock.now();
           if (old.startDate !== null && at < old.startDate) throw invalid('effective_from', "must not be before the price's start");
-          if (old.endDate !== null && old.endDate <= at) throw invalidOperation('price has ended, and cannot change any more', { price_id: id });
+          if (old.endDate !== null && old.endDate <= at)
+            throw invalidOperation('price has ended, and cannot change any more', { price_id: id });
           return terms === null ? edit(tx, ctx, id, { ...change, endDate: at }) : succeed(tx, ctx, old, terms, change, at);
         }
-        if (change.lookupKey && await priceRepository.isKeyTaken(tx, change.lookupKey, { start: old.startDate, end: old.endDate, except: id })) {
+        if (
+          change.lookupKey &&
+          (await priceRepository.isKeyTaken(tx, change.lookupKey, { start: old.startDate, end: old.endDate, except: id }))
+        ) {
           throw alreadyExists('price', 'lookup_key', change.lookupKey);
         }
         return edit(tx, ctx, id, change);
@@ -134,7 +203,8 @@ export function createPriceService(dependencies: PriceDependencies) {
       database.withTenant(ctx, async (tx) => {
         const price = await lockPrice(tx, id);
         if (price.endDate !== null && price.endDate <= clock.now()) throw invalidOperation('price has ended already', { price_id: id });
-        if (endDate !== null && price.startDate !== null && endDate < price.startDate) throw invalid('end_date', "must not be before the price's start");
+        if (endDate !== null && price.startDate !== null && endDate < price.startDate)
+          throw invalid('end_date', "must not be before the price's start");
         await end(tx, ctx, price, endDate);
       }),
 
@@ -146,8 +216,14 @@ export function createPriceService(dependencies: PriceDependencies) {
       }
     },
 
-    list: (ctx: RequestContext, filter: Omit<PriceFilter, 'activeAt'> & { allowExpiredPrices?: boolean | null | undefined }, options: ListOptions): Promise<Page<Price>> =>
-      database.withTenant(ctx, (tx) => priceRepository.list(tx, { ...filter, activeAt: filter.allowExpiredPrices ? null : clock.now() }, options)),
+    list: (
+      ctx: RequestContext,
+      filter: Omit<PriceFilter, 'activeAt'> & { allowExpiredPrices?: boolean | null | undefined },
+      options: ListOptions,
+    ): Promise<Page<Price>> =>
+      database.withTenant(ctx, (tx) =>
+        priceRepository.list(tx, { ...filter, activeAt: filter.allowExpiredPrices ? null : clock.now() }, options),
+      ),
   };
 }
 

@@ -6,7 +6,11 @@ import type { UsageGroup } from '#metering/domain/grouped-usage.ts';
 import type { Meter } from '#metering/domain/meter.ts';
 
 /** Usage of a meter at one price of a cost sheet, in the part of the asked range in which the price is in force. */
-export interface CostLine { readonly price: Price; readonly meter: Meter; readonly period: Period }
+export interface CostLine {
+  readonly price: Price;
+  readonly meter: Meter;
+  readonly period: Period;
+}
 
 export interface CostItem {
   readonly line: CostLine;
@@ -35,7 +39,9 @@ export function costNeedsBuckets({ price, meter }: Pick<CostLine, 'price' | 'met
  */
 export function costItem(line: CostLine, customers: readonly UsageGroup[]): CostItem {
   return {
-    line, quantity: sum(customers.map(({ value }) => value)), eventCount: customers.reduce((total, { eventCount }) => total + eventCount, 0),
+    line,
+    quantity: sum(customers.map(({ value }) => value)),
+    eventCount: customers.reduce((total, { eventCount }) => total + eventCount, 0),
     amount: sum(customers.map((group) => usageAmount(line.price, group))),
   };
 }

@@ -2,10 +2,18 @@ import { type Decimal, divide, sum, ZERO } from '#kernel/decimal.ts';
 import { invalidOperation } from '#kernel/errors.ts';
 
 /** An amount in a currency, which is compared without case. */
-export interface CurrencyAmount { readonly currency: string; readonly amount: Decimal }
+export interface CurrencyAmount {
+  readonly currency: string;
+  readonly amount: Decimal;
+}
 
 /** Ratios, with 16 fraction digits, and the same times 100. */
-export interface Profit { readonly margin: Decimal; readonly marginPercent: Decimal; readonly roi: Decimal; readonly roiPercent: Decimal }
+export interface Profit {
+  readonly margin: Decimal;
+  readonly marginPercent: Decimal;
+  readonly roi: Decimal;
+  readonly roiPercent: Decimal;
+}
 
 /** margin = (revenue - cost) / revenue, return = (revenue - cost) / cost (billing.md 2.1). A ratio to nothing is 0. */
 export function profitOf(revenue: Decimal, cost: Decimal): Profit {
@@ -23,7 +31,9 @@ export function commonCurrency(amounts: readonly CurrencyAmount[]): string | nul
   const currenciesOf = (some: readonly CurrencyAmount[]) => [...new Set(some.map(({ currency }) => currency.toLowerCase()))].sort();
   const used = currenciesOf(amounts.filter(({ amount }) => !amount.isZero()));
   if (used.length > 1) {
-    throw invalidOperation(`costs and revenue are in several currencies (${used.join(', ')}): ask for a customer or for features of one`, { currencies: used });
+    throw invalidOperation(`costs and revenue are in several currencies (${used.join(', ')}): ask for a customer or for features of one`, {
+      currencies: used,
+    });
   }
   const named = used.length === 1 ? used : currenciesOf(amounts);
   return named.length === 1 ? (named[0] ?? null) : null;

@@ -69,11 +69,24 @@ export function createCostAnalyticsService(dependencies: CostAnalyticsDependenci
     async analyse(ctx: RequestContext, request: CostAnalyticsRequest): Promise<CostAnalytics> {
       const range = askedRange(request, clock.now());
       const { externalCustomerId, includeChildren, filters, featureIds } = request;
-      const { costsheet, lines, customer, inherited } = await database.withTenant(ctx, (tx) => gather(dependencies, { ...ctx, transaction: tx }, request, range));
-      const { usages, watermark: costWatermark } = await usage.usages(ctx, externalCustomerId, lines.map((line) => ({
-        meter: line.meter, externalCustomerIds: externalCustomerId === null ? null : [externalCustomerId], inherited, range: line.period, timezone: 'UTC', filters,
-        keys: externalCustomerId === null ? [{ kind: 'customer' }] : [], buckets: costNeedsBuckets(line),
-      })), OVER_CUSTOMERS);
+      const { costsheet, lines, customer, inherited } = await database.withTenant(ctx, (tx) =>
+        gather(dependencies, { ...ctx, transaction: tx }, request, range),
+      );
+      const { usages, watermark: costWatermark } = await usage.usages(
+        ctx,
+        externalCustomerId,
+        lines.map((line) => ({
+          meter: line.meter,
+          externalCustomerIds: externalCustomerId === null ? null : [externalCustomerId],
+          inherited,
+          range: line.period,
+          timezone: 'UTC',
+          filters,
+          keys: externalCustomerId === null ? [{ kind: 'customer' }] : [],
+          buckets: costNeedsBuckets(line),
+        })),
+        OVER_CUSTOMERS,
+      );
       const items = lines.map((line, index) => costItem(line, usages[index]?.groups ?? []));
       const revenue = await analytics.revenue(ctx, { externalCustomerId, includeChildren, featureIds, range, filters });
       // Of both the same customers, but where a price of the cost sheet is in force while some of them are not there.
@@ -94,7 +107,12 @@ interface Gathered {
   readonly inherited: readonly CustomerSpan[];
 }
 
-async function gather(dependencies: CostAnalyticsDependencies, ctx: RequestContext & { readonly transaction: Parameters<typeof costsheetRepository.active>[0] }, { externalCustomerId, includeChildren, featureIds }: CostAnalyticsRequest, range: Period): Promise<Gathered> {
+async function gather(
+  dependencies: CostAnalyticsDependencies,
+  ctx: RequestContext & { readonly transaction: Parameters<typeof costsheetRepository.active>[0] },
+  { externalCustomerId, includeChildren, featureIds }: CostAnalyticsRequest,
+  range: Period,
+): Promise<Gathered> {
   const { customers, prices, features, meters, analytics } = dependencies;
   const costsheet = await costsheetRepository.active(ctx.transaction);
   if (costsheet === null) throw invalidOperation('there is no cost sheet: create one, and prices with its id');
@@ -107,11 +125,14 @@ async function gather(dependencies: CostAnalyticsDependencies, ctx: RequestConte
   const meterIds = [...new Set(priced.flatMap(({ price }) => price.meterId ?? []))];
   const metersById = new Map((await meters.getMany(ctx, meterIds)).map((meter) => [meter.id, meter]));
   const owners = featureIds === null ? null : new Map((await features.ofMeters(ctx, meterIds)).map(({ id, meterId }) => [meterId, id]));
-  const lines = priced.filter(({ price: { meterId } }) => owners === null || featureIds?.includes(owners.get(meterId) ?? '')).map(({ price, period }): CostLine => {
-    const meter = metersById.get(price.meterId ?? '');
-    // Usage that cannot be read fails the request; it is never shown as nothing (metering.md Q4).
-    if (!meter) throw invalidOperation('the meter of a price of the cost sheet is deleted', { price_id: price.id, meter_id: price.meterId });
-    return { price, meter, period };
-  });
+  const lines = priced
+    .filter(({ price: { meterId } }) => owners === null || featureIds?.includes(owners.get(meterId) ?? ''))
+    .map(({ price, period }): CostLine => {
+      const meter = metersById.get(price.meterId ?? '');
+      // Usage that cannot be read fails the request; it is never shown as nothing (metering.md Q4).
+      if (!meter)
+        throw invalidOperation('the meter of a price of the cost sheet is deleted', { price_id: price.id, meter_id: price.meterId });
+      return { price, meter, period };
+    });
   return { costsheet, lines, customer, inherited };
 }

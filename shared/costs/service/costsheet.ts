@@ -19,22 +19,43 @@ export interface CostsheetDependencies {
 }
 export type CostsheetService = ReturnType<typeof createCostsheetService>;
 
-export interface CostsheetExpansion { readonly prices: boolean; readonly meters: boolean }
+export interface CostsheetExpansion {
+  readonly prices: boolean;
+  readonly meters: boolean;
+}
 /** A cost sheet as it is shown; `prices` is null unless asked for. */
-export interface CostsheetView { readonly costsheet: Costsheet; readonly prices: readonly PriceView[] | null }
+export interface CostsheetView {
+  readonly costsheet: Costsheet;
+  readonly prices: readonly PriceView[] | null;
+}
 
 /** Use cases of cost sheets. Every change writes its system event in the same transaction. */
 export function createCostsheetService({ database, clock, prices }: CostsheetDependencies) {
   const publish = (tx: TenantTransaction, change: 'created' | 'updated' | 'deleted', costsheet: Costsheet) =>
-    appendSystemEvent(tx, clock, { eventName: `costsheet.${change}`, entityType: 'costsheet', entityId: costsheet.id, payload: toWire(costsheet) as Record<string, unknown> });
+    appendSystemEvent(tx, clock, {
+      eventName: `costsheet.${change}`,
+      entityType: 'costsheet',
+      entityId: costsheet.id,
+      payload: toWire(costsheet) as Record<string, unknown>,
+    });
 
   /** Prices that have ended are left out, but with an archived sheet: there all have, and it shows what it was. */
-  const views = async (tx: TenantTransaction, ctx: RequestContext, costsheets: readonly Costsheet[], expand: CostsheetExpansion): Promise<CostsheetView[]> => {
+  const views = async (
+    tx: TenantTransaction,
+    ctx: RequestContext,
+    costsheets: readonly Costsheet[],
+    expand: CostsheetExpansion,
+  ): Promise<CostsheetView[]> => {
     if (!expand.prices) return costsheets.map((costsheet) => ({ costsheet, prices: null }));
     const inside = { ...ctx, transaction: tx };
     const now = clock.now();
     const archived = new Set(costsheets.filter(({ status }) => status !== 'published').map(({ id }) => id));
-    const shown = (await prices().ofCostsheets(inside, costsheets.map(({ id }) => id))).filter(({ endDate, entityId }) => endDate === null || endDate > now || archived.has(entityId));
+    const shown = (
+      await prices().ofCostsheets(
+        inside,
+        costsheets.map(({ id }) => id),
+      )
+    ).filter(({ endDate, entityId }) => endDate === null || endDate > now || archived.has(entityId));
     const priced = Map.groupBy(await prices().views(inside, shown, { meters: expand.meters }), ({ price }) => price.entityId);
     return costsheets.map((costsheet) => ({ costsheet, prices: priced.get(costsheet.id) ?? [] }));
   };
@@ -49,8 +70,13 @@ export function createCostsheetService({ database, clock, prices }: CostsheetDep
       database.withTenant(ctx, async (tx) => {
         const now = clock.now();
         const costsheet = await costsheetRepository.insert(tx, {
-          id: newId('cost', clock), name: request.name, lookupKey: request.lookupKey || null, description: request.description || null,
-          metadata: request.metadata ?? {}, createdAt: now, updatedAt: now,
+          id: newId('cost', clock),
+          name: request.name,
+          lookupKey: request.lookupKey || null,
+          description: request.description || null,
+          metadata: request.metadata ?? {},
+          createdAt: now,
+          updatedAt: now,
         });
         await publish(tx, 'created', costsheet);
         return costsheet;
@@ -68,16 +94,25 @@ export function createCostsheetService({ database, clock, prices }: CostsheetDep
         return costsheet;
       }),
 
-    update: (ctx: RequestContext, id: string, { name, lookupKey, description, metadata }: Camelized<UpdateCostsheetRequest>): Promise<Costsheet> =>
+    update: (
+      ctx: RequestContext,
+      id: string,
+      { name, lookupKey, description, metadata }: Camelized<UpdateCostsheetRequest>,
+    ): Promise<Costsheet> =>
       database.withTenant(ctx, async (tx) => {
         await costsheetRepository.lock(tx, id);
-        const costsheet = await costsheetRepository.update(tx, id, {
-          ...(name === undefined ? {} : { name }),
-          ...(lookupKey === undefined ? {} : { lookupKey: lookupKey || null }),
-          ...(description === undefined ? {} : { description: description || null }),
-          ...(metadata === undefined ? {} : { metadata: metadata ?? {} }),
-          updatedAt: clock.now(),
-        }, ctx.actorId);
+        const costsheet = await costsheetRepository.update(
+          tx,
+          id,
+          {
+            ...(name === undefined ? {} : { name }),
+            ...(lookupKey === undefined ? {} : { lookupKey: lookupKey || null }),
+            ...(description === undefined ? {} : { description: description || null }),
+            ...(metadata === undefined ? {} : { metadata: metadata ?? {} }),
+            updatedAt: clock.now(),
+          },
+          ctx.actorId,
+        );
         await publish(tx, 'updated', costsheet);
         return costsheet;
       }),

@@ -9,8 +9,19 @@ import type { Subscription } from '#subscriptions/domain/subscription.ts';
 import type { ResetPeriod } from './entitlement.ts';
 
 /** What of a subscription decides its windows. */
-export type WindowTerms = Pick<Subscription,
-  'billingCycle' | 'billingAnchor' | 'billingPeriod' | 'billingPeriodCount' | 'timezone' | 'startDate' | 'endDate' | 'cancelAt' | 'currentPeriodStart' | 'currentPeriodEnd'>;
+export type WindowTerms = Pick<
+  Subscription,
+  | 'billingCycle'
+  | 'billingAnchor'
+  | 'billingPeriod'
+  | 'billingPeriodCount'
+  | 'timezone'
+  | 'startDate'
+  | 'endDate'
+  | 'cancelAt'
+  | 'currentPeriodStart'
+  | 'currentPeriodEnd'
+>;
 
 /** The time whose usage is held against a limit. */
 export interface AllowanceWindow {
@@ -30,16 +41,31 @@ export interface AllowanceWindow {
  *
  * Local means the time zone that the subscription took from its customer: the one of its invoices.
  */
-export function allowanceWindow(subscription: WindowTerms, reset: ResetPeriod | null, now: DateTime, rightStart: DateTime | null = null): AllowanceWindow {
+export function allowanceWindow(
+  subscription: WindowTerms,
+  reset: ResetPeriod | null,
+  now: DateTime,
+  rightStart: DateTime | null = null,
+): AllowanceWindow {
   const { startDate, timezone, billingAnchor } = subscription;
-  if (reset === null || (reset === subscription.billingPeriod && subscription.billingPeriodCount === 1)) return resetting(billingPeriodAt(subscription, now), startDate);
+  if (reset === null || (reset === subscription.billingPeriod && subscription.billingPeriodCount === 1))
+    return resetting(billingPeriodAt(subscription, now), startDate);
   switch (reset) {
-    case 'DAILY': return resetting({ start: startOfLocalDay(now, timezone), end: startOfLocalDay(now, timezone, 1) }, startDate);
-    case 'WEEKLY': return resetting({ start: windowStart(now, 'WEEK', timezone), end: nextWindowStart(now, 'WEEK', timezone) }, startDate);
-    case 'MONTHLY': return resetting({ start: windowStart(now, 'MONTH', timezone, billingAnchor), end: nextWindowStart(now, 'MONTH', timezone, billingAnchor) }, startDate);
-    case 'QUARTERLY': return resetting(monthSpan(now, 3, timezone, spanAnchor(subscription)), startDate);
-    case 'HALF_YEARLY': return resetting(monthSpan(now, 6, timezone, spanAnchor(subscription)), startDate);
-    case 'ANNUAL': return resetting(monthSpan(now, 12, timezone, spanAnchor(subscription)), startDate);
+    case 'DAILY':
+      return resetting({ start: startOfLocalDay(now, timezone), end: startOfLocalDay(now, timezone, 1) }, startDate);
+    case 'WEEKLY':
+      return resetting({ start: windowStart(now, 'WEEK', timezone), end: nextWindowStart(now, 'WEEK', timezone) }, startDate);
+    case 'MONTHLY':
+      return resetting(
+        { start: windowStart(now, 'MONTH', timezone, billingAnchor), end: nextWindowStart(now, 'MONTH', timezone, billingAnchor) },
+        startDate,
+      );
+    case 'QUARTERLY':
+      return resetting(monthSpan(now, 3, timezone, spanAnchor(subscription)), startDate);
+    case 'HALF_YEARLY':
+      return resetting(monthSpan(now, 6, timezone, spanAnchor(subscription)), startDate);
+    case 'ANNUAL':
+      return resetting(monthSpan(now, 12, timezone, spanAnchor(subscription)), startDate);
     case 'NEVER': {
       const start = (rightStart === null ? startDate : later(startDate, rightStart)).toUTC();
       return { period: { start, end: later(start, billingPeriodAt(subscription, now).end) }, nextReset: null };
@@ -76,7 +102,8 @@ function resetting(period: Period, startDate: DateTime): AllowanceWindow {
 
 /** Calendar quarters and years for a subscription whose own periods are the calendar's; the anchor of any other. */
 function spanAnchor({ billingCycle, billingAnchor, billingPeriod, startDate, timezone }: WindowTerms): DateTime {
-  const isCalendar = billingCycle === 'calendar' && billingAnchor.toMillis() === calendarAnchor(startDate, billingPeriod, timezone).toMillis();
+  const isCalendar =
+    billingCycle === 'calendar' && billingAnchor.toMillis() === calendarAnchor(startDate, billingPeriod, timezone).toMillis();
   if (!isCalendar) return billingAnchor;
   return startOfLocalDay(billingAnchor, timezone, 1 - toCivil(billingAnchor, timezone).ordinal);
 }

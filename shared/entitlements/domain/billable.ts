@@ -35,10 +35,14 @@ export function entitlementWindows(input: {
   // A billing period of several months is not the MONTHLY period of the limit.
   if (reset === input.billingPeriod && input.billingPeriodCount === 1) return whole;
   switch (reset) {
-    case 'DAILY': return { rule: 'each_window', windows: [...windowsWithin(period, 'DAY', timezone)] };
-    case 'MONTHLY': return { rule: 'each_window', windows: [...windowsWithin(period, 'MONTH', timezone, anchor)] };
-    case 'NEVER': return input.additive ? { rule: 'since_start', windows: sinceStart(input) } : whole;
-    default: return whole;
+    case 'DAILY':
+      return { rule: 'each_window', windows: [...windowsWithin(period, 'DAY', timezone)] };
+    case 'MONTHLY':
+      return { rule: 'each_window', windows: [...windowsWithin(period, 'MONTH', timezone, anchor)] };
+    case 'NEVER':
+      return input.additive ? { rule: 'since_start', windows: sinceStart(input) } : whole;
+    default:
+      return whole;
   }
 }
 
@@ -55,8 +59,10 @@ export function billableQuantity(input: {
   if (entitlement?.isEnabled && entitlement.usageLimit === null) return ZERO;
   const limit = entitlement?.isEnabled ? (entitlement.usageLimit ?? ZERO) : ZERO;
   switch (rule) {
-    case 'whole_period': return over(exactly(1, usages)[0] as Decimal, limit);
-    case 'each_window': return sum(usages.map((usage) => over(usage, limit)));
+    case 'whole_period':
+      return over(exactly(1, usages)[0] as Decimal, limit);
+    case 'each_window':
+      return sum(usages.map((usage) => over(usage, limit)));
     case 'since_start': {
       const [before, total] = exactly(2, usages) as [Decimal, Decimal];
       return max(over(total, limit).minus(over(before, limit)), ZERO);
@@ -67,7 +73,10 @@ export function billableQuantity(input: {
 function sinceStart(input: { period: Period; subscriptionStart: DateTime; entitlementStart: DateTime | null }): Period[] {
   const { period, subscriptionStart, entitlementStart } = input;
   const origin = (entitlementStart === null ? subscriptionStart : later(subscriptionStart, entitlementStart)).toUTC();
-  return [{ start: origin, end: later(origin, period.start) }, { start: origin, end: later(origin, period.end) }];
+  return [
+    { start: origin, end: later(origin, period.start) },
+    { start: origin, end: later(origin, period.end) },
+  ];
 }
 
 function over(usage: Decimal, limit: Decimal): Decimal {

@@ -11,7 +11,15 @@ export function usageRatio(usage: Decimal, limit: Decimal | null): Decimal {
 }
 
 /** Why a check is answered as it is. The last three say no. */
-export const CHECK_REASONS = ['enabled', 'unlimited', 'within_limit', 'over_soft_limit', 'limit_exceeded', 'disabled', 'not_entitled'] as const;
+export const CHECK_REASONS = [
+  'enabled',
+  'unlimited',
+  'within_limit',
+  'over_soft_limit',
+  'limit_exceeded',
+  'disabled',
+  'not_entitled',
+] as const;
 export type CheckReason = (typeof CHECK_REASONS)[number];
 
 export interface LimitCheck {
@@ -35,5 +43,7 @@ export function checkLimit(terms: Terms | null, usage: Decimal, quantity: Decima
   if (terms.featureType !== 'metered') return { allowed: true, reason: 'enabled', remaining };
   if (limit === null) return { allowed: true, reason: 'unlimited', remaining };
   if (usage.plus(quantity).lte(limit)) return { allowed: true, reason: 'within_limit', remaining };
-  return terms.isSoftLimit ? { allowed: true, reason: 'over_soft_limit', remaining } : { allowed: false, reason: 'limit_exceeded', remaining };
+  return terms.isSoftLimit
+    ? { allowed: true, reason: 'over_soft_limit', remaining }
+    : { allowed: false, reason: 'limit_exceeded', remaining };
 }

@@ -7,7 +7,17 @@ const RESET_PERIODS: readonly ResetPeriod[] = ['DAILY', 'WEEKLY', 'MONTHLY', 'QU
 /** What merging looks at. */
 export type EntitlementTerms = Pick<
   Entitlement,
-  'id' | 'entityType' | 'featureId' | 'featureType' | 'isEnabled' | 'usageLimit' | 'usageResetPeriod' | 'isSoftLimit' | 'staticValue' | 'configValue' | 'parentEntitlementId'
+  | 'id'
+  | 'entityType'
+  | 'featureId'
+  | 'featureType'
+  | 'isEnabled'
+  | 'usageLimit'
+  | 'usageResetPeriod'
+  | 'isSoftLimit'
+  | 'staticValue'
+  | 'configValue'
+  | 'parentEntitlementId'
 >;
 
 /** What all sources of one feature give together. */
@@ -32,12 +42,19 @@ export interface AggregatedEntitlement<Source extends EntitlementTerms = Entitle
 export function mergeEntitlements<Source extends EntitlementTerms>(sources: readonly Source[]): AggregatedEntitlement<Source>[] {
   const byId = new Map(sources.map((source) => [source.id, source]));
   const overridden = new Set(sources.map((source) => source.parentEntitlementId));
-  const groups = Map.groupBy(sources.filter((source) => !overridden.has(source.id)), (source) => source.featureId);
+  const groups = Map.groupBy(
+    sources.filter((source) => !overridden.has(source.id)),
+    (source) => source.featureId,
+  );
   const fromPlan = (source: Source) => (byId.get(source.parentEntitlementId ?? '') ?? source).entityType === 'PLAN';
   return [...groups].map(([featureId, members]) => mergeFeature(featureId, members, fromPlan));
 }
 
-function mergeFeature<Source extends EntitlementTerms>(featureId: string, sources: readonly Source[], fromPlan: (source: Source) => boolean): AggregatedEntitlement<Source> {
+function mergeFeature<Source extends EntitlementTerms>(
+  featureId: string,
+  sources: readonly Source[],
+  fromPlan: (source: Source) => boolean,
+): AggregatedEntitlement<Source> {
   const enabled = sources.filter((source) => source.isEnabled);
   return {
     featureId,
@@ -58,8 +75,14 @@ function addLimits(limits: readonly (Decimal | null)[]): Decimal | null {
 }
 
 /** The most frequent reset period; on a tie the plan's own if it is among the tied, otherwise the shortest. */
-function commonReset<Source extends EntitlementTerms>(sources: readonly Source[], fromPlan: (source: Source) => boolean): ResetPeriod | null {
-  const votes = Map.groupBy(sources.filter((source) => source.usageResetPeriod !== null), (source) => source.usageResetPeriod as ResetPeriod);
+function commonReset<Source extends EntitlementTerms>(
+  sources: readonly Source[],
+  fromPlan: (source: Source) => boolean,
+): ResetPeriod | null {
+  const votes = Map.groupBy(
+    sources.filter((source) => source.usageResetPeriod !== null),
+    (source) => source.usageResetPeriod as ResetPeriod,
+  );
   const most = Math.max(...[...votes.values()].map((voters) => voters.length));
   const tied = RESET_PERIODS.filter((period) => votes.get(period)?.length === most);
   return tied.find((period) => votes.get(period)?.some(fromPlan)) ?? tied[0] ?? null;

@@ -2,7 +2,10 @@ import { invalid } from '#kernel/errors.ts';
 import type { Entitlement, FeatureType } from './entitlement.ts';
 
 /** What an entitlement says, apart from whose it is. */
-export type EntitlementValues = Pick<Entitlement, 'isEnabled' | 'usageLimit' | 'usageResetPeriod' | 'isSoftLimit' | 'staticValue' | 'configValue'>;
+export type EntitlementValues = Pick<
+  Entitlement,
+  'isEnabled' | 'usageLimit' | 'usageResetPeriod' | 'isSoftLimit' | 'staticValue' | 'configValue'
+>;
 
 /** Throws a validation error unless the values are those of the feature's type: a limit is metered, a static feature has its value. */
 export function checkEntitlementValues(type: FeatureType, values: EntitlementValues): void {

@@ -11,7 +11,14 @@ const MONTHS = { MONTHLY: 1, QUARTERLY: 3, HALF_YEARLY: 6 } as const;
  * first period. `count` >= 1 periods; `cap` (the subscription's end) is never passed.
  * Throws `validation_error` for a count below 1, an unknown zone, or ONETIME.
  */
-export function nextBillingDate(start: DateTime, anchor: DateTime, count: number, period: BillingPeriod, timezone: string, cap?: DateTime | null): DateTime {
+export function nextBillingDate(
+  start: DateTime,
+  anchor: DateTime,
+  count: number,
+  period: BillingPeriod,
+  timezone: string,
+  cap?: DateTime | null,
+): DateTime {
   assertCount(count);
   const next = boundary(toCivil(start, timezone), toCivil(anchor, timezone), count, recurring(period), 'forward');
   const date = fromCivil(next, timezone);
@@ -54,7 +61,10 @@ export interface PeriodChain {
 
 /** The period that begins at the chain's start. */
 export function firstPeriod(chain: PeriodChain): Period {
-  return { start: chain.start.toUTC(), end: nextBillingDate(chain.start, chain.anchor, chain.count, chain.period, chain.timezone, chain.cap) };
+  return {
+    start: chain.start.toUTC(),
+    end: nextBillingDate(chain.start, chain.anchor, chain.count, chain.period, chain.timezone, chain.cap),
+  };
 }
 
 /** All periods of a chain, each beginning where the one before ended. Endless without a cap: take what you need. */
@@ -75,15 +85,19 @@ type Direction = 'forward' | 'backward';
 function boundary(from: Civil, anchor: Civil, count: number, period: RecurringPeriod, direction: Direction): Civil {
   const steps = direction === 'forward' ? count : -count;
   switch (period) {
-    case 'DAILY': return atTimeOf(anchor, from.plus({ days: steps }));
-    case 'WEEKLY': return atTimeOf(anchor, from.plus({ days: daysToWeekday(from, anchor, steps) }));
-    case 'MONTHLY': return atTimeOf(anchor, monthBoundary(from, anchor, steps));
+    case 'DAILY':
+      return atTimeOf(anchor, from.plus({ days: steps }));
+    case 'WEEKLY':
+      return atTimeOf(anchor, from.plus({ days: daysToWeekday(from, anchor, steps) }));
+    case 'MONTHLY':
+      return atTimeOf(anchor, monthBoundary(from, anchor, steps));
     case 'QUARTERLY':
     case 'HALF_YEARLY':
       // A start before the anchor has one short period up to it, however far away the anchor lies.
       if (direction === 'forward' && from < anchor) return anchor;
       return atTimeOf(anchor, inMonth(from, MONTHS[period] * steps, anchor.day));
-    case 'ANNUAL': return atTimeOf(anchor, yearBoundary(from, anchor, steps));
+    case 'ANNUAL':
+      return atTimeOf(anchor, yearBoundary(from, anchor, steps));
   }
 }
 
@@ -122,12 +136,18 @@ function atTimeOf(anchor: Civil, date: Civil): Civil {
 
 function nextCalendarBoundary(day: Civil, period: RecurringPeriod): Civil {
   switch (period) {
-    case 'DAILY': return day.plus({ days: 1 });
-    case 'WEEKLY': return day.plus({ days: 8 - day.weekday });
-    case 'MONTHLY': return day.startOf('month').plus({ months: 1 });
-    case 'QUARTERLY': return day.startOf('month').plus({ months: 3 - ((day.month - 1) % 3) });
-    case 'HALF_YEARLY': return day.startOf('month').plus({ months: 6 - ((day.month - 1) % 6) });
-    case 'ANNUAL': return day.startOf('year').plus({ years: 1 });
+    case 'DAILY':
+      return day.plus({ days: 1 });
+    case 'WEEKLY':
+      return day.plus({ days: 8 - day.weekday });
+    case 'MONTHLY':
+      return day.startOf('month').plus({ months: 1 });
+    case 'QUARTERLY':
+      return day.startOf('month').plus({ months: 3 - ((day.month - 1) % 3) });
+    case 'HALF_YEARLY':
+      return day.startOf('month').plus({ months: 6 - ((day.month - 1) % 6) });
+    case 'ANNUAL':
+      return day.startOf('year').plus({ years: 1 });
   }
 }
 

@@ -11,7 +11,8 @@ export function monthSpan(instant: DateTime, months: number, timezone: string, a
   const local = toCivil(instant, timezone);
   const first = toCivil(anchor, timezone);
   const passed = (local.year - first.year) * 12 + local.month - first.month;
-  const startOf = (span: number): DateTime => fromCivil(monthDay(first.startOf('month').plus({ months: span * months }), first.day), timezone);
+  const startOf = (span: number): DateTime =>
+    fromCivil(monthDay(first.startOf('month').plus({ months: span * months }), first.day), timezone);
   // By the month alone it is this span, or the one before while the day has not come.
   const span = Math.floor(passed / months);
   const start = startOf(span);

@@ -40,7 +40,12 @@ export function nextWindowStart(instant: DateTime, size: WindowSize, timezone: s
 }
 
 /** The windows that touch `period`, oldest first, the first and the last cut to it. */
-export function* windowsWithin(period: Period, size: WindowSize, timezone: string, anchor?: DateTime | null): Generator<Period, void, undefined> {
+export function* windowsWithin(
+  period: Period,
+  size: WindowSize,
+  timezone: string,
+  anchor?: DateTime | null,
+): Generator<Period, void, undefined> {
   for (let start = period.start.toUTC(); start < period.end; ) {
     const next = nextWindowStart(start, size, timezone, anchor);
     const end = earlier(next, period.end.toUTC());
@@ -53,10 +58,23 @@ export function* windowsWithin(period: Period, size: WindowSize, timezone: strin
  * Starts of the windows that touch `period`, oldest first; the first may lie before it. The same as asking for one after the other,
  * but windows up to an hour are counted from local midnight, which is looked up once a day: a month has 44,640 minutes.
  */
-export function* windowStartsWithin(period: Period, size: WindowSize, timezone: string, anchor?: DateTime | null): Generator<DateTime, void, undefined> {
+export function* windowStartsWithin(
+  period: Period,
+  size: WindowSize,
+  timezone: string,
+  anchor?: DateTime | null,
+): Generator<DateTime, void, undefined> {
   if (size === '15MIN' || size === '30MIN' || size === 'HOUR') yield* startsFromMidnight(period, MINUTES[size] * MINUTE_MS, timezone);
-  else if (size === 'MINUTE') for (let start = windowStart(period.start, size, timezone).toMillis(); start < period.end.toMillis(); start += MINUTE_MS) yield utc(start);
-  else for (let start = windowStart(period.start, size, timezone, anchor); start < period.end; start = nextWindowStart(start, size, timezone, anchor)) yield start;
+  else if (size === 'MINUTE')
+    for (let start = windowStart(period.start, size, timezone).toMillis(); start < period.end.toMillis(); start += MINUTE_MS)
+      yield utc(start);
+  else
+    for (
+      let start = windowStart(period.start, size, timezone, anchor);
+      start < period.end;
+      start = nextWindowStart(start, size, timezone, anchor)
+    )
+      yield start;
 }
 
 function* startsFromMidnight(period: Period, lengthMs: number, timezone: string): Generator<DateTime, void, undefined> {
@@ -71,20 +89,32 @@ function* startsFromMidnight(period: Period, lengthMs: number, timezone: string)
 
 function windowOf(instant: DateTime, size: WindowSize, timezone: string, anchor?: DateTime | null): Period {
   switch (size) {
-    case 'MINUTE': return elapsedWindow(instant, DateTime.fromMillis(0, { zone: 'utc' }), MINUTE_MS);
+    case 'MINUTE':
+      return elapsedWindow(instant, DateTime.fromMillis(0, { zone: 'utc' }), MINUTE_MS);
     case '15MIN':
     case '30MIN':
-    case 'HOUR': return subHourWindow(instant, MINUTES[size] * MINUTE_MS, timezone);
+    case 'HOUR':
+      return subHourWindow(instant, MINUTES[size] * MINUTE_MS, timezone);
     case '3HOUR':
     case '6HOUR':
-    case '12HOUR': return between(hourStarts(instant, HOURS[size], timezone), instant);
-    case 'DAY': return between([0, 1].map((days) => startOfLocalDay(instant, timezone, days)), instant);
+    case '12HOUR':
+      return between(hourStarts(instant, HOURS[size], timezone), instant);
+    case 'DAY':
+      return between(
+        [0, 1].map((days) => startOfLocalDay(instant, timezone, days)),
+        instant,
+      );
     case 'WEEK': {
       const monday = 1 - toCivil(instant, timezone).weekday;
-      return between([monday, monday + 7].map((days) => startOfLocalDay(instant, timezone, days)), instant);
+      return between(
+        [monday, monday + 7].map((days) => startOfLocalDay(instant, timezone, days)),
+        instant,
+      );
     }
-    case 'MONTH': return monthWindow(instant, timezone, anchor ? toCivil(anchor, timezone).day : 1);
-    default: throw invalid('window_size', `unknown window size ${String(size satisfies never)}`);
+    case 'MONTH':
+      return monthWindow(instant, timezone, anchor ? toCivil(anchor, timezone).day : 1);
+    default:
+      throw invalid('window_size', `unknown window size ${String(size satisfies never)}`);
   }
 }
 

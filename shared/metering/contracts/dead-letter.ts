@@ -27,19 +27,34 @@ export const DeadLetterResponse = z.object({
 });
 
 /** With what was sent: `content` as text, cut where it is very long; `content_base64` has the exact bytes of what is no text. */
-export const DeadLetterContentResponse = DeadLetterResponse.extend({ content: z.string(), content_truncated: z.boolean(), content_base64: z.string().optional() });
+export const DeadLetterContentResponse = DeadLetterResponse.extend({
+  content: z.string(),
+  content_truncated: z.boolean(),
+  content_base64: z.string().optional(),
+});
 
 /** A page may be shorter than asked for and still have a next one. */
-export const ListDeadLettersResponse = z.object({ items: z.array(DeadLetterResponse), has_more: z.boolean(), next_cursor: z.string().optional() });
+export const ListDeadLettersResponse = z.object({
+  items: z.array(DeadLetterResponse),
+  has_more: z.boolean(),
+  next_cursor: z.string().optional(),
+});
 
-export const RedriveDeadLettersRequest = z.object({
-  ids: z.array(requiredText.max(128)).min(1).max(MAX_REDRIVEN).optional(),
-  reason: reason.min(1).optional(),
-  cursor,
-}).refine(({ ids, reason: by }) => (ids === undefined) !== (by === undefined), { path: ['ids'], error: 'name either ids or a reason' });
+export const RedriveDeadLettersRequest = z
+  .object({
+    ids: z.array(requiredText.max(128)).min(1).max(MAX_REDRIVEN).optional(),
+    reason: reason.min(1).optional(),
+    cursor,
+  })
+  .refine(({ ids, reason: by }) => (ids === undefined) !== (by === undefined), { path: ['ids'], error: 'name either ids or a reason' });
 
 /** `next_cursor` is there when a reason has letters beyond what one request drives. */
-export const RedriveDeadLettersResponse = z.object({ message: z.string(), redriven: z.int(), already_redriven: z.int(), next_cursor: z.string().optional() });
+export const RedriveDeadLettersResponse = z.object({
+  message: z.string(),
+  redriven: z.int(),
+  already_redriven: z.int(),
+  next_cursor: z.string().optional(),
+});
 
 /** Letters that one redrive by reason takes. */
 export const REDRIVE_PAGE = MAX_REDRIVEN;

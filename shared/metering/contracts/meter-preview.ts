@@ -9,7 +9,10 @@ import { blankable, MeterAggregation, MeterFilter } from './meter.ts';
  */
 export const PreviewMeterRequest = z.object({
   meter_id: blankable(text),
-  event_name: requiredText.max(512).transform((value) => value.trim()).nullish(),
+  event_name: requiredText
+    .max(512)
+    .transform((value) => value.trim())
+    .nullish(),
   aggregation: MeterAggregation.nullish(),
   filters: z.array(MeterFilter).max(50).nullish(),
   reset_usage: z.enum(RESET_USAGE).nullish(),

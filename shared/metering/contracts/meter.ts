@@ -13,7 +13,12 @@ export const MeterFilter = z.object({ key: requiredText.max(255), values: z.arra
 export const MeterAggregation = z.object({
   type: z.enum(AGGREGATION_TYPES),
   field: blankable(text.max(255)),
-  expression: blankable(z.string().max(4096).meta({ description: 'CEL over first-level properties in place of a field, such as `ceil(seconds / 60) * rate`: + - * /, comparisons, && || !, the ternary, and max min pow abs ceil floor round sqrt log. With SUM, AVG, MAX and LATEST' })),
+  expression: blankable(
+    z.string().max(4096).meta({
+      description:
+        'CEL over first-level properties in place of a field, such as `ceil(seconds / 60) * rate`: + - * /, comparisons, && || !, the ternary, and max min pow abs ceil floor round sqrt log. With SUM, AVG, MAX and LATEST',
+    }),
+  ),
   multiplier: blankable(decimalInput),
   bucket_size: blankable(windowSize),
   group_by: blankable(text.max(255)),
@@ -36,8 +41,12 @@ export const MeterResponse = entityBase.extend({
   name: z.string(),
   event_name: z.string(),
   aggregation: z.object({
-    type: z.enum(AGGREGATION_TYPES), field: z.string().optional(), expression: z.string().optional(), multiplier: z.string().optional(),
-    bucket_size: windowSize.optional(), group_by: z.string().optional(),
+    type: z.enum(AGGREGATION_TYPES),
+    field: z.string().optional(),
+    expression: z.string().optional(),
+    multiplier: z.string().optional(),
+    bucket_size: windowSize.optional(),
+    group_by: z.string().optional(),
   }),
   filters: z.array(z.object({ key: z.string(), values: z.array(z.string()) })),
   reset_usage: z.enum(RESET_USAGE),

@@ -6,7 +6,9 @@ const names = z.array(requiredText.max(EVENT_LIMITS.nameLength)).max(1000).nulli
 
 /** `POST /v1/events/reprocess` (metering.md 11). An absent or empty list asks for nothing. */
 export const ReprocessEventsRequest = z.object({
-  external_customer_ids: names, event_names: names, event_ids: names,
+  external_customer_ids: names,
+  event_names: names,
+  event_ids: names,
   start_date: timeInput,
   end_date: timeInput.nullish(),
   batch_size: z.int().min(1).max(10_000).default(1000),
@@ -24,5 +26,7 @@ export const ReprocessStatusResponse = z.object({
   started_at: timeText.optional(),
   finished_at: timeText.optional(),
   failure_reason: text.optional(),
-  last_position: z.object({ external_customer_id: z.string(), event_name: z.string(), timestamp: timeText, event_id: z.string() }).optional(),
+  last_position: z
+    .object({ external_customer_id: z.string(), event_name: z.string(), timestamp: timeText, event_id: z.string() })
+    .optional(),
 });

@@ -22,7 +22,11 @@ export function matchesFilters(filters: readonly PropertyFilter[], properties: P
 
 /** Whether the meter looks at the event at all. */
 export function meterMatches(meter: Meter, event: StoredEvent): boolean {
-  return meter.eventName === event.eventName && (meter.disabledAt === null || event.timestamp < meter.disabledAt) && matchesFilters(meter.filters, event.properties);
+  return (
+    meter.eventName === event.eventName &&
+    (meter.disabledAt === null || event.timestamp < meter.disabledAt) &&
+    matchesFilters(meter.filters, event.properties)
+  );
 }
 
 /**
@@ -30,10 +34,15 @@ export function meterMatches(meter: Meter, event: StoredEvent): boolean {
  * reason, null and booleans included (N5), and so is an event of which an expression has no value. COUNT_UNIQUE takes 1 where the
  * field is present.
  */
-export function attribute({ aggregation: { type, field, expression, multiplier } }: Pick<Meter, 'aggregation'>, properties: Properties): Attribution {
+export function attribute(
+  { aggregation: { type, field, expression, multiplier } }: Pick<Meter, 'aggregation'>,
+  properties: Properties,
+): Attribution {
   if (expression) {
     const result = evaluateExpression(parseExpression(expression), properties);
-    return result instanceof Refusal ? { kind: 'refused', reason: result.reason } : { kind: 'taken', quantity: result.times(multiplier ?? 1) };
+    return result instanceof Refusal
+      ? { kind: 'refused', reason: result.reason }
+      : { kind: 'taken', quantity: result.times(multiplier ?? 1) };
   }
   if (type === 'COUNT') return { kind: 'taken', quantity: ONE };
   const key = field ?? '';

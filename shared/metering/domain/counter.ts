@@ -36,7 +36,13 @@ export interface CounterQuestion {
 }
 
 /** An exact value with how far it reaches. */
-export interface Count { readonly value: Decimal; readonly watermark: DateTime | null }
+export interface Count {
+  readonly value: Decimal;
+  readonly watermark: DateTime | null;
+}
 
 /** A customer with the names of events that were stored of it. */
-export interface TouchedCustomer { readonly externalCustomerId: string; readonly eventNames: readonly string[] }
+export interface TouchedCustomer {
+  readonly externalCustomerId: string;
+  readonly eventNames: readonly string[];
+}

@@ -1,7 +1,10 @@
 import { type LoggedEvent, type LogPosition, samePosition } from './event.ts';
 
 /** A copy of an event that does not count, and the position of the one that does. */
-export interface Duplicate { readonly event: LoggedEvent; readonly winner: LogPosition }
+export interface Duplicate {
+  readonly event: LoggedEvent;
+  readonly winner: LogPosition;
+}
 
 export interface Decision {
   /** Never seen: their positions become owners of their ids. */
@@ -16,7 +19,11 @@ export interface Decision {
  * `owners` holds what the registry knows, by `keyOf`. The result depends on nothing else, so a batch that is read again,
  * cut in whatever way, is decided the same.
  */
-export function decide(events: readonly LoggedEvent[], owners: ReadonlyMap<string, LogPosition>, keyOf: (event: LoggedEvent) => string): Decision {
+export function decide(
+  events: readonly LoggedEvent[],
+  owners: ReadonlyMap<string, LogPosition>,
+  keyOf: (event: LoggedEvent) => string,
+): Decision {
   const fresh: LoggedEvent[] = [];
   const counting: LoggedEvent[] = [];
   const duplicates: Duplicate[] = [];

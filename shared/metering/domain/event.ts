@@ -48,7 +48,14 @@ export interface StoredEvent {
 export const EARLIEST_TIMESTAMP = 946_684_800_000;
 
 /** Bounds of what an event may carry (metering.md D11). */
-export const EVENT_LIMITS = { nameLength: 512, idLength: 512, propertyDepth: 10, propertyKeys: 256, propertyBytes: 64 * 1024, batch: 1000 } as const;
+export const EVENT_LIMITS = {
+  nameLength: 512,
+  idLength: 512,
+  propertyDepth: 10,
+  propertyKeys: 256,
+  propertyBytes: 64 * 1024,
+  batch: 1000,
+} as const;
 
 export function samePosition(a: LogPosition, b: LogPosition): boolean {
   return a.offset === b.offset && a.line === b.line && a.partition === b.partition && a.topic === b.topic;

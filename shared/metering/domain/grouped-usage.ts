@@ -13,7 +13,9 @@ export interface GroupedQuery {
   readonly buckets: boolean;
 }
 
-export interface TimedFigure extends UsageFigure { readonly windowStart: DateTime }
+export interface TimedFigure extends UsageFigure {
+  readonly windowStart: DateTime;
+}
 
 export interface UsageGroup extends UsageFigure {
   /** One per key: the group's text; null where events lack the property. An empty text is a group of its own (Q3). */
@@ -46,6 +48,16 @@ export interface AnswerBounds {
   readonly field: string;
   readonly advice: string;
 }
-export const FOR_PEOPLE: AnswerBounds = { groups: MAX_GROUPS, groupsBefore: 0, field: 'window_size', advice: 'choose longer windows, a shorter range, or fewer groups' };
+export const FOR_PEOPLE: AnswerBounds = {
+  groups: MAX_GROUPS,
+  groupsBefore: 0,
+  field: 'window_size',
+  advice: 'choose longer windows, a shorter range, or fewer groups',
+};
 /** Every customer counts, or none: sums over customers must be whole. */
-export const OVER_CUSTOMERS: AnswerBounds = { groups: MAX_FIGURES, groupsBefore: 0, field: 'external_customer_id', advice: 'name a customer, or choose a shorter range' };
+export const OVER_CUSTOMERS: AnswerBounds = {
+  groups: MAX_FIGURES,
+  groupsBefore: 0,
+  field: 'external_customer_id',
+  advice: 'name a customer, or choose a shorter range',
+};

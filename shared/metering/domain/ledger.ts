@@ -16,18 +16,43 @@ export interface Pack {
 }
 
 /** What became of the events of a pack. Together they are what was accepted: nothing is lost in between. */
-export interface PackAccount extends Pack { readonly stored: number; readonly duplicates: number; readonly rejected: number }
+export interface PackAccount extends Pack {
+  readonly stored: number;
+  readonly duplicates: number;
+  readonly rejected: number;
+}
 
 /** Events that can never be stored; `line` is null where a whole pack is meant, all of whose events are then rejected. */
-export interface Rejection { readonly offset: bigint; readonly line: number | null }
+export interface Rejection {
+  readonly offset: bigint;
+  readonly line: number | null;
+}
 
 /** Where something stands in the log, and when ingest accepted it. `line` is -1 where a whole record is meant. */
-export interface LedgerPlace { readonly topic: string; readonly partition: number; readonly offset: string; readonly line: number; readonly acceptedAt: DateTime }
-export interface EventCopy extends LedgerPlace { readonly externalCustomerId: string; readonly eventName: string; readonly timestamp: DateTime }
-export interface RejectedEvent extends LedgerPlace { readonly reason: string; readonly detail: string }
+export interface LedgerPlace {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: string;
+  readonly line: number;
+  readonly acceptedAt: DateTime;
+}
+export interface EventCopy extends LedgerPlace {
+  readonly externalCustomerId: string;
+  readonly eventName: string;
+  readonly timestamp: DateTime;
+}
+export interface RejectedEvent extends LedgerPlace {
+  readonly reason: string;
+  readonly detail: string;
+}
 
 /** Accounts for the packs of one batch, which is of one partition. The same batch always gives the same accounts. */
-export function accountPacks(packs: readonly Pack[], counting: readonly LoggedEvent[], duplicates: readonly Duplicate[], rejections: readonly Rejection[]): PackAccount[] {
+export function accountPacks(
+  packs: readonly Pack[],
+  counting: readonly LoggedEvent[],
+  duplicates: readonly Duplicate[],
+  rejections: readonly Rejection[],
+): PackAccount[] {
   const of = <T>(items: readonly T[], offsetOf: (item: T) => bigint): Map<bigint, T[]> => Map.groupBy(items, offsetOf);
   const stored = of(counting, ({ position }) => position.offset);
   const copies = of(duplicates, ({ event }) => event.position.offset);
@@ -35,7 +60,9 @@ export function accountPacks(packs: readonly Pack[], counting: readonly LoggedEv
   return packs.map((pack) => {
     const own = refused.get(pack.offset) ?? [];
     return {
-      ...pack, stored: stored.get(pack.offset)?.length ?? 0, duplicates: copies.get(pack.offset)?.length ?? 0,
+      ...pack,
+      stored: stored.get(pack.offset)?.length ?? 0,
+      duplicates: copies.get(pack.offset)?.length ?? 0,
       rejected: own.some(({ line }) => line === null) ? pack.accepted : own.length,
     };
   });

@@ -24,7 +24,10 @@ export interface Aggregation {
 }
 
 /** Matches when the property's text is one of the values. */
-export interface PropertyFilter { readonly key: string; readonly values: readonly string[] }
+export interface PropertyFilter {
+  readonly key: string;
+  readonly values: readonly string[];
+}
 
 /** What is measured. Usage follows from stored events and this definition, so that a new meter sees earlier events (M2). */
 export interface Meter extends EntityColumns {
@@ -59,10 +62,12 @@ export function checkAggregation(aggregation: Aggregation): void {
     parseExpression(expression);
   }
   if (type === 'SUM_WITH_MULTIPLIER' && multiplier === null) throw invalid('aggregation.multiplier', 'is required for SUM_WITH_MULTIPLIER');
-  if (type !== 'SUM_WITH_MULTIPLIER' && expression === null && multiplier !== null) throw invalid('aggregation.multiplier', 'belongs to SUM_WITH_MULTIPLIER and to expressions only');
+  if (type !== 'SUM_WITH_MULTIPLIER' && expression === null && multiplier !== null)
+    throw invalid('aggregation.multiplier', 'belongs to SUM_WITH_MULTIPLIER and to expressions only');
   if (multiplier !== null && !new Decimal(multiplier).gt(0)) throw invalid('aggregation.multiplier', 'must be greater than 0');
   if (bucketSize !== null && type !== 'MAX' && type !== 'SUM') throw invalid('aggregation.bucket_size', 'belongs to MAX and SUM only');
-  if (groupBy !== null && (type !== 'MAX' || bucketSize === null)) throw invalid('aggregation.group_by', 'belongs to MAX with a bucket_size only');
+  if (groupBy !== null && (type !== 'MAX' || bucketSize === null))
+    throw invalid('aggregation.group_by', 'belongs to MAX with a bucket_size only');
 }
 
 /** The filters of both, key by key with all values of both: what `PUT /v1/meters/{id}` does (metering.md 3.1). */

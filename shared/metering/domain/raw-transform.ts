@@ -11,7 +11,10 @@ export interface RawEvent {
   readonly properties: Readonly<Record<string, string>>;
 }
 /** Why an item is no event: the field of the item as it was sent, never its content. */
-export interface RawRefusal { readonly field: string; readonly reason: string }
+export interface RawRefusal {
+  readonly field: string;
+  readonly reason: string;
+}
 
 /** Turns an item of a vendor's shape into an event, or says what it lacks. Pure: the same item always becomes the same event, so that sending it again changes nothing. */
 export type RawTransform = (item: Properties) => { readonly event: RawEvent } | { readonly refused: RawRefusal };
@@ -49,11 +52,19 @@ function providerCall(item: Properties): ReturnType<RawTransform> {
 
   // The method and the model keep their case: only the provider is said to be lower case. No model, no suffix.
   const model = read('modelName')?.trim();
-  const name = [provider, (Object.hasOwn(METHOD_NAMES, method) ? METHOD_NAMES[method] : undefined) ?? method, ...(model ? [model] : [])].join('-');
+  const name = [
+    provider,
+    (Object.hasOwn(METHOD_NAMES, method) ? METHOD_NAMES[method] : undefined) ?? method,
+    ...(model ? [model] : []),
+  ].join('-');
   const source = nameText(item.targetItemId);
   return {
     event: {
-      event_name: name, external_customer_id: orgId, event_id: id, timestamp: createdAt, ...(source === undefined ? {} : { source }),
+      event_name: name,
+      external_customer_id: orgId,
+      event_id: id,
+      timestamp: createdAt,
+      ...(source === undefined ? {} : { source }),
       // What is derived wins over a value of that name in `data`.
       properties: Object.fromEntries([...properties, ...derived(read)]),
     },

@@ -2,7 +2,9 @@ import { DateTime } from 'luxon';
 import type { TouchedCustomer } from './counter.ts';
 
 /** `from`: the earliest timestamp of its events, milliseconds since 1970. Null where the record does not say: it is of an earlier release. */
-export interface SummaryCustomer extends TouchedCustomer { readonly from: number | null }
+export interface SummaryCustomer extends TouchedCustomer {
+  readonly from: number | null;
+}
 
 /** What a record of `events_post_processing` says: that events of an environment were stored, of which customers and names, and where they are. */
 export interface StoredSummary {

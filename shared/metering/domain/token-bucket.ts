@@ -4,7 +4,10 @@ import type { IngestQuota } from '#kernel/context.ts';
 export type Quota = IngestQuota;
 
 /** What is left of a quota at a time. `level` is in thousandths of an event: each millisecond adds `eventsPerSecond` of them, a whole number. */
-export interface Bucket { readonly level: number; readonly filledAtMs: number }
+export interface Bucket {
+  readonly level: number;
+  readonly filledAtMs: number;
+}
 
 export interface Taken {
   readonly bucket: Bucket;
@@ -25,7 +28,11 @@ export function fullBucket({ burst }: Quota, nowMs: number): Bucket {
  * Takes events out of a bucket: at least `wanted` or none, and up to `most` where there are so many.
  * In any span of time no more than `burst + eventsPerSecond * seconds` are granted. Throws RangeError for more than the bucket can ever hold.
  */
-export function take(bucket: Bucket, { eventsPerSecond, burst }: Quota, { wanted, most, nowMs }: { wanted: number; most: number; nowMs: number }): Taken {
+export function take(
+  bucket: Bucket,
+  { eventsPerSecond, burst }: Quota,
+  { wanted, most, nowMs }: { wanted: number; most: number; nowMs: number },
+): Taken {
   if (wanted > burst) throw new RangeError(`${wanted} events are more than a burst of ${burst}`);
   // A clock that went back adds nothing.
   const filledAtMs = Math.max(nowMs, bucket.filledAtMs);

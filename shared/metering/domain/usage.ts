@@ -6,13 +6,24 @@ import { parseExpression } from './expression/parse.ts';
 import type { AggregationType, MeterDefinition, PropertyFilter } from './meter.ts';
 
 /** Half-open range of event time. A null start is the beginning of history (reset NEVER). */
-export interface UsageRange { readonly start: DateTime | null; readonly end: DateTime }
+export interface UsageRange {
+  readonly start: DateTime | null;
+  readonly end: DateTime;
+}
 
 /** How usage is cut into points (metering.md 4). `anchor` matters to MONTH only. */
-export interface UsageWindow { readonly size: WindowSize; readonly timezone: string; readonly anchor: DateTime | null }
+export interface UsageWindow {
+  readonly size: WindowSize;
+  readonly timezone: string;
+  readonly anchor: DateTime | null;
+}
 
 /** A customer of whom only the events within a half-open time count; a null end is open. */
-export interface CustomerSpan { readonly externalCustomerId: string; readonly start: DateTime; readonly end: DateTime | null }
+export interface CustomerSpan {
+  readonly externalCustomerId: string;
+  readonly start: DateTime;
+  readonly end: DateTime | null;
+}
 
 /** One usage question, in the words of the domain. All filters must match. */
 export interface UsageQuery {
@@ -58,17 +69,26 @@ export interface Usage extends UsageFigure {
 }
 
 /** Exact sums of one range, window or group, as the store gives them. */
-export interface UsageSums { readonly amount: Decimal | null; readonly eventCount: number }
+export interface UsageSums {
+  readonly amount: Decimal | null;
+  readonly eventCount: number;
+}
 
 const QUOTIENT_DIGITS = 15;
 
 /** The figure that an aggregation makes of exact sums: quotients have 15 fraction digits, half away from zero (N8). */
-export function figureOf(query: Pick<UsageQuery, 'type' | 'expression' | 'multiplier' | 'range'>, { amount, eventCount }: UsageSums): UsageFigure {
+export function figureOf(
+  query: Pick<UsageQuery, 'type' | 'expression' | 'multiplier' | 'range'>,
+  { amount, eventCount }: UsageSums,
+): UsageFigure {
   const sum = (amount ?? ZERO).times(factorOf(query));
   switch (query.type) {
-    case 'AVG': return { value: eventCount === 0 ? ZERO : divide(sum, ZERO.plus(eventCount), QUOTIENT_DIGITS), eventCount };
-    case 'WEIGHTED_SUM': return { value: divide(sum, ZERO.plus(rangeMillis(query.range)), QUOTIENT_DIGITS), eventCount };
-    default: return { value: sum, eventCount };
+    case 'AVG':
+      return { value: eventCount === 0 ? ZERO : divide(sum, ZERO.plus(eventCount), QUOTIENT_DIGITS), eventCount };
+    case 'WEIGHTED_SUM':
+      return { value: divide(sum, ZERO.plus(rangeMillis(query.range)), QUOTIENT_DIGITS), eventCount };
+    default:
+      return { value: sum, eventCount };
   }
 }
 
@@ -88,16 +108,26 @@ export function meets({ start, end }: Pick<CustomerSpan, 'start' | 'end'>, range
 }
 
 /** All customers that a question is about; null: whoever there is. */
-export function customersOf({ externalCustomerIds, inherited, range }: Pick<UsageQuery, 'externalCustomerIds' | 'inherited' | 'range'>): readonly string[] | null {
+export function customersOf({
+  externalCustomerIds,
+  inherited,
+  range,
+}: Pick<UsageQuery, 'externalCustomerIds' | 'inherited' | 'range'>): readonly string[] | null {
   if (externalCustomerIds === null || inherited.length === 0) return externalCustomerIds;
-  return [...new Set([...externalCustomerIds, ...inherited.filter((span) => meets(span, range)).map(({ externalCustomerId }) => externalCustomerId)])];
+  return [
+    ...new Set([
+      ...externalCustomerIds,
+      ...inherited.filter((span) => meets(span, range)).map(({ externalCustomerId }) => externalCustomerId),
+    ]),
+  ];
 }
 
 function rangeMillis({ start, end }: UsageRange): number {
   return Math.max(1, end.toMillis() - (start?.toMillis() ?? 0));
 }
 
-export type MeterScope = Pick<UsageQuery, 'externalCustomerIds' | 'range'> & Partial<Pick<UsageQuery, 'inherited' | 'window' | 'filters' | 'sources' | 'customerId' | 'timezone' | 'bucketSize'>>;
+export type MeterScope = Pick<UsageQuery, 'externalCustomerIds' | 'range'> &
+  Partial<Pick<UsageQuery, 'inherited' | 'window' | 'filters' | 'sources' | 'customerId' | 'timezone' | 'bucketSize'>>;
 
 /**
  * The question that a meter asks of a range: its own filters always apply and the caller's narrow further (N10); events after

@@ -1,16 +1,24 @@
 import { ActivityFailedError, DEFAULT_RETRY, type Job } from '#platform/workflows/job.ts';
 
 /** Where a page ended, in JSON; null begins at the front. */
-export interface CounterPageCursor { readonly time: string; readonly id: string }
+export interface CounterPageCursor {
+  readonly time: string;
+  readonly id: string;
+}
 
 export interface ReconcileActivities {
   /** Reads one page of old counters anew, in every tenant. `failures` says what went wrong, one line per environment. */
-  reconcileCounters(input: { readonly after: CounterPageCursor | null }): Promise<{ readonly read: number; readonly failures: readonly string[]; readonly next: CounterPageCursor | null }>;
+  reconcileCounters(input: {
+    readonly after: CounterPageCursor | null;
+  }): Promise<{ readonly read: number; readonly failures: readonly string[]; readonly next: CounterPageCursor | null }>;
   /** Deletes counters that are of no use any more, a bounded number. */
   forgetCounters(): Promise<{ readonly deleted: number; readonly more: boolean }>;
 }
 
-export interface ReconcileResult { readonly read: number; readonly deleted: number }
+export interface ReconcileResult {
+  readonly read: number;
+  readonly deleted: number;
+}
 
 /** Most pages and rounds of one run; the next run goes on. */
 const PAGES_PER_RUN = 500;
@@ -36,10 +44,18 @@ export async function runReconcileCounters(activities: ReconcileActivities): Pro
     after = page.next;
     if (after === null) break;
   }
-  if (failures.length > 0) throw new ActivityFailedError('reconcileCounters', 'internal_error', `the usage counters of ${failures.length} environments could not be read, the first of them: ${failures[0]}`);
+  if (failures.length > 0)
+    throw new ActivityFailedError(
+      'reconcileCounters',
+      'internal_error',
+      `the usage counters of ${failures.length} environments could not be read, the first of them: ${failures[0]}`,
+    );
   return { read, deleted };
 }
 
 export const RECONCILE_COUNTERS: Job<ReconcileActivities, Record<string, never>, ReconcileResult> = {
-  name: 'reconcile-counters', retry: DEFAULT_RETRY, activityTimeoutMs: 300_000, run: runReconcileCounters,
+  name: 'reconcile-counters',
+  retry: DEFAULT_RETRY,
+  activityTimeoutMs: 300_000,
+  run: runReconcileCounters,
 };

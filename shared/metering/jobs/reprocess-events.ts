@@ -21,13 +21,18 @@ export interface ReprocessActivities {
   failReprocess(input: ReprocessInput & { readonly reason: string }): Promise<void>;
 }
 
-export interface ReprocessResult { readonly processed: number }
+export interface ReprocessResult {
+  readonly processed: number;
+}
 
 /**
  * Takes stored events through post-processing again, a page per round, so that a run that was cut off goes on with its last page
  * (metering.md 11). It writes nothing but what consumers of that stream take any number of times: no number depends on it.
  */
-export async function runReprocess(activities: ReprocessActivities, input: ReprocessInput): Promise<ReprocessResult | ContinueAs<ReprocessInput>> {
+export async function runReprocess(
+  activities: ReprocessActivities,
+  input: ReprocessInput,
+): Promise<ReprocessResult | ContinueAs<ReprocessInput>> {
   try {
     const { processed, after } = await activities.reprocessPage(input);
     return after === null ? { processed } : continueAs({ ...input, after, processed });
@@ -42,5 +47,9 @@ export async function runReprocess(activities: ReprocessActivities, input: Repro
 const RETRY = { initialIntervalMs: 1_000, backoffCoefficient: 2, maximumIntervalMs: 60_000, maximumAttempts: 35 } as const;
 
 export const REPROCESS_EVENTS: Job<ReprocessActivities, ReprocessInput, ReprocessResult> = {
-  name: 'reprocess-events', retry: RETRY, activityTimeoutMs: 300_000, heartbeatTimeoutMs: 120_000, run: runReprocess,
+  name: 'reprocess-events',
+  retry: RETRY,
+  activityTimeoutMs: 300_000,
+  heartbeatTimeoutMs: 120_000,
+  run: runReprocess,
 };

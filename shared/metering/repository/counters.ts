@@ -5,24 +5,42 @@ import type { Table } from '#platform/postgres/tables.ts';
 import type { Count, CounterQuestion, TouchedCustomer, UsageCounter } from '../domain/counter.ts';
 
 declare module '#platform/postgres/tables.ts' {
-  interface Tables { usageCounters: Table<UsageCounter> }
+  interface Tables {
+    usageCounters: Table<UsageCounter>;
+  }
 }
 
 export type NewCounter = Omit<UsageCounter, 'tenantId' | 'environmentId' | 'value' | 'watermark' | 'reading'>;
 /** Where a page of counters ended. `time` is RFC 3339. */
-export interface CounterCursor { readonly time: string; readonly id: string }
+export interface CounterCursor {
+  readonly time: string;
+  readonly id: string;
+}
 
 export const counterRepository = {
   /** One look-up in the index of the key; null when nobody has asked for it yet. */
   async find(tx: TenantTransaction, { externalCustomerId, meter, window, timezone }: CounterQuestion): Promise<UsageCounter | null> {
-    return (await tx.selectFrom('usageCounters').selectAll()
-      .where('externalCustomerId', '=', externalCustomerId).where('meterId', '=', meter.id).where('meterVersion', '=', meter.version)
-      .where('windowStart', '=', window.start).where('windowEnd', '=', window.end).where('timezone', '=', timezone).executeTakeFirst()) ?? null;
+    return (
+      (await tx
+        .selectFrom('usageCounters')
+        .selectAll()
+        .where('externalCustomerId', '=', externalCustomerId)
+        .where('meterId', '=', meter.id)
+        .where('meterVersion', '=', meter.version)
+        .where('windowStart', '=', window.start)
+        .where('windowEnd', '=', window.end)
+        .where('timezone', '=', timezone)
+        .executeTakeFirst()) ?? null
+    );
   },
 
   /** Makes the counter unless it is there. */
   async ensure(tx: TenantTransaction, counter: NewCounter): Promise<void> {
-    await tx.insertInto('usageCounters').values({ ...counter, value: null, watermark: null, reading: 0 }).onConflict((conflict) => conflict.doNothing()).execute();
+    await tx
+      .insertInto('usageCounters')
+      .values({ ...counter, value: null, watermark: null, reading: 0 })
+      .onConflict((conflict) => conflict.doNothing())
+      .execute();
   },
 
   async asked(tx: TenantTransaction, id: string, askedAt: DateTime): Promise<void> {
@@ -39,9 +57,15 @@ export const counterRepository = {
   async touched(tx: TenantTransaction, customers: readonly TouchedCustomer[], now: DateTime): Promise<UsageCounter[]> {
     const namesOf = new Map(customers.map(({ externalCustomerId, eventNames }) => [externalCustomerId, new Set(eventNames)]));
     // Lists of customers and of names are what the index can find, whatever the planner knows of the table; which name is whose is seen here.
-    const found = await tx.selectFrom('usageCounters').innerJoin('meters', 'meters.id', 'usageCounters.meterId').selectAll('usageCounters').select('meters.eventName')
-      .where('usageCounters.externalCustomerId', '=', anyOf([...namesOf.keys()])).where('meters.eventName', '=', anyOf([...new Set(customers.flatMap(({ eventNames }) => eventNames))]))
-      .where('usageCounters.windowEnd', '>', now).execute();
+    const found = await tx
+      .selectFrom('usageCounters')
+      .innerJoin('meters', 'meters.id', 'usageCounters.meterId')
+      .selectAll('usageCounters')
+      .select('meters.eventName')
+      .where('usageCounters.externalCustomerId', '=', anyOf([...namesOf.keys()]))
+      .where('meters.eventName', '=', anyOf([...new Set(customers.flatMap(({ eventNames }) => eventNames))]))
+      .where('usageCounters.windowEnd', '>', now)
+      .execute();
     return found.filter(({ externalCustomerId, eventName }) => namesOf.get(externalCustomerId)?.has(eventName));
   },
 
@@ -50,7 +74,12 @@ export const counterRepository = {
   },
 
   /** Writes what a reading found, but for counters in which a later reading stands. */
-  async write(tx: TenantTransaction, reading: number, countedAt: DateTime, counts: readonly (Count & { readonly id: string })[]): Promise<void> {
+  async write(
+    tx: TenantTransaction,
+    reading: number,
+    countedAt: DateTime,
+    counts: readonly (Count & { readonly id: string })[],
+  ): Promise<void> {
     const ids = anyOf(counts.map(({ id }) => id));
     // In the order of their ids: two readings that meet on the same counters cannot lock each other out.
     await tx.selectFrom('usageCounters').select('id').where('id', '=', ids).orderBy('id').forUpdate().execute();
@@ -73,7 +102,10 @@ export const counterRepository = {
 
   /** Deletes counters whose window ended before `closed` or that nobody asked for since `idle`, a bounded number per call. Answers how many. */
   async deleteUnused(tx: SystemTransaction, closed: DateTime, idle: DateTime, limit: number): Promise<number> {
-    const result = await sql`delete from usage_counters where id in (select id from usage_counters where window_end <= ${closed} or asked_at <= ${idle} limit ${limit})`.execute(tx);
+    const result =
+      await sql`delete from usage_counters where id in (select id from usage_counters where window_end <= ${closed} or asked_at <= ${idle} limit ${limit})`.execute(
+        tx,
+      );
     return Number(result.numAffectedRows ?? 0);
   },
 };

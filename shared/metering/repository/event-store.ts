@@ -3,8 +3,20 @@ import type { LoggedEvent } from '../domain/event.ts';
 import { storedTime } from './registry.ts';
 
 const COLUMNS = [
-  'tenant_id', 'environment_id', 'external_customer_id', 'event_name', 'timestamp', 'id', 'customer_id', 'source', 'properties', 'ingested_at',
-  'topic', 'partition', 'offset', 'line',
+  'tenant_id',
+  'environment_id',
+  'external_customer_id',
+  'event_name',
+  'timestamp',
+  'id',
+  'customer_id',
+  'source',
+  'properties',
+  'ingested_at',
+  'topic',
+  'partition',
+  'offset',
+  'line',
 ] as const;
 
 export type EventStore = ReturnType<typeof createEventStore>;
@@ -24,9 +36,33 @@ export function createEventStore(clickhouse: ClickHouse) {
 }
 
 /** In the order of the columns. */
-function row({ tenantId, environmentId, externalCustomerId, eventName, timestamp, id, customerId, source, properties, ingestedAt, position }: LoggedEvent): unknown[] {
+function row({
+  tenantId,
+  environmentId,
+  externalCustomerId,
+  eventName,
+  timestamp,
+  id,
+  customerId,
+  source,
+  properties,
+  ingestedAt,
+  position,
+}: LoggedEvent): unknown[] {
   return [
-    tenantId, environmentId, externalCustomerId, eventName, storedTime(timestamp), id, customerId, source, properties, storedTime(ingestedAt),
-    position.topic, position.partition, position.offset.toString(), position.line,
+    tenantId,
+    environmentId,
+    externalCustomerId,
+    eventName,
+    storedTime(timestamp),
+    id,
+    customerId,
+    source,
+    properties,
+    storedTime(ingestedAt),
+    position.topic,
+    position.partition,
+    position.offset.toString(),
+    position.line,
   ];
 }

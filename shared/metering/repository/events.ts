@@ -7,7 +7,10 @@ import { identityHash } from './identity.ts';
 import { Bindings, FINAL_SETTINGS, filterConditions, instant, tenantCondition } from './sql.ts';
 
 /** A place in the order of events by time: cursors point to it. */
-export interface EventPlace { readonly timestamp: number; readonly id: string }
+export interface EventPlace {
+  readonly timestamp: number;
+  readonly id: string;
+}
 
 export interface EventListing {
   readonly externalCustomerId: string | null;
@@ -26,14 +29,26 @@ export interface EventListing {
   readonly cursor: { readonly place: EventPlace; readonly side: 'before' | 'after' } | null;
 }
 
-export interface EventPage { readonly events: readonly StoredEvent[]; readonly more: boolean; readonly total: number }
-
-export interface EventRow {
-  readonly id: string; readonly environment_id: string; readonly external_customer_id: string; readonly customer_id: string; readonly event_name: string; readonly source: string;
-  readonly properties: string; readonly millis: string; readonly ingested: string;
+export interface EventPage {
+  readonly events: readonly StoredEvent[];
+  readonly more: boolean;
+  readonly total: number;
 }
 
-export const COLUMNS = 'id, environment_id, external_customer_id, customer_id, event_name, source, properties, toUnixTimestamp64Milli(timestamp) AS millis, toUnixTimestamp64Milli(ingested_at) AS ingested';
+export interface EventRow {
+  readonly id: string;
+  readonly environment_id: string;
+  readonly external_customer_id: string;
+  readonly customer_id: string;
+  readonly event_name: string;
+  readonly source: string;
+  readonly properties: string;
+  readonly millis: string;
+  readonly ingested: string;
+}
+
+export const COLUMNS =
+  'id, environment_id, external_customer_id, customer_id, event_name, source, properties, toUnixTimestamp64Milli(timestamp) AS millis, toUnixTimestamp64Milli(ingested_at) AS ingested';
 
 export type EventRepository = ReturnType<typeof createEventRepository>;
 
@@ -48,16 +63,33 @@ export function createEventRepository(clickhouse: ClickHouse) {
       const backwards = cursor?.side === 'before';
       const direction = (order === 'asc') === backwards ? 'DESC' : 'ASC';
       const where = conditions(page);
-      if (cursor !== null) where.push(`(timestamp, id) ${direction === 'ASC' ? '>' : '<'} (${instant(page, cursor.place.timestamp)}, ${page.bind('String', cursor.place.id)})`);
-      const keys = listing.sort === 'event_name' ? `event_name ${direction}, timestamp ${direction}, id ${direction}` : `timestamp ${direction}, id ${direction}`;
+      if (cursor !== null)
+        where.push(
+          `(timestamp, id) ${direction === 'ASC' ? '>' : '<'} (${instant(page, cursor.place.timestamp)}, ${page.bind('String', cursor.place.id)})`,
+        );
+      const keys =
+        listing.sort === 'event_name'
+          ? `event_name ${direction}, timestamp ${direction}, id ${direction}`
+          : `timestamp ${direction}, id ${direction}`;
       const rows = clickhouse.query<EventRow>(
         `SELECT ${COLUMNS} FROM events FINAL WHERE ${where.join(' AND ')} ORDER BY ${keys}
-         LIMIT ${page.bind('UInt32', listing.pageSize + 1)} OFFSET ${page.bind('UInt32', cursor === null ? listing.offset : 0)}`, page.parameters, FINAL_SETTINGS);
+         LIMIT ${page.bind('UInt32', listing.pageSize + 1)} OFFSET ${page.bind('UInt32', cursor === null ? listing.offset : 0)}`,
+        page.parameters,
+        FINAL_SETTINGS,
+      );
       const all = new Bindings();
-      const counted = clickhouse.query<{ total: string }>(`SELECT count() AS total FROM events FINAL WHERE ${conditions(all).join(' AND ')}`, all.parameters, FINAL_SETTINGS);
+      const counted = clickhouse.query<{ total: string }>(
+        `SELECT count() AS total FROM events FINAL WHERE ${conditions(all).join(' AND ')}`,
+        all.parameters,
+        FINAL_SETTINGS,
+      );
       const found = (await rows).map(eventOf);
       const events = found.slice(0, listing.pageSize);
-      return { events: backwards ? events.reverse() : events, more: found.length > listing.pageSize, total: Number((await counted)[0]?.total ?? 0) };
+      return {
+        events: backwards ? events.reverse() : events,
+        more: found.length > listing.pageSize,
+        total: Number((await counted)[0]?.total ?? 0),
+      };
     },
 
     /** The stored event of an id, read by its full key; and whether the id is registered at all. Bounded, however long history is. */
@@ -66,20 +98,25 @@ export function createEventRepository(clickhouse: ClickHouse) {
       const [key] = await clickhouse.query<{ external_customer_id: string; event_name: string; millis: string }>(
         `SELECT external_customer_id, event_name, toUnixTimestamp64Milli(timestamp) AS millis FROM event_ids
          WHERE id_hash = ${owner.bind('UInt64', identityHash({ ...ctx, id }))} AND ${tenantCondition(owner, ctx)} AND id = ${owner.bind('String', id)}
-         ORDER BY ingested_at, topic, partition, offset, line LIMIT 1`, owner.parameters);
+         ORDER BY ingested_at, topic, partition, offset, line LIMIT 1`,
+        owner.parameters,
+      );
       if (key === undefined) return { registered: false, event: null };
       const bindings = new Bindings();
       const [row] = await clickhouse.query<EventRow>(
         `SELECT ${COLUMNS} FROM events FINAL WHERE ${tenantCondition(bindings, ctx)} AND external_customer_id = ${bindings.bind('String', key.external_customer_id)}
          AND event_name = ${bindings.bind('String', key.event_name)} AND timestamp = ${instant(bindings, Number(key.millis))} AND id = ${bindings.bind('String', id)}`,
-        bindings.parameters, FINAL_SETTINGS);
+        bindings.parameters,
+        FINAL_SETTINGS,
+      );
       return { registered: true, event: row === undefined ? null : eventOf(row) };
     },
   };
 }
 
 function listingConditions(bindings: Bindings, ctx: RequestContext, listing: EventListing): string[] {
-  const equals = (column: string, value: string | null): string[] => (value === null ? [] : [`${column} = ${bindings.bind('String', value)}`]);
+  const equals = (column: string, value: string | null): string[] =>
+    value === null ? [] : [`${column} = ${bindings.bind('String', value)}`];
   return [
     tenantCondition(bindings, ctx),
     ...equals('external_customer_id', listing.externalCustomerId),
@@ -94,8 +131,14 @@ function listingConditions(bindings: Bindings, ctx: RequestContext, listing: Eve
 
 export function eventOf(row: EventRow): StoredEvent {
   return {
-    id: row.id, environmentId: row.environment_id, externalCustomerId: row.external_customer_id, customerId: row.customer_id, eventName: row.event_name,
-    source: row.source, properties: JSON.parse(row.properties) as Record<string, unknown>,
-    timestamp: DateTime.fromMillis(Number(row.millis), { zone: 'utc' }), ingestedAt: DateTime.fromMillis(Number(row.ingested), { zone: 'utc' }),
+    id: row.id,
+    environmentId: row.environment_id,
+    externalCustomerId: row.external_customer_id,
+    customerId: row.customer_id,
+    eventName: row.event_name,
+    source: row.source,
+    properties: JSON.parse(row.properties) as Record<string, unknown>,
+    timestamp: DateTime.fromMillis(Number(row.millis), { zone: 'utc' }),
+    ingestedAt: DateTime.fromMillis(Number(row.ingested), { zone: 'utc' }),
   };
 }

@@ -6,7 +6,11 @@ import { logarithm, power, squareRoot } from './roots-sql.ts';
 import { type Bindings, propertyTextSql, quantitySql } from './sql.ts';
 
 /** What the translation of one expression shares: its parameters, the names it gives, and the columns that hold its properties. */
-interface Translation { readonly bindings: Bindings; readonly names: Names; readonly columns: ReadonlyMap<string, string> }
+interface Translation {
+  readonly bindings: Bindings;
+  readonly names: Names;
+  readonly columns: ReadonlyMap<string, string>;
+}
 
 /**
  * Columns of a SELECT from `events` that end in `quantity`: what each event is worth as `evaluateExpression` computes it, digit by
@@ -20,21 +24,32 @@ export function expressionColumns(bindings: Bindings, expression: Expression): s
     // Missing is 0; null is there, and no number.
     `if(JSONHas(properties, ${bindings.bind('String', name)}), reinterpret(${quantitySql(`text_${index}`)}, 'Int256'), ${whole(0n)}) AS property_${index}`,
   ]);
-  return [...read, `reinterpret(${numberSql(expression.root, { bindings, names: new Names(), columns })}, 'Decimal(76, ${QUANTITY_DIGITS})') AS quantity`];
+  return [
+    ...read,
+    `reinterpret(${numberSql(expression.root, { bindings, names: new Names(), columns })}, 'Decimal(76, ${QUANTITY_DIGITS})') AS quantity`,
+  ];
 }
 
 function numberSql(node: NumberNode, translation: Translation): string {
   const { bindings, names, columns } = translation;
   const inner = (child: NumberNode): string => numberSql(child, translation);
   switch (node.kind) {
-    case 'literal': return bindings.bind('Int256', unitsOf(node.value));
-    case 'property': return columns.get(node.name) ?? '';
-    case 'negation': return `(-${inner(node.operand)})`;
-    case 'arithmetic': return arithmeticSql(node, translation);
-    case 'call': return callSql(node, translation);
+    case 'literal':
+      return bindings.bind('Int256', unitsOf(node.value));
+    case 'property':
+      return columns.get(node.name) ?? '';
+    case 'negation':
+      return `(-${inner(node.operand)})`;
+    case 'arithmetic':
+      return arithmeticSql(node, translation);
+    case 'call':
+      return callSql(node, translation);
     // A NULL condition would count as false.
-    case 'choice': return names.let([conditionSql(node.condition, translation), inner(node.whenTrue), inner(node.whenFalse)], (condition, yes, no) =>
-      `if(isNull(${condition}), NULL, if(${condition}, ${yes}, ${no}))`);
+    case 'choice':
+      return names.let(
+        [conditionSql(node.condition, translation), inner(node.whenTrue), inner(node.whenFalse)],
+        (condition, yes, no) => `if(isNull(${condition}), NULL, if(${condition}, ${yes}, ${no}))`,
+      );
   }
 }
 
@@ -43,9 +58,12 @@ function arithmeticSql({ operator, left, right }: Extract<NumberNode, { kind: 'a
   const [a, b] = [numberSql(left, translation), numberSql(right, translation)];
   switch (operator) {
     case '+':
-    case '-': return bounded(names, `(${a} ${operator} ${b})`);
-    case '*': return productWithLiteral(translation, a, right) ?? productWithLiteral(translation, b, left) ?? product(names, a, b);
-    case '/': return quotientByLiteral(translation, a, right) ?? quotient(names, a, b);
+    case '-':
+      return bounded(names, `(${a} ${operator} ${b})`);
+    case '*':
+      return productWithLiteral(translation, a, right) ?? productWithLiteral(translation, b, left) ?? product(names, a, b);
+    case '/':
+      return quotientByLiteral(translation, a, right) ?? quotient(names, a, b);
   }
 }
 
@@ -67,7 +85,10 @@ function quotientByLiteral({ bindings, names }: Translation, value: string, divi
   if (digits === 0n || scale > SHORT) return null;
   const size = digits < 0n ? -digits : digits;
   const multiple = `(${value} * ${whole(digits < 0n ? -scale : scale)})`;
-  return bounded(names, roundedQuotient(names, multiple, bindings.bind('Int256', size.toString()), bindings.bind('Int256', (size / 2n).toString())));
+  return bounded(
+    names,
+    roundedQuotient(names, multiple, bindings.bind('Int256', size.toString()), bindings.bind('Int256', (size / 2n).toString())),
+  );
 }
 
 function callSql({ name, operands }: Extract<NumberNode, { kind: 'call' }>, translation: Translation): string {
@@ -75,24 +96,36 @@ function callSql({ name, operands }: Extract<NumberNode, { kind: 'call' }>, tran
   const [first = '', ...others] = operands.map((operand) => numberSql(operand, translation));
   switch (name) {
     case 'max':
-    case 'min': return others.reduce((a, b) => names.let([a, b], (x, y) => `if(isNull(${x}) OR isNull(${y}), NULL, if(${x} ${name === 'max' ? '>=' : '<='} ${y}, ${x}, ${y}))`), first);
-    case 'abs': return names.let([first], sizeOf);
-    case 'sqrt': return squareRoot(names, first);
-    case 'log': return logarithm(names, first);
+    case 'min':
+      return others.reduce(
+        (a, b) =>
+          names.let([a, b], (x, y) => `if(isNull(${x}) OR isNull(${y}), NULL, if(${x} ${name === 'max' ? '>=' : '<='} ${y}, ${x}, ${y}))`),
+        first,
+      );
+    case 'abs':
+      return names.let([first], sizeOf);
+    case 'sqrt':
+      return squareRoot(names, first);
+    case 'log':
+      return logarithm(names, first);
     case 'pow': {
       const exponent = operands[1];
       return power(names, first, others[0] ?? '', exponent?.kind === 'literal' ? BigInt(unitsOf(exponent.value)) : null);
     }
-    default: return wholeNumber(names, first, name);
+    default:
+      return wholeNumber(names, first, name);
   }
 }
 
 /** `AND`, `OR` and `NOT` of SQL treat NULL as CEL treats a side without a value. */
 function conditionSql(node: ConditionNode, translation: Translation): string {
   switch (node.kind) {
-    case 'not': return `(NOT ${conditionSql(node.operand, translation)})`;
-    case 'logic': return `(${conditionSql(node.left, translation)} ${node.operator === '&&' ? 'AND' : 'OR'} ${conditionSql(node.right, translation)})`;
-    case 'comparison': return `(${numberSql(node.left, translation)} ${node.operator} ${numberSql(node.right, translation)})`;
+    case 'not':
+      return `(NOT ${conditionSql(node.operand, translation)})`;
+    case 'logic':
+      return `(${conditionSql(node.left, translation)} ${node.operator === '&&' ? 'AND' : 'OR'} ${conditionSql(node.right, translation)})`;
+    case 'comparison':
+      return `(${numberSql(node.left, translation)} ${node.operator} ${numberSql(node.right, translation)})`;
   }
 }
 

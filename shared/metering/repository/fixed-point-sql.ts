@@ -55,7 +55,10 @@ export function product(names: Names, a: string, b: string): string {
           const rest = `intDiv((${c} - intDiv(${c}, 1000) * 1000) * ${whole(HALF)} + ${l} * ${m} + ${whole(UNIT / 2n)}, ${whole(UNIT)})`;
           const size = `if(${h} * ${k} < ${whole(UNIT)}, ${h} * ${k} * ${whole(10n ** 30n)} + intDiv(${c}, 1000) + ${rest}, NULL)`;
           return names.let([size], (s) => `if(${s} < ${whole(LIMIT)}, if((${x} < 0) = (${y} < 0), ${s}, -${s}), NULL)`);
-        }))));
+        }),
+      ),
+    ),
+  );
 }
 
 /** Quotient of any two numbers, NULL by 0: long division, nine digits at a time, of which each has room. */
@@ -68,12 +71,15 @@ export function quotient(names: Names, a: string, b: string): string {
         const size = names.let([divided], (r) => `(${r}.1 + toInt256(${r}.2 * 2 >= ${d}))`);
         const known = `isNotNull(${x}) AND isNotNull(${y}) AND ${y} != 0 AND ${q} < ${whole(10n ** 30n)}`;
         return bounded(names, `if(${known}, if((${x} < 0) = (${y} < 0), ${size}, -${size}), NULL)`);
-      })));
+      }),
+    ),
+  );
 }
 
 /** To a whole number: up, down, or half away from zero. */
 export function wholeNumber(names: Names, value: string, mode: 'ceil' | 'floor' | 'round'): string {
   if (mode === 'round') return bounded(names, roundedTo(names, value, UNIT));
-  const pushed = (x: string): string => (mode === 'ceil' ? `if(${x} > 0, ${x} + ${whole(UNIT - 1n)}, ${x})` : `if(${x} < 0, ${x} - ${whole(UNIT - 1n)}, ${x})`);
+  const pushed = (x: string): string =>
+    mode === 'ceil' ? `if(${x} > 0, ${x} + ${whole(UNIT - 1n)}, ${x})` : `if(${x} < 0, ${x} - ${whole(UNIT - 1n)}, ${x})`;
   return bounded(names, `(intDiv(${names.let([value], pushed)}, ${whole(UNIT)}) * ${whole(UNIT)})`);
 }

@@ -26,10 +26,19 @@ export interface GroupedRow {
  * that the cost does not grow with the groups (metering.md Q1). Groups stand in an array by the position of their key, so two keys
  * never collide (Q2). Groups with more events come first, ties go by their values, so that an answer can be repeated and paged.
  */
-export function groupedUsageSql(bindings: Bindings, ctx: RequestContext, questions: readonly GroupedQuery[], { groups, groupsBefore }: AnswerBounds): string {
-  const parts = questions.map((question, index) => (question.query.type === 'MAX' && question.query.bucketSize !== null
-    ? bucketedMaximum(bindings, ctx, question, index)
-    : plain(bindings, ctx, question, index))).join('\nUNION ALL\n');
+export function groupedUsageSql(
+  bindings: Bindings,
+  ctx: RequestContext,
+  questions: readonly GroupedQuery[],
+  { groups, groupsBefore }: AnswerBounds,
+): string {
+  const parts = questions
+    .map((question, index) =>
+      question.query.type === 'MAX' && question.query.bucketSize !== null
+        ? bucketedMaximum(bindings, ctx, question, index)
+        : plain(bindings, ctx, question, index),
+    )
+    .join('\nUNION ALL\n');
   const ranked = `SELECT *, dense_rank() OVER (PARTITION BY question ORDER BY weight DESC, groups) AS place, sum(kind = ${ROW.total}) OVER (PARTITION BY question) AS group_count
 FROM (SELECT *, sum(if(kind = ${ROW.total}, events, 0)) OVER (PARTITION BY question, groups) AS weight FROM (${parts}) WHERE events > 0)`;
   return `SELECT question, kind, groups, start, amount, events, sources, group_count FROM (${ranked})
@@ -45,7 +54,10 @@ function plain(bindings: Bindings, ctx: RequestContext, { query, keys, buckets }
     ...valueColumns(bindings, query),
     ...(window === null ? [] : [`${windowSql(bindings, TIME, window, query.range)} AS w`]),
     ...(bucket === null ? [] : [`${windowSql(bindings, TIME, bucket, query.range)} AS b`]),
-    'timestamp', 'ingested_at', 'id', 'source',
+    'timestamp',
+    'ingested_at',
+    'id',
+    'source',
   ];
   const { amount, events } = aggregates(bindings, query);
   const sources = `arraySort(groupUniqArray(${MAX_SOURCES})(source))`;
@@ -63,7 +75,9 @@ function bucketedMaximum(bindings: Bindings, ctx: RequestContext, { query, keys,
   const columns = [
     `${windowSql(bindings, TIME, bucket, query.range)} AS b`,
     ...(query.groupBy === null ? [] : [`${propertyTextSql(bindings, query.groupBy)} AS m`]),
-    ...keyColumns(bindings, keys), ...valueColumns(bindings, query), 'source',
+    ...keyColumns(bindings, keys),
+    ...valueColumns(bindings, query),
+    'source',
   ];
   const events = `SELECT ${columns.join(', ')} FROM events FINAL WHERE ${conditions(bindings, ctx, query).join(' AND ')}`;
   const maxima = `SELECT ${by.join(', ')}, max(quantity) AS highest, count(quantity) AS taken, groupUniqArray(${MAX_SOURCES})(source) AS origins FROM (${events}) GROUP BY ${by.join(', ')} HAVING taken > 0`;
@@ -83,10 +97,19 @@ function bucketWindow({ window, timezone }: UsageQuery, size: NonNullable<UsageQ
 }
 
 function keyColumns(bindings: Bindings, keys: readonly GroupKey[]): string[] {
-  return keys.map((key, index) => `${key.kind === 'property' ? propertyTextSql(bindings, key.key) : `${KEY_COLUMN[key.kind]}::Nullable(String)`} AS g${index}`);
+  return keys.map(
+    (key, index) =>
+      `${key.kind === 'property' ? propertyTextSql(bindings, key.key) : `${KEY_COLUMN[key.kind]}::Nullable(String)`} AS g${index}`,
+  );
 }
 
-function head(index: number, keys: readonly GroupKey[], windowed: boolean, bucketed: boolean, { amount, events, sources }: { amount: string; events: string; sources: string }): string {
+function head(
+  index: number,
+  keys: readonly GroupKey[],
+  windowed: boolean,
+  bucketed: boolean,
+  { amount, events, sources }: { amount: string; events: string; sources: string },
+): string {
   const start = [...(windowed ? ['grouping(w) = 0, w'] : []), ...(bucketed ? ['grouping(b) = 0, b'] : [])];
   const kind = [...(windowed ? [`grouping(w) = 0, ${ROW.window}`] : []), ...(bucketed ? [`grouping(b) = 0, ${ROW.bucket}`] : [])];
   const choose = (cases: readonly string[]) => (cases.length === 0 ? '0' : `multiIf(${[...cases, '0'].join(', ')})`);

@@ -3,7 +3,15 @@ import type { RequestContext } from '#kernel/context.ts';
 import { Decimal, ZERO } from '#kernel/decimal.ts';
 import { invalid } from '#kernel/errors.ts';
 import type { ClickHouse } from '#platform/clickhouse/client.ts';
-import { type AnswerBounds, FOR_PEOPLE, type GroupedQuery, type GroupedUsage, MAX_FIGURES, type TimedFigure, type UsageGroup } from '../domain/grouped-usage.ts';
+import {
+  type AnswerBounds,
+  FOR_PEOPLE,
+  type GroupedQuery,
+  type GroupedUsage,
+  MAX_FIGURES,
+  type TimedFigure,
+  type UsageGroup,
+} from '../domain/grouped-usage.ts';
 import { figureOf, floorTotal, type UsageFigure, type UsageRange } from '../domain/usage.ts';
 import { type GroupedRow, groupedUsageSql, ROW } from './grouped-usage-sql.ts';
 import { Bindings, FINAL_SETTINGS, instant, SAME_ROWS, tenantCondition } from './sql.ts';
@@ -24,7 +32,12 @@ export function createGroupedUsageRepository(clickhouse: ClickHouse) {
      * Answers in the order of the questions, with the watermark of `customers` (null: of everybody), up to which they hold everything.
      * Throws a validation error when groups and windows together are more than an answer holds.
      */
-    async usages(ctx: RequestContext, customers: readonly string[] | null, questions: readonly GroupedQuery[], bounds: AnswerBounds = FOR_PEOPLE): Promise<{ usages: GroupedUsage[]; watermark: DateTime | null }> {
+    async usages(
+      ctx: RequestContext,
+      customers: readonly string[] | null,
+      questions: readonly GroupedQuery[],
+      bounds: AnswerBounds = FOR_PEOPLE,
+    ): Promise<{ usages: GroupedUsage[]; watermark: DateTime | null }> {
       for (const { query, buckets } of questions) {
         const window = pointWindow(query);
         if (window !== null) checkWindowCount(query.range, window);
@@ -36,10 +49,16 @@ export function createGroupedUsageRepository(clickhouse: ClickHouse) {
         const bindings = new Bindings();
         const figuresSql = groupedUsageSql(bindings, ctx, chunk, bounds);
         // Later statements see at least the rows of the first one: all of them hold what its watermark promises.
-        const sql = number > 0 ? figuresSql : `(${figuresSql})
+        const sql =
+          number > 0
+            ? figuresSql
+            : `(${figuresSql})
 UNION ALL SELECT question, toUInt8(0) AS kind, [group_text] AS groups, toInt64(0) AS start, amount, events, []::Array(String) AS sources, toUInt64(0) AS group_count
 FROM (${watermarkSql(bindings, ctx, [customers], chunk.length).join('\nUNION ALL\n')})`;
-        const byQuestion = Map.groupBy(await clickhouse.query<GroupedRow>(sql, bindings.parameters, { ...FINAL_SETTINGS, ...SAME_ROWS }), (row) => Number(row.question));
+        const byQuestion = Map.groupBy(
+          await clickhouse.query<GroupedRow>(sql, bindings.parameters, { ...FINAL_SETTINGS, ...SAME_ROWS }),
+          (row) => Number(row.question),
+        );
         const figures = chunk.reduce((count, _, at) => count + (byQuestion.get(at)?.length ?? 0), 0);
         if (figures > MAX_FIGURES) throw invalid(bounds.field, `the answer holds more than ${MAX_FIGURES} figures: ${bounds.advice}`);
         usages.push(...chunk.map((question, at) => usageOf(question, byQuestion.get(at) ?? [])));
@@ -54,7 +73,9 @@ FROM (${watermarkSql(bindings, ctx, [customers], chunk.length).join('\nUNION ALL
       const from = start === null ? '' : ` AND timestamp >= ${instant(bindings, start.toMillis())}`;
       const rows = await clickhouse.query<{ event_name: string }>(
         `SELECT DISTINCT event_name FROM events WHERE ${tenantCondition(bindings, ctx)} AND external_customer_id = ${bindings.bind('String', externalCustomerId)}${from}
-         AND timestamp < ${instant(bindings, end.toMillis())} ORDER BY event_name LIMIT ${bindings.bind('UInt32', limit)}`, bindings.parameters);
+         AND timestamp < ${instant(bindings, end.toMillis())} ORDER BY event_name LIMIT ${bindings.bind('UInt32', limit)}`,
+        bindings.parameters,
+      );
       return rows.map((row) => row.event_name);
     },
   };
@@ -62,23 +83,40 @@ FROM (${watermarkSql(bindings, ctx, [customers], chunk.length).join('\nUNION ALL
 
 /** Rows of watermarks stand in the columns of groups: whose it is, is the only value. */
 function marksOf(rows: ReadonlyMap<number, readonly GroupedRow[]>, first: number): Map<number, Mark[]> {
-  return new Map([...rows].filter(([question]) => question >= first).map(([question, own]) => [question, own.map(({ groups, amount, events }) => ({ group_text: groups[0] ?? null, amount, events }))]));
+  return new Map(
+    [...rows]
+      .filter(([question]) => question >= first)
+      .map(([question, own]) => [question, own.map(({ groups, amount, events }) => ({ group_text: groups[0] ?? null, amount, events }))]),
+  );
 }
 
 function usageOf({ query, keys }: GroupedQuery, rows: readonly GroupedRow[]): GroupedUsage {
-  const figure = (row: GroupedRow): UsageFigure => figureOf(query, { amount: row.amount === null ? null : new Decimal(row.amount), eventCount: Number(row.events) });
-  const timed = (row: GroupedRow): TimedFigure => ({ ...figure(row), windowStart: DateTime.fromMillis(Number(row.start), { zone: 'utc' }) });
-  const groups = [...Map.groupBy(rows, (row) => JSON.stringify(row.groups)).values()].map((own): UsageGroup => {
-    const of = (kind: number) => own.filter((row) => Number(row.kind) === kind);
-    const total = of(ROW.total)[0];
-    const inTime = (kind: number) => of(kind).map(timed).sort((a, b) => a.windowStart.toMillis() - b.windowStart.toMillis());
-    return {
-      ...floorTotal(total === undefined ? NOTHING : figure(total)), values: own[0]?.groups ?? [], sources: (total?.sources ?? []).filter((source) => source !== ''),
-      points: inTime(ROW.window), buckets: inTime(ROW.bucket),
-    };
-  }).sort((a, b) => compareValues(a.values, b.values));
+  const figure = (row: GroupedRow): UsageFigure =>
+    figureOf(query, { amount: row.amount === null ? null : new Decimal(row.amount), eventCount: Number(row.events) });
+  const timed = (row: GroupedRow): TimedFigure => ({
+    ...figure(row),
+    windowStart: DateTime.fromMillis(Number(row.start), { zone: 'utc' }),
+  });
+  const groups = [...Map.groupBy(rows, (row) => JSON.stringify(row.groups)).values()]
+    .map((own): UsageGroup => {
+      const of = (kind: number) => own.filter((row) => Number(row.kind) === kind);
+      const total = of(ROW.total)[0];
+      const inTime = (kind: number) =>
+        of(kind)
+          .map(timed)
+          .sort((a, b) => a.windowStart.toMillis() - b.windowStart.toMillis());
+      return {
+        ...floorTotal(total === undefined ? NOTHING : figure(total)),
+        values: own[0]?.groups ?? [],
+        sources: (total?.sources ?? []).filter((source) => source !== ''),
+        points: inTime(ROW.window),
+        buckets: inTime(ROW.bucket),
+      };
+    })
+    .sort((a, b) => compareValues(a.values, b.values));
   // Nothing grouped is one group, also when it is empty.
-  if (keys.length === 0 && groups.length === 0) return { groups: [{ ...NOTHING, values: [], sources: [], points: [], buckets: [] }], groupCount: 1 };
+  if (keys.length === 0 && groups.length === 0)
+    return { groups: [{ ...NOTHING, values: [], sources: [], points: [], buckets: [] }], groupCount: 1 };
   return { groups, groupCount: Number(rows[0]?.group_count ?? 0) };
 }
 

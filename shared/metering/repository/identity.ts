@@ -1,7 +1,11 @@
 import { hash } from 'node:crypto';
 
 /** What makes an event the same event, whatever its timestamp or customer (metering.md D3). */
-export interface EventIdentity { readonly tenantId: string; readonly environmentId: string; readonly id: string }
+export interface EventIdentity {
+  readonly tenantId: string;
+  readonly environmentId: string;
+  readonly id: string;
+}
 
 /**
  * First 64 bits of SHA-256 over the identity, as decimal text: the key of the registry. Lengths are part of what is hashed,

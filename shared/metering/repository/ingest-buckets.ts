@@ -11,15 +11,26 @@ interface IngestBucketsTable {
 }
 
 declare module '#platform/postgres/tables.ts' {
-  interface Tables { ingestBuckets: IngestBucketsTable }
+  interface Tables {
+    ingestBuckets: IngestBucketsTable;
+  }
 }
 
 /** What is left of the quotas of a tenant. */
 export const ingestBuckets = {
   /** The bucket of a scope, locked until the transaction ends. The first time it is made as `initial`. */
   async lock(tx: TenantTransaction, scope: string, initial: Bucket): Promise<Bucket> {
-    await tx.insertInto('ingestBuckets').values({ scope, ...columnsOf(initial) }).onConflict((conflict) => conflict.doNothing()).execute();
-    const row = await tx.selectFrom('ingestBuckets').select(['level', 'filledAt']).where('scope', '=', scope).forUpdate().executeTakeFirstOrThrow();
+    await tx
+      .insertInto('ingestBuckets')
+      .values({ scope, ...columnsOf(initial) })
+      .onConflict((conflict) => conflict.doNothing())
+      .execute();
+    const row = await tx
+      .selectFrom('ingestBuckets')
+      .select(['level', 'filledAt'])
+      .where('scope', '=', scope)
+      .forUpdate()
+      .executeTakeFirstOrThrow();
     return { level: row.level, filledAtMs: row.filledAt.toMillis() };
   },
 

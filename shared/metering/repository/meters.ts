@@ -7,18 +7,27 @@ import { jsonb } from '#platform/postgres/types.ts';
 import type { Meter } from '../domain/meter.ts';
 
 declare module '#platform/postgres/tables.ts' {
-  interface Tables { meters: Table<Meter> }
+  interface Tables {
+    meters: Table<Meter>;
+  }
 }
 
 export type NewMeter = Omit<Meter, 'tenantId' | 'environmentId' | 'status' | 'createdBy' | 'updatedBy'>;
 export type MeterChange = Partial<Pick<Meter, 'filters' | 'disabledAt' | 'status' | 'version'>> & Pick<Meter, 'updatedAt'>;
-export interface MeterListFilter { readonly meterIds?: readonly string[] | null | undefined; readonly eventName?: string | null | undefined }
+export interface MeterListFilter {
+  readonly meterIds?: readonly string[] | null | undefined;
+  readonly eventName?: string | null | undefined;
+}
 
 const LIST_FIELDS = { name: 'string', event_name: 'string', reset_usage: 'string' } as const;
 
 export const meterRepository = {
   insert(tx: TenantTransaction, meter: NewMeter): Promise<Meter> {
-    return tx.insertInto('meters').values({ ...meter, aggregation: jsonb(meter.aggregation), filters: jsonb(meter.filters) }).returningAll().executeTakeFirstOrThrow();
+    return tx
+      .insertInto('meters')
+      .values({ ...meter, aggregation: jsonb(meter.aggregation), filters: jsonb(meter.filters) })
+      .returningAll()
+      .executeTakeFirstOrThrow();
   },
 
   /** Disabled meters are found, deleted ones are not. Throws NotFound. */
@@ -38,7 +47,9 @@ export const meterRepository = {
   },
 
   findByEventNames(tx: TenantTransaction, eventNames: readonly string[]): Promise<Meter[]> {
-    return eventNames.length === 0 ? Promise.resolve([]) : existing(tx).where('eventName', 'in', eventNames).orderBy('createdAt').orderBy('id').execute();
+    return eventNames.length === 0
+      ? Promise.resolve([])
+      : existing(tx).where('eventName', 'in', eventNames).orderBy('createdAt').orderBy('id').execute();
   },
 
   /** Locks the row until the transaction ends. */
@@ -49,9 +60,12 @@ export const meterRepository = {
   },
 
   update(tx: TenantTransaction, id: string, { filters, ...change }: MeterChange, actorId: string): Promise<Meter> {
-    return tx.updateTable('meters')
+    return tx
+      .updateTable('meters')
       .set({ ...change, ...(filters === undefined ? {} : { filters: jsonb(filters) }), updatedBy: actorId })
-      .where('id', '=', id).returningAll().executeTakeFirstOrThrow();
+      .where('id', '=', id)
+      .returningAll()
+      .executeTakeFirstOrThrow();
   },
 
   list(tx: TenantTransaction, filter: MeterListFilter, options: ListOptions): Promise<Page<Meter>> {

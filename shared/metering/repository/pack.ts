@@ -8,14 +8,23 @@ const PACK_BYTES = 512 * 1024;
 const NEWLINE = 10;
 
 /** What the events of one request have in common. */
-export interface PackOrigin { readonly tenantId: string; readonly environmentId: string; readonly ingestedAt: DateTime }
+export interface PackOrigin {
+  readonly tenantId: string;
+  readonly environmentId: string;
+  readonly ingestedAt: DateTime;
+}
 
 /**
  * Records for the accepted events of one request: one customer's events keep their order, and go to the partition of the key
  * tenant:environment:customer. Without a partition count (the log does not answer) every customer has records of its own,
  * so that the key still decides. A pack is closed before it outgrows `packBytes`; an event that is larger travels alone (metering.md 1.4).
  */
-export function packEvents(origin: PackOrigin, events: readonly UsageEvent[], partitions: number | null, packBytes = PACK_BYTES): LogRecord[] {
+export function packEvents(
+  origin: PackOrigin,
+  events: readonly UsageEvent[],
+  partitions: number | null,
+  packBytes = PACK_BYTES,
+): LogRecord[] {
   const groups = new Map<string | number, { readonly key: string; readonly lines: Buffer[] }>();
   for (const event of events) {
     const key = `${origin.tenantId}:${origin.environmentId}:${event.externalCustomerId}`;
@@ -24,18 +33,22 @@ export function packEvents(origin: PackOrigin, events: readonly UsageEvent[], pa
     groups.set(place, group);
     group.lines.push(Buffer.from(encodeEvent(event), 'utf8'));
   }
-  return [...groups].flatMap(([place, { key, lines }]) => packLines(lines, packBytes).map((pack): LogRecord => ({
-    key,
-    value: pack.value,
-    headers: {
-      [HEADERS.tenantId]: origin.tenantId,
-      [HEADERS.environmentId]: origin.environmentId,
-      [HEADERS.content]: CONTENT.eventPack,
-      [HEADERS.count]: String(pack.count),
-      [HEADERS.ingestedAt]: origin.ingestedAt.toUTC().toISO() ?? '',
-    },
-    ...(typeof place === 'number' ? { partition: place } : {}),
-  })));
+  return [...groups].flatMap(([place, { key, lines }]) =>
+    packLines(lines, packBytes).map(
+      (pack): LogRecord => ({
+        key,
+        value: pack.value,
+        headers: {
+          [HEADERS.tenantId]: origin.tenantId,
+          [HEADERS.environmentId]: origin.environmentId,
+          [HEADERS.content]: CONTENT.eventPack,
+          [HEADERS.count]: String(pack.count),
+          [HEADERS.ingestedAt]: origin.ingestedAt.toUTC().toISO() ?? '',
+        },
+        ...(typeof place === 'number' ? { partition: place } : {}),
+      }),
+    ),
+  );
 }
 
 function packLines(lines: readonly Buffer[], packBytes: number): { value: Buffer; count: number }[] {
@@ -66,7 +79,7 @@ function encodeEvent(event: UsageEvent): string {
 
 /** The lines of a pack, without their ends. A last line need not end. */
 export function* packedLines(value: Buffer): Generator<Buffer, void, undefined> {
-  for (let start = 0; start < value.length;) {
+  for (let start = 0; start < value.length; ) {
     const newline = value.indexOf(NEWLINE, start);
     const end = newline === -1 ? value.length : newline;
     yield value.subarray(start, end);

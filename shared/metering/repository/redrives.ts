@@ -5,15 +5,22 @@ import type { SystemTransaction, TenantTransaction } from '#platform/postgres/da
 
 /** A dead letter that was put back on its topic. */
 export interface Redrive {
-  readonly topic: string; readonly partition: number; readonly letterOffset: string; readonly letterTime: DateTime;
-  readonly tenantId: string; readonly environmentId: string;
-  readonly redrivenAt: DateTime; readonly redrivenBy: string;
+  readonly topic: string;
+  readonly partition: number;
+  readonly letterOffset: string;
+  readonly letterTime: DateTime;
+  readonly tenantId: string;
+  readonly environmentId: string;
+  readonly redrivenAt: DateTime;
+  readonly redrivenBy: string;
 }
 
 type RedrivesTable = { [K in keyof Redrive]: ColumnType<Redrive[K], Redrive[K], Redrive[K]> };
 
 declare module '#platform/postgres/tables.ts' {
-  interface Tables { dlqRedrives: RedrivesTable }
+  interface Tables {
+    dlqRedrives: RedrivesTable;
+  }
 }
 
 /** Letters are kept for 14 days. */
@@ -28,17 +35,25 @@ export const redriveRepository = {
       select r.topic, r.partition, r.letter_offset::text as letter_offset, r.letter_time, r.tenant_id, r.environment_id, r.redriven_at, r.redriven_by
       from dlq_redrives r join unnest(${letters.map(({ topic }) => topic)}::text[], ${letters.map(({ partition }) => partition)}::int[],
         ${letters.map(({ offset }) => String(offset))}::bigint[], ${letters.map(({ time }) => time.toISO())}::timestamptz[]) as l (topic, partition, letter_offset, letter_time)
-      on r.topic = l.topic and r.partition = l.partition and r.letter_offset = l.letter_offset and r.letter_time = l.letter_time`.execute(tx);
+      on r.topic = l.topic and r.partition = l.partition and r.letter_offset = l.letter_offset and r.letter_time = l.letter_time`.execute(
+      tx,
+    );
     return rows;
   },
 
   /** Remembers redrives; of one that is remembered already, the time and the person. */
   async put(tx: TenantTransaction | SystemTransaction, redrives: readonly Redrive[]): Promise<void> {
     if (redrives.length === 0) return;
-    await tx.insertInto('dlqRedrives').values([...redrives])
-      .onConflict((conflict) => conflict.columns(['topic', 'partition', 'letterOffset', 'letterTime']).doUpdateSet((eb) => ({
-        redrivenAt: eb.ref('excluded.redrivenAt'), redrivenBy: eb.ref('excluded.redrivenBy'),
-      }))).execute();
+    await tx
+      .insertInto('dlqRedrives')
+      .values([...redrives])
+      .onConflict((conflict) =>
+        conflict.columns(['topic', 'partition', 'letterOffset', 'letterTime']).doUpdateSet((eb) => ({
+          redrivenAt: eb.ref('excluded.redrivenAt'),
+          redrivenBy: eb.ref('excluded.redrivenBy'),
+        })),
+      )
+      .execute();
   },
 
   /** Forgets those whose letters are long gone. */

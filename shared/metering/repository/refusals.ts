@@ -18,14 +18,22 @@ export async function readRefusals(clickhouse: ClickHouse, ctx: RequestContext, 
   const counting = new Bindings();
   const counted = clickhouse.query<{ matched: string; refused: string }>(
     `SELECT count() AS matched, countIf(refused) AS refused FROM (SELECT ${refusedColumns(counting, query)} FROM events FINAL WHERE ${conditions(counting, ctx, query).join(' AND ')})`,
-    counting.parameters, FINAL_SETTINGS);
+    counting.parameters,
+    FINAL_SETTINGS,
+  );
   const listing = new Bindings();
-  const listed = isNumeric(query) ? clickhouse.query<{ id: string; properties: string }>(
-    `SELECT id, properties FROM (SELECT id, timestamp, properties, ${refusedColumns(listing, query)} FROM events FINAL WHERE ${conditions(listing, ctx, query).join(' AND ')})
-     WHERE refused ORDER BY timestamp DESC, id DESC LIMIT ${listing.bind('UInt32', samples)}`, listing.parameters, FINAL_SETTINGS) : [];
+  const listed = isNumeric(query)
+    ? clickhouse.query<{ id: string; properties: string }>(
+        `SELECT id, properties FROM (SELECT id, timestamp, properties, ${refusedColumns(listing, query)} FROM events FINAL WHERE ${conditions(listing, ctx, query).join(' AND ')})
+     WHERE refused ORDER BY timestamp DESC, id DESC LIMIT ${listing.bind('UInt32', samples)}`,
+        listing.parameters,
+        FINAL_SETTINGS,
+      )
+    : [];
   const [[row], rows] = await Promise.all([counted, listed]);
   return {
-    matched: Number(row?.matched ?? 0), refused: Number(row?.refused ?? 0),
+    matched: Number(row?.matched ?? 0),
+    refused: Number(row?.refused ?? 0),
     samples: rows.map(({ id, properties }) => ({ id, properties: JSON.parse(properties) as Properties })),
   };
 }

@@ -8,8 +8,13 @@ import { COLUMNS, type EventRow, eventOf } from './events.ts';
 import { Bindings, FINAL_SETTINGS, filterConditions, instant, tenantCondition } from './sql.ts';
 
 /** A place in the log behind which a reading goes on. */
-export interface EventPosition { readonly offset: string; readonly line: number }
-export interface RejectedEvent extends EventPosition { readonly event: StoredEvent }
+export interface EventPosition {
+  readonly offset: string;
+  readonly line: number;
+}
+export interface RejectedEvent extends EventPosition {
+  readonly event: StoredEvent;
+}
 
 /** Events of a summary: of these names and customers, and those that none of the meters takes. */
 export interface RejectedSelection {
@@ -21,7 +26,11 @@ export interface RejectedSelection {
 /** Reads of stored events that no meter took. Throws `service_unavailable` when ClickHouse does not answer. */
 export function createRejectedEvents(clickhouse: ClickHouse) {
   const read = async (bindings: Bindings, where: readonly string[], end: string): Promise<RejectedEvent[]> => {
-    const rows = await clickhouse.query<EventRow & EventPosition>(`SELECT ${COLUMNS}, offset, line FROM events FINAL WHERE ${where.join(' AND ')} ${end}`, bindings.parameters, FINAL_SETTINGS);
+    const rows = await clickhouse.query<EventRow & EventPosition>(
+      `SELECT ${COLUMNS}, offset, line FROM events FINAL WHERE ${where.join(' AND ')} ${end}`,
+      bindings.parameters,
+      FINAL_SETTINGS,
+    );
     return rows.map((row) => ({ event: eventOf(row), offset: row.offset, line: row.line }));
   };
 
@@ -33,7 +42,13 @@ export function createRejectedEvents(clickhouse: ClickHouse) {
     },
 
     /** All of them, a page at a time, in the order of the log. */
-    page(ctx: RequestContext, summary: StoredSummary, selection: RejectedSelection, after: EventPosition | null, size: number): Promise<RejectedEvent[]> {
+    page(
+      ctx: RequestContext,
+      summary: StoredSummary,
+      selection: RejectedSelection,
+      after: EventPosition | null,
+      size: number,
+    ): Promise<RejectedEvent[]> {
       const bindings = new Bindings();
       const where = conditions(bindings, ctx, summary, selection);
       if (after !== null) where.push(`(offset, line) > (${bindings.bind('UInt64', after.offset)}, ${bindings.bind('UInt32', after.line)})`);
@@ -43,16 +58,28 @@ export function createRejectedEvents(clickhouse: ClickHouse) {
 }
 
 /** By the key of the table first: customers, names and times bound what is read to what the summary speaks of, however long history is. */
-function conditions(bindings: Bindings, ctx: RequestContext, { stretch, times }: StoredSummary, { eventNames, externalCustomerIds, meters }: RejectedSelection): string[] {
-  const taken = meters.map(({ filters, disabledAt }) => ['1', ...filterConditions(bindings, filters), ...(disabledAt === null ? [] : [before(bindings, disabledAt)])].join(' AND '));
+function conditions(
+  bindings: Bindings,
+  ctx: RequestContext,
+  { stretch, times }: StoredSummary,
+  { eventNames, externalCustomerIds, meters }: RejectedSelection,
+): string[] {
+  const taken = meters.map(({ filters, disabledAt }) =>
+    ['1', ...filterConditions(bindings, filters), ...(disabledAt === null ? [] : [before(bindings, disabledAt)])].join(' AND '),
+  );
   return [
     tenantCondition(bindings, ctx),
-    `external_customer_id IN ${bindings.bind('Array(String)', externalCustomerIds)}`, `event_name IN ${bindings.bind('Array(String)', eventNames)}`,
+    `external_customer_id IN ${bindings.bind('Array(String)', externalCustomerIds)}`,
+    `event_name IN ${bindings.bind('Array(String)', eventNames)}`,
     ...(times === null ? [] : [`timestamp >= ${instant(bindings, times.from)}`, `timestamp <= ${instant(bindings, times.until)}`]),
-    ...(stretch === null ? [] : [
-      `topic = ${bindings.bind('String', stretch.topic)}`, `partition = ${bindings.bind('UInt32', stretch.partition)}`,
-      `offset >= ${bindings.bind('UInt64', stretch.first.toString())}`, `offset <= ${bindings.bind('UInt64', stretch.last.toString())}`,
-    ]),
+    ...(stretch === null
+      ? []
+      : [
+          `topic = ${bindings.bind('String', stretch.topic)}`,
+          `partition = ${bindings.bind('UInt32', stretch.partition)}`,
+          `offset >= ${bindings.bind('UInt64', stretch.first.toString())}`,
+          `offset <= ${bindings.bind('UInt64', stretch.last.toString())}`,
+        ]),
     ...(taken.length === 0 ? [] : [`NOT (${taken.map((each) => `(${each})`).join(' OR ')})`]),
   ];
 }

@@ -10,7 +10,9 @@ interface RejectedEventWindowsTable {
 }
 
 declare module '#platform/postgres/tables.ts' {
-  interface Tables { rejectedEventWindows: RejectedEventWindowsTable }
+  interface Tables {
+    rejectedEventWindows: RejectedEventWindowsTable;
+  }
 }
 
 /** Windows that are over and are deleted together with the claim of others. */
@@ -24,10 +26,17 @@ export const rejectionWindows = {
    */
   async open(tx: TenantTransaction, eventNames: readonly string[], now: DateTime, windowSeconds: number): Promise<Set<string>> {
     const over = now.minus({ seconds: windowSeconds });
-    const rows = await tx.insertInto('rejectedEventWindows').values([...eventNames].sort().map((eventName) => ({ eventName, openedAt: now })))
-      .onConflict((conflict) => conflict.columns(['tenantId', 'environmentId', 'eventName'])
-        .doUpdateSet({ openedAt: now }).where('rejectedEventWindows.openedAt', '<=', over))
-      .returning('eventName').execute();
+    const rows = await tx
+      .insertInto('rejectedEventWindows')
+      .values([...eventNames].sort().map((eventName) => ({ eventName, openedAt: now })))
+      .onConflict((conflict) =>
+        conflict
+          .columns(['tenantId', 'environmentId', 'eventName'])
+          .doUpdateSet({ openedAt: now })
+          .where('rejectedEventWindows.openedAt', '<=', over),
+      )
+      .returning('eventName')
+      .execute();
     // Names that never come again would stay for ever. Rows that another transaction holds are left to the next claim.
     await sql`delete from rejected_event_windows where (tenant_id, environment_id, event_name) in (select tenant_id, environment_id, event_name from rejected_event_windows
       where opened_at <= ${over} order by opened_at limit ${FORGOTTEN_PER_CLAIM} for update skip locked)`.execute(tx);

@@ -7,14 +7,21 @@ import type { Reprocess } from '../domain/reprocess.ts';
 type ReprocessTable = { [K in keyof Reprocess]: ColumnType<Reprocess[K], Reprocess[K] | undefined, Reprocess[K]> };
 
 declare module '#platform/postgres/tables.ts' {
-  interface Tables { eventReprocesses: ReprocessTable }
+  interface Tables {
+    eventReprocesses: ReprocessTable;
+  }
 }
 
-type Progress = Partial<Pick<Reprocess, 'runStatus' | 'processed' | 'total' | 'lastPosition' | 'failureReason' | 'startedAt' | 'finishedAt'>>;
+type Progress = Partial<
+  Pick<Reprocess, 'runStatus' | 'processed' | 'total' | 'lastPosition' | 'failureReason' | 'startedAt' | 'finishedAt'>
+>;
 
 export const reprocessRepository = {
   async insert(tx: TenantTransaction, run: Pick<Reprocess, 'id' | 'selection' | 'batchSize' | 'createdAt'>): Promise<void> {
-    await tx.insertInto('eventReprocesses').values({ ...run, selection: jsonb(run.selection), runStatus: 'pending' }).execute();
+    await tx
+      .insertInto('eventReprocesses')
+      .values({ ...run, selection: jsonb(run.selection), runStatus: 'pending' })
+      .execute();
   },
 
   /** Throws NotFound. */
@@ -25,6 +32,10 @@ export const reprocessRepository = {
   },
 
   async update(tx: TenantTransaction, id: string, { lastPosition, ...progress }: Progress): Promise<void> {
-    await tx.updateTable('eventReprocesses').set({ ...progress, ...(lastPosition === undefined ? {} : { lastPosition: jsonb(lastPosition) }) }).where('id', '=', id).execute();
+    await tx
+      .updateTable('eventReprocesses')
+      .set({ ...progress, ...(lastPosition === undefined ? {} : { lastPosition: jsonb(lastPosition) }) })
+      .where('id', '=', id)
+      .execute();
   },
 };

@@ -6,8 +6,18 @@ import type { ReprocessPosition, ReprocessSelection } from '../domain/reprocess.
 import { Bindings, FINAL_SETTINGS, instant, tenantCondition } from './sql.ts';
 
 interface Row {
-  readonly id: string; readonly external_customer_id: string; readonly customer_id: string; readonly event_name: string; readonly source: string; readonly properties: string;
-  readonly millis: string; readonly ingested: string; readonly topic: string; readonly partition: number; readonly offset: string; readonly line: number;
+  readonly id: string;
+  readonly external_customer_id: string;
+  readonly customer_id: string;
+  readonly event_name: string;
+  readonly source: string;
+  readonly properties: string;
+  readonly millis: string;
+  readonly ingested: string;
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: string;
+  readonly line: number;
 }
 
 /** Of a page only what a summary says is read: properties, by far the largest part, are left out. */
@@ -26,37 +36,59 @@ export function createStoredPages(clickhouse: ClickHouse) {
       const bindings = new Bindings();
       const where = conditions(bindings, ctx, selection);
       if (after !== null) {
-        where.push(`(${KEY}) > (${bindings.bind('String', after.externalCustomerId)}, ${bindings.bind('String', after.eventName)}, ${instant(bindings, after.timestamp)}, ${bindings.bind('String', after.id)})`);
+        where.push(
+          `(${KEY}) > (${bindings.bind('String', after.externalCustomerId)}, ${bindings.bind('String', after.eventName)}, ${instant(bindings, after.timestamp)}, ${bindings.bind('String', after.id)})`,
+        );
         // Says no more than the line above, in the form that the primary index understands.
         where.push(`external_customer_id >= ${bindings.bind('String', after.externalCustomerId)}`);
       }
       const rows = await clickhouse.query<Row>(
-        `SELECT ${COLUMNS} FROM events FINAL WHERE ${where.join(' AND ')} ORDER BY ${KEY} LIMIT ${bindings.bind('UInt32', size)}`, bindings.parameters, FINAL_SETTINGS);
+        `SELECT ${COLUMNS} FROM events FINAL WHERE ${where.join(' AND ')} ORDER BY ${KEY} LIMIT ${bindings.bind('UInt32', size)}`,
+        bindings.parameters,
+        FINAL_SETTINGS,
+      );
       return rows.map((row) => eventOf(ctx, row));
     },
 
     async count(ctx: RequestContext, selection: ReprocessSelection): Promise<number> {
       const bindings = new Bindings();
-      const [row] = await clickhouse.query<{ total: string }>(`SELECT count() AS total FROM events FINAL WHERE ${conditions(bindings, ctx, selection).join(' AND ')}`, bindings.parameters, FINAL_SETTINGS);
+      const [row] = await clickhouse.query<{ total: string }>(
+        `SELECT count() AS total FROM events FINAL WHERE ${conditions(bindings, ctx, selection).join(' AND ')}`,
+        bindings.parameters,
+        FINAL_SETTINGS,
+      );
       return Number(row?.total ?? 0);
     },
   };
 }
 
 function conditions(bindings: Bindings, ctx: RequestContext, selection: ReprocessSelection): string[] {
-  const oneOf = (column: string, values: readonly string[]): string[] => (values.length === 0 ? [] : [`${column} IN ${bindings.bind('Array(String)', values)}`]);
+  const oneOf = (column: string, values: readonly string[]): string[] =>
+    values.length === 0 ? [] : [`${column} IN ${bindings.bind('Array(String)', values)}`];
   const at = (time: string): string => instant(bindings, DateTime.fromISO(time).toMillis());
   return [
     tenantCondition(bindings, ctx),
-    `timestamp >= ${at(selection.startDate)}`, `timestamp < ${at(selection.endDate)}`, `ingested_at <= ${at(selection.ingestedUntil)}`,
-    ...oneOf('external_customer_id', selection.externalCustomerIds), ...oneOf('event_name', selection.eventNames), ...oneOf('id', selection.eventIds),
+    `timestamp >= ${at(selection.startDate)}`,
+    `timestamp < ${at(selection.endDate)}`,
+    `ingested_at <= ${at(selection.ingestedUntil)}`,
+    ...oneOf('external_customer_id', selection.externalCustomerIds),
+    ...oneOf('event_name', selection.eventNames),
+    ...oneOf('id', selection.eventIds),
   ];
 }
 
 function eventOf({ tenantId, environmentId }: RequestContext, row: Row): LoggedEvent {
   return {
-    tenantId, environmentId, id: row.id, eventName: row.event_name, externalCustomerId: row.external_customer_id, customerId: row.customer_id, source: row.source,
-    timestamp: Number(row.millis), ingestedAt: Number(row.ingested), properties: row.properties,
+    tenantId,
+    environmentId,
+    id: row.id,
+    eventName: row.event_name,
+    externalCustomerId: row.external_customer_id,
+    customerId: row.customer_id,
+    source: row.source,
+    timestamp: Number(row.millis),
+    ingestedAt: Number(row.ingested),
+    properties: row.properties,
     position: { topic: row.topic, partition: row.partition, offset: BigInt(row.offset), line: row.line },
   };
 }

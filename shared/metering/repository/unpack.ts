@@ -38,7 +38,10 @@ const UNKNOWN_ORIGIN = { reason: 'missing_tenant', detail: 'it does not say whos
 const LATEST_TIMESTAMP = 10_413_791_999_999;
 
 /** Text that every engine can hold: what Postgres refuses would fail for ever when a customer is looked up by it, and hold the partition up. */
-const text = z.string().refine((value) => !value.includes('\u0000'), 'must not contain NUL').transform((value) => value.toWellFormed());
+const text = z
+  .string()
+  .refine((value) => !value.includes('\u0000'), 'must not contain NUL')
+  .transform((value) => value.toWellFormed());
 const line = z.object({
   id: text.pipe(z.string().min(1)),
   event_name: text.pipe(z.string().min(1)),
@@ -56,7 +59,8 @@ export function unpackBatch({ topic, partition, messages }: Pick<LogBatch, 'topi
     const origin = originOf(message);
     const problem = envelopeProblem(message);
     let number = 0;
-    if (problem !== null || origin === null) poison.push({ message, line: null, value: message.value, id: null, origin, ...(problem ?? UNKNOWN_ORIGIN) });
+    if (problem !== null || origin === null)
+      poison.push({ message, line: null, value: message.value, id: null, origin, ...(problem ?? UNKNOWN_ORIGIN) });
     else {
       for (const bytes of packedLines(message.value)) {
         const result = unpackLine(bytes);
@@ -65,7 +69,8 @@ export function unpackBatch({ topic, partition, messages }: Pick<LogBatch, 'topi
         number += 1;
       }
     }
-    if (origin !== null) packs.push({ ...origin, topic, partition, offset: message.offset, accepted: declaredCount(message) ?? Math.max(number, 1) });
+    if (origin !== null)
+      packs.push({ ...origin, topic, partition, offset: message.offset, accepted: declaredCount(message) ?? Math.max(number, 1) });
   }
   return { events, poison, packs };
 }
@@ -83,10 +88,13 @@ export function declaredCount({ headers }: LogMessage): number | null {
 }
 
 function envelopeProblem({ headers, value }: LogMessage): { reason: PoisonReason; detail: string } | null {
-  if (!isStorable(headers[HEADERS.tenantId])) return { reason: 'missing_tenant', detail: `the header ${HEADERS.tenantId} is missing or unusable` };
-  if (!isStorable(headers[HEADERS.environmentId])) return { reason: 'missing_environment', detail: `the header ${HEADERS.environmentId} is missing or unusable` };
+  if (!isStorable(headers[HEADERS.tenantId]))
+    return { reason: 'missing_tenant', detail: `the header ${HEADERS.tenantId} is missing or unusable` };
+  if (!isStorable(headers[HEADERS.environmentId]))
+    return { reason: 'missing_environment', detail: `the header ${HEADERS.environmentId} is missing or unusable` };
   const content = headers[HEADERS.content];
-  if (content !== undefined && content !== CONTENT.eventPack) return { reason: 'unknown_content', detail: `holds ${content}, not ${CONTENT.eventPack}` };
+  if (content !== undefined && content !== CONTENT.eventPack)
+    return { reason: 'unknown_content', detail: `holds ${content}, not ${CONTENT.eventPack}` };
   return value.length === 0 ? { reason: 'empty', detail: 'holds no event' } : null;
 }
 
@@ -112,12 +120,21 @@ function unpackLine(bytes: Buffer): Unpacked | Pick<Poison, 'reason' | 'detail' 
   const result = line.safeParse(value);
   if (!result.success) {
     const [issue] = result.error.issues;
-    return { reason: 'invalid_event', detail: `${issue?.path.join('.') || 'event'}: ${issue?.message ?? 'is not valid'}`, id: text.safeParse((value as { id?: unknown } | null)?.id).data || null };
+    return {
+      reason: 'invalid_event',
+      detail: `${issue?.path.join('.') || 'event'}: ${issue?.message ?? 'is not valid'}`,
+      id: text.safeParse((value as { id?: unknown } | null)?.id).data || null,
+    };
   }
   const { data } = result;
   return {
-    id: data.id, eventName: data.event_name, externalCustomerId: data.external_customer_id, customerId: data.customer_id,
-    source: data.source, timestamp: data.timestamp, properties: data.properties,
+    id: data.id,
+    eventName: data.event_name,
+    externalCustomerId: data.external_customer_id,
+    customerId: data.customer_id,
+    source: data.source,
+    timestamp: data.timestamp,
+    properties: data.properties,
   };
 }
 

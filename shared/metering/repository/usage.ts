@@ -20,7 +20,10 @@ export function createUsageRepository(clickhouse: ClickHouse) {
     /** Up to which time of acceptance the events of some customers are all stored; null without events. What is read later holds at least that. */
     async watermark(ctx: RequestContext, externalCustomerIds: readonly string[] | null): Promise<DateTime | null> {
       const bindings = new Bindings();
-      const rows = await clickhouse.query<UsageRow>(watermarkSql(bindings, ctx, [externalCustomerIds], 0).join('\nUNION ALL\n'), bindings.parameters);
+      const rows = await clickhouse.query<UsageRow>(
+        watermarkSql(bindings, ctx, [externalCustomerIds], 0).join('\nUNION ALL\n'),
+        bindings.parameters,
+      );
       return watermarkOf(externalCustomerIds, byQuestion(rows), 0);
     },
 
@@ -30,7 +33,9 @@ export function createUsageRepository(clickhouse: ClickHouse) {
       const answers: Usage[] = [];
       for (const chunk of statementsOf(queries, (query) => query, PER_STATEMENT)) {
         const bindings = new Bindings();
-        const sql = [...usageSql(bindings, ctx, chunk), ...watermarkSql(bindings, ctx, chunk.map(customersOf), chunk.length)].join('\nUNION ALL\n');
+        const sql = [...usageSql(bindings, ctx, chunk), ...watermarkSql(bindings, ctx, chunk.map(customersOf), chunk.length)].join(
+          '\nUNION ALL\n',
+        );
         const rows = byQuestion(await clickhouse.query<UsageRow>(sql, bindings.parameters, { ...FINAL_SETTINGS, ...SAME_ROWS }));
         answers.push(...chunk.map((query, at) => usageOf(query, rows.get(at) ?? [], watermarkOf(customersOf(query), rows, chunk.length))));
       }
@@ -46,7 +51,10 @@ function byQuestion(rows: readonly UsageRow[]): Map<number, UsageRow[]> {
 function usageOf(query: UsageQuery, rows: readonly UsageRow[], mark: DateTime | null): Usage {
   const total = rows.find((row) => Number(row.total) === 1);
   // A window or group whose events had no usable value is as absent as one without events.
-  const points = rows.filter((row) => Number(row.total) === 0 && row.events !== '0').map((row) => pointOf(query, row)).sort(inOrder);
+  const points = rows
+    .filter((row) => Number(row.total) === 0 && row.events !== '0')
+    .map((row) => pointOf(query, row))
+    .sort(inOrder);
   return { ...floorTotal(figureOf(query, total === undefined ? { amount: ZERO, eventCount: 0 } : sumsOf(total))), points, watermark: mark };
 }
 

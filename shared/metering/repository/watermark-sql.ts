@@ -18,7 +18,10 @@ type Customers = readonly string[] | null;
  * `first` is the number of the first of them; answers are read by `watermarkOf`.
  */
 export function watermarkSql(bindings: Bindings, ctx: RequestContext, questions: readonly Customers[], first: number): string[] {
-  const branch = (question: number, customers: Customers): string => `SELECT toUInt32(${question}) AS question, toUInt8(0) AS total, toUInt8(0) AS windowed, toInt64(0) AS window_start,
+  const branch = (
+    question: number,
+    customers: Customers,
+  ): string => `SELECT toUInt32(${question}) AS question, toUInt8(0) AS total, toUInt8(0) AS windowed, toInt64(0) AS window_start,
 toUInt8(${customers ? 1 : 0}) AS grouped, ${customers ? 'external_customer_id' : 'NULL'}::Nullable(String) AS group_text, toString(toUnixTimestamp64Milli(max(ingested_at)))::Nullable(String) AS amount, count() AS events
 FROM events WHERE ${tenantCondition(bindings, ctx)}${customers ? ` AND external_customer_id IN ${bindings.bind('Array(String)', customers)} GROUP BY external_customer_id` : ''}`;
   const named = [...new Set(questions.flatMap((customers) => customers ?? []))];
@@ -30,7 +33,12 @@ FROM events WHERE ${tenantCondition(bindings, ctx)}${customers ? ` AND external_
  * complete up to the earliest of theirs: another may still have later events on the way. Those without events are left out.
  */
 export function watermarkOf(customers: Customers, rows: ReadonlyMap<number, readonly Mark[]>, first: number): DateTime | null {
-  const own = customers === null ? rows.get(first + 1) : rows.get(first)?.filter(({ group_text }) => group_text !== null && customers.includes(group_text));
-  const marks = (own ?? []).filter(({ events }) => events !== '0').map(({ amount }): DateTime => DateTime.fromMillis(Number(amount), { zone: 'utc' }));
+  const own =
+    customers === null
+      ? rows.get(first + 1)
+      : rows.get(first)?.filter(({ group_text }) => group_text !== null && customers.includes(group_text));
+  const marks = (own ?? [])
+    .filter(({ events }) => events !== '0')
+    .map(({ amount }): DateTime => DateTime.fromMillis(Number(amount), { zone: 'utc' }));
   return marks.length === 0 ? null : marks.reduce(earlier);
 }

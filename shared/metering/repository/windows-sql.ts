@@ -10,7 +10,16 @@ const MAX_WINDOWS = 100_000;
 /** A year of minutes, and a little: periods that are billed hold no more. */
 const MAX_BUCKETS = 600_000;
 const APPROXIMATE_MINUTES: Readonly<Record<WindowSize, number>> = {
-  MINUTE: 1, '15MIN': 15, '30MIN': 30, HOUR: 60, '3HOUR': 180, '6HOUR': 360, '12HOUR': 720, DAY: 1440, WEEK: 10_080, MONTH: 43_200,
+  MINUTE: 1,
+  '15MIN': 15,
+  '30MIN': 30,
+  HOUR: 60,
+  '3HOUR': 180,
+  '6HOUR': 360,
+  '12HOUR': 720,
+  DAY: 1440,
+  WEEK: 10_080,
+  MONTH: 43_200,
 };
 const HOURS = { '3HOUR': 3, '6HOUR': 6, '12HOUR': 12 } as const;
 
@@ -37,7 +46,8 @@ function windowsIn({ start, end }: UsageRange, size: WindowSize): number {
 export function windowSql(bindings: Bindings, time: string, window: UsageWindow, range: UsageRange): string {
   const { size, timezone } = window;
   switch (size) {
-    case 'MINUTE': return `intDiv(${time}, 60000) * 60000`;
+    case 'MINUTE':
+      return `intDiv(${time}, 60000) * 60000`;
     case '15MIN':
     case '30MIN':
     case 'HOUR': {
@@ -50,7 +60,8 @@ export function windowSql(bindings: Bindings, time: string, window: UsageWindow,
     case '12HOUR':
       // Signed as every other start is: windows of buckets compare the two.
       return `toInt64(toUnixTimestamp(toStartOfInterval(fromUnixTimestamp64Milli(${time}, 'UTC'), INTERVAL ${HOURS[size]} HOUR, ${bindings.bind('String', timezone)}))) * 1000`;
-    default: return startsSql(time, window, range);
+    default:
+      return startsSql(time, window, range);
   }
 }
 

@@ -4,7 +4,13 @@ import type { StoredEvent } from '../domain/event.ts';
 /** An event on the wire. Its properties keep their keys and values; numbers that a double cannot hold are text. */
 export function eventToWire(event: StoredEvent): Record<string, unknown> {
   return {
-    id: event.id, external_customer_id: event.externalCustomerId, customer_id: event.customerId, event_name: event.eventName,
-    timestamp: wireTime(event.timestamp), properties: event.properties, source: event.source, environment_id: event.environmentId,
+    id: event.id,
+    external_customer_id: event.externalCustomerId,
+    customer_id: event.customerId,
+    event_name: event.eventName,
+    timestamp: wireTime(event.timestamp),
+    properties: event.properties,
+    source: event.source,
+    environment_id: event.environmentId,
   };
 }

@@ -16,23 +16,47 @@ type Place = NonNullable<Listing['cursor']>['place'];
 
 export const eventRoutes = (events: EventService, chargesOf: ChargesOf): Route[] => [
   route({
-    method: 'POST', path: '/v1/events/query', operationId: 'listRawEvents', tag, summary: 'List events', permission: 'authenticated',
-    body: GetEventsRequest, responses: { 200: GetEventsResponse },
+    method: 'POST',
+    path: '/v1/events/query',
+    operationId: 'listRawEvents',
+    tag,
+    summary: 'List events',
+    permission: 'authenticated',
+    body: GetEventsRequest,
+    responses: { 200: GetEventsResponse },
     handler: async ({ ctx, body }) => ok(await page(events, ctx, body)),
   }),
   route({
-    method: 'GET', path: '/v1/events', operationId: 'getEvents', tag, summary: 'List events', permission: 'authenticated',
-    query: EventListQuery, responses: { 200: GetEventsResponse },
+    method: 'GET',
+    path: '/v1/events',
+    operationId: 'getEvents',
+    tag,
+    summary: 'List events',
+    permission: 'authenticated',
+    query: EventListQuery,
+    responses: { 200: GetEventsResponse },
     handler: async ({ ctx, query }) => ok(await page(events, ctx, query)),
   }),
   route({
-    method: 'GET', path: '/v1/events/lookup', operationId: 'getEvent', tag, summary: 'Follow an event to what it was counted for', permission: 'authenticated',
-    query: z.object({ id: requiredText }), responses: { 200: GetEventByIDResponse },
+    method: 'GET',
+    path: '/v1/events/lookup',
+    operationId: 'getEvent',
+    tag,
+    summary: 'Follow an event to what it was counted for',
+    permission: 'authenticated',
+    query: z.object({ id: requiredText }),
+    responses: { 200: GetEventByIDResponse },
     handler: async ({ ctx, query }) => ok(await tracedOnWire(ctx, await events.trace(ctx, query.id), chargesOf)),
   }),
   route({
-    method: 'GET', path: '/v1/events/{id}', operationId: 'getEventById', tag, summary: 'Follow an event to what it was counted for', permission: 'authenticated',
-    params: z.object({ id: z.string() }), responses: { 200: GetEventByIDResponse },
+    method: 'GET',
+    path: '/v1/events/{id}',
+    operationId: 'getEventById',
+    tag,
+    summary: 'Follow an event to what it was counted for',
+    permission: 'authenticated',
+    params: z.object({ id: z.string() }),
+    responses: { 200: GetEventByIDResponse },
     handler: async ({ ctx, params }) => ok(await tracedOnWire(ctx, await events.trace(ctx, params.id), chargesOf)),
   }),
 ];
@@ -55,14 +79,25 @@ function listingOf(request: GetEventsRequest): Listing {
   const { start_time: startTime = null, end_time: endTime = null } = request;
   if (startTime && endTime && endTime < startTime) throw invalid('end_time', 'must not be before start_time');
   const sort = request.sort || 'timestamp';
-  const cursor = request.iter_last_key ? { place: placeOf('iter_last_key', request.iter_last_key), side: 'after' as const }
-    : request.iter_first_key ? { place: placeOf('iter_first_key', request.iter_first_key), side: 'before' as const }
-    : null;
+  const cursor = request.iter_last_key
+    ? { place: placeOf('iter_last_key', request.iter_last_key), side: 'after' as const }
+    : request.iter_first_key
+      ? { place: placeOf('iter_first_key', request.iter_first_key), side: 'before' as const }
+      : null;
   if (cursor !== null && sort !== 'timestamp') throw invalid('sort', 'cursors follow the timestamp');
   return {
-    externalCustomerId: request.external_customer_id || null, eventName: request.event_name || null, eventId: request.event_id || null, source: request.source || null,
-    startTime, endTime, filters: filtersFromWire(request.property_filters), sort, order: request.order?.toLowerCase() === 'asc' ? 'asc' : 'desc',
-    pageSize: request.page_size ?? PAGE_SIZE, offset: request.offset ?? 0, cursor,
+    externalCustomerId: request.external_customer_id || null,
+    eventName: request.event_name || null,
+    eventId: request.event_id || null,
+    source: request.source || null,
+    startTime,
+    endTime,
+    filters: filtersFromWire(request.property_filters),
+    sort,
+    order: request.order?.toLowerCase() === 'asc' ? 'asc' : 'desc',
+    pageSize: request.page_size ?? PAGE_SIZE,
+    offset: request.offset ?? 0,
+    cursor,
   };
 }
 

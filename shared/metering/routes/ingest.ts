@@ -2,7 +2,13 @@ import type { RequestContext } from '#kernel/context.ts';
 import { refusalsOf } from '#platform/http/error-body.ts';
 import { accepted, type Route, route } from '#platform/http/route.ts';
 import {
-  BulkIngestEventRequest, BulkIngestEventResponse, BulkIngestRawEventRequest, BulkIngestRawEventResponse, IngestEventRequest, IngestEventResponse, UnreadableEvent,
+  BulkIngestEventRequest,
+  BulkIngestEventResponse,
+  BulkIngestRawEventRequest,
+  BulkIngestRawEventResponse,
+  IngestEventRequest,
+  IngestEventResponse,
+  UnreadableEvent,
 } from '../contracts/event.ts';
 import type { Properties } from '../domain/properties.ts';
 import { RAW_TRANSFORMS, type RawTransformName } from '../domain/raw-transform.ts';
@@ -13,26 +19,58 @@ const tag = 'Events';
 /** The hot path: served by a function of its own. `transform` names the shape of raw items. */
 export const ingestRoutes = (ingest: IngestService, transform: RawTransformName = 'provider_call'): Route[] => [
   route({
-    method: 'POST', path: '/v1/events', operationId: 'ingestEvent', tag, summary: 'Accept one usage event', permission: 'write:Event',
-    body: IngestEventRequest, responses: { 202: IngestEventResponse },
+    method: 'POST',
+    path: '/v1/events',
+    operationId: 'ingestEvent',
+    tag,
+    summary: 'Accept one usage event',
+    permission: 'write:Event',
+    body: IngestEventRequest,
+    responses: { 202: IngestEventResponse },
     handler: async ({ ctx, body }) => accepted({ message: 'Event accepted for processing', event_id: await ingest.ingest(ctx, body) }),
   }),
   route({
-    method: 'POST', path: '/v1/events/bulk', operationId: 'ingestEventsBulk', tag, summary: 'Accept up to 1000 usage events, all or none', permission: 'write:Event',
-    body: BulkIngestEventRequest, responses: { 202: BulkIngestEventResponse },
+    method: 'POST',
+    path: '/v1/events/bulk',
+    operationId: 'ingestEventsBulk',
+    tag,
+    summary: 'Accept up to 1000 usage events, all or none',
+    permission: 'write:Event',
+    body: BulkIngestEventRequest,
+    responses: { 202: BulkIngestEventResponse },
     handler: async ({ ctx, body }) => {
-      const ids = await ingest.ingestBatch(ctx, body.events.map((item, index) => (item instanceof UnreadableEvent ? { refused: refusalsOf(item.issues, `events[${index}]`) } : item)));
+      const ids = await ingest.ingestBatch(
+        ctx,
+        body.events.map((item, index) =>
+          item instanceof UnreadableEvent ? { refused: refusalsOf(item.issues, `events[${index}]`) } : item,
+        ),
+      );
       return accepted({ message: 'Events accepted for processing', accepted: String(ids.length), event_ids: ids.join(',') });
     },
   }),
   route({
-    method: 'POST', path: '/v1/events/raw/bulk', operationId: 'ingestRawEventsBulk', tag, summary: 'Accept up to 1000 items of a vendor\'s shape; those that make no event are dropped', permission: 'write:Event',
-    body: BulkIngestRawEventRequest, responses: { 202: BulkIngestRawEventResponse },
+    method: 'POST',
+    path: '/v1/events/raw/bulk',
+    operationId: 'ingestRawEventsBulk',
+    tag,
+    summary: "Accept up to 1000 items of a vendor's shape; those that make no event are dropped",
+    permission: 'write:Event',
+    body: BulkIngestRawEventRequest,
+    responses: { 202: BulkIngestRawEventResponse },
     handler: async ({ ctx, body }) => {
-      const dropped = await ingest.ingestFit(ctx, body.events.map((item) => ofAllowed(ctx, ordinaryEvent(item, transform))));
+      const dropped = await ingest.ingestFit(
+        ctx,
+        body.events.map((item) => ofAllowed(ctx, ordinaryEvent(item, transform))),
+      );
       const reply = accepted({ message: 'Raw events accepted for processing', batch_size: body.events.length });
       if (dropped.length === 0) return reply;
-      return { ...reply, log: { dropped: dropped.length, dropped_for: [...new Set(dropped.flatMap(({ refused }) => refused.map(({ field }) => field)))].sort() } };
+      return {
+        ...reply,
+        log: {
+          dropped: dropped.length,
+          dropped_for: [...new Set(dropped.flatMap(({ refused }) => refused.map(({ field }) => field)))].sort(),
+        },
+      };
     },
   }),
 ];

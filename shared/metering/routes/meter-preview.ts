@@ -6,9 +6,14 @@ import type { MeterPreviewService } from '../service/preview.ts';
 /** Takes the service when it is asked for: meters can be kept where no usage is read. */
 export const meterPreviewRoutes = (previews: () => MeterPreviewService): Route[] => [
   route({
-    method: 'POST', path: '/v1/meters/preview', operationId: 'previewMeter', tag: 'Meters', permission: 'authenticated',
+    method: 'POST',
+    path: '/v1/meters/preview',
+    operationId: 'previewMeter',
+    tag: 'Meters',
+    permission: 'authenticated',
     summary: 'What a new or changed meter would measure, without making it',
-    body: PreviewMeterRequest, responses: { 200: PreviewMeterResponse },
+    body: PreviewMeterRequest,
+    responses: { 200: PreviewMeterResponse },
     handler: async ({ ctx, body }) => {
       const { before, ...preview } = await previews().preview(ctx, fromWire(body));
       return ok({ ...(toWire(preview) as object), before: toWire(before) ?? null });

@@ -11,7 +11,11 @@ import { eventToWire } from './event-wire.ts';
 export interface ChargesOnWire {
   readonly prices: readonly Readonly<Record<string, unknown>>[];
   readonly lines: readonly {
-    readonly meterId: string; readonly active: boolean; readonly subscriptionId: string; readonly lineItemId: string; readonly priceId: string;
+    readonly meterId: string;
+    readonly active: boolean;
+    readonly subscriptionId: string;
+    readonly lineItemId: string;
+    readonly priceId: string;
     readonly wire: Readonly<Record<string, unknown>>;
   }[];
   readonly featureIds: ReadonlyMap<string, string>;
@@ -25,11 +29,29 @@ export async function tracedOnWire(ctx: RequestContext, trace: EventTrace, charg
   const { event, acceptance, customer, meters } = trace;
   if (event === null) {
     if (acceptance.status === 'rejected') {
-      return { status: 'failed', acceptance: acceptanceToWire(acceptance), processed_events: [], debug_tracker: { customer_lookup: { status: 'unprocessed' }, meter_matching: { status: 'unprocessed' } } };
+      return {
+        status: 'failed',
+        acceptance: acceptanceToWire(acceptance),
+        processed_events: [],
+        debug_tracker: { customer_lookup: { status: 'unprocessed' }, meter_matching: { status: 'unprocessed' } },
+      };
     }
-    return { status: 'processing', acceptance: acceptanceToWire(acceptance), processed_events: [], debug_tracker: { customer_lookup: { status: 'processing' }, meter_matching: { status: 'unprocessed' } } };
+    return {
+      status: 'processing',
+      acceptance: acceptanceToWire(acceptance),
+      processed_events: [],
+      debug_tracker: { customer_lookup: { status: 'processing' }, meter_matching: { status: 'unprocessed' } },
+    };
   }
-  const charges = customer === null || meters.length === 0 ? NO_CHARGES : await chargesOf(ctx, customer.id, meters.map(({ meter }) => meter.id), event.timestamp);
+  const charges =
+    customer === null || meters.length === 0
+      ? NO_CHARGES
+      : await chargesOf(
+          ctx,
+          customer.id,
+          meters.map(({ meter }) => meter.id),
+          event.timestamp,
+        );
   const failure = failureOf({ ...trace, event }, charges);
   return {
     event: eventToWire(event),
@@ -55,40 +77,77 @@ function pricing(reached: boolean, { prices, lines }: ChargesOnWire): Record<str
   if (prices.length === 0) return { price_lookup: { status: 'not_found' }, subscription_line_item_lookup: { status: 'unprocessed' } };
   return {
     price_lookup: { status: 'found', matched_prices: prices },
-    subscription_line_item_lookup: { status: lines.some(({ active }) => active) ? 'found' : 'not_found', matched_line_items: lines.map(({ wire }) => wire) },
+    subscription_line_item_lookup: {
+      status: lines.some(({ active }) => active) ? 'found' : 'not_found',
+      matched_line_items: lines.map(({ wire }) => wire),
+    },
   };
 }
 
 /** The first stage that failed. A value that no meter could use comes before a price that is missing: a price would not help. */
-function failureOf({ event, customer, meters }: EventTrace & { readonly event: StoredEvent }, { prices, lines }: ChargesOnWire): Record<string, unknown> | null {
+function failureOf(
+  { event, customer, meters }: EventTrace & { readonly event: StoredEvent },
+  { prices, lines }: ChargesOnWire,
+): Record<string, unknown> | null {
   if (customer === null) return failed('customer_lookup', `no customer has the external id ${event.externalCustomerId}`);
   if (meters.length === 0) return failed('meter_lookup', `no meter takes events named ${event.eventName} with these properties`);
   const refusal = meters.find((item) => item.refusal !== null)?.refusal;
   if (refusal) return failed('attributed_to_customer', refusal);
   if (prices.length === 0) return failed('price_lookup', 'no price charges for the meters that count the event');
-  if (!lines.some(({ active }) => active)) return failed('subscription_line_item_lookup', 'no subscription of the customer charged for these meters at the time of the event');
+  if (!lines.some(({ active }) => active))
+    return failed('subscription_line_item_lookup', 'no subscription of the customer charged for these meters at the time of the event');
   return null;
 }
 
 /** One entry for each line item that charges for the quantity, or one without where none does. */
-function processed(event: StoredEvent, customerId: string | undefined, { meter, quantity }: MeterAttribution, { lines, featureIds }: ChargesOnWire): Record<string, unknown>[] {
+function processed(
+  event: StoredEvent,
+  customerId: string | undefined,
+  { meter, quantity }: MeterAttribution,
+  { lines, featureIds }: ChargesOnWire,
+): Record<string, unknown>[] {
   const featureId = featureIds.get(meter.id);
   const entry = {
-    ...(customerId === undefined ? {} : { customer_id: customerId }), meter_id: meter.id, ...(featureId === undefined ? {} : { feature_id: featureId }),
-    qty_total: quantity?.toFixed(), processed_at: wireTime(event.ingestedAt),
+    ...(customerId === undefined ? {} : { customer_id: customerId }),
+    meter_id: meter.id,
+    ...(featureId === undefined ? {} : { feature_id: featureId }),
+    qty_total: quantity?.toFixed(),
+    processed_at: wireTime(event.ingestedAt),
   };
   const charging = lines.filter(({ meterId, active }) => active && meterId === meter.id);
-  return charging.length === 0 ? [entry] : charging.map(({ subscriptionId, lineItemId, priceId }) => ({ ...entry, subscription_id: subscriptionId, sub_line_item_id: lineItemId, price_id: priceId }));
+  return charging.length === 0
+    ? [entry]
+    : charging.map(({ subscriptionId, lineItemId, priceId }) => ({
+        ...entry,
+        subscription_id: subscriptionId,
+        sub_line_item_id: lineItemId,
+        price_id: priceId,
+      }));
 }
 
 function acceptanceToWire(acceptance: Acceptance): Record<string, unknown> {
   switch (acceptance.status) {
-    case 'accepted': return { status: 'accepted', ...(acceptance.acceptedAt === null ? {} : { accepted_at: wireTime(acceptance.acceptedAt) }) };
-    case 'stored': return {
-      status: 'stored',
-      duplicates: acceptance.copies.map((copy) => ({ ...placeToWire(copy), external_customer_id: copy.externalCustomerId, event_name: copy.eventName, timestamp: wireTime(copy.timestamp) })),
-    };
-    case 'rejected': return { status: 'rejected', rejections: acceptance.rejections.map((rejection) => ({ ...placeToWire(rejection), reason: rejection.reason, detail: rejection.detail })) };
+    case 'accepted':
+      return { status: 'accepted', ...(acceptance.acceptedAt === null ? {} : { accepted_at: wireTime(acceptance.acceptedAt) }) };
+    case 'stored':
+      return {
+        status: 'stored',
+        duplicates: acceptance.copies.map((copy) => ({
+          ...placeToWire(copy),
+          external_customer_id: copy.externalCustomerId,
+          event_name: copy.eventName,
+          timestamp: wireTime(copy.timestamp),
+        })),
+      };
+    case 'rejected':
+      return {
+        status: 'rejected',
+        rejections: acceptance.rejections.map((rejection) => ({
+          ...placeToWire(rejection),
+          reason: rejection.reason,
+          detail: rejection.detail,
+        })),
+      };
   }
 }
 

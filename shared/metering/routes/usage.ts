@@ -12,19 +12,35 @@ const tag = 'Events';
 
 export const usageRoutes = (usage: UsageService): Route[] => [
   route({
-    method: 'POST', path: '/v1/events/usage', operationId: 'getUsageStatistics', tag, summary: 'Aggregate events by name', permission: 'authenticated',
-    body: GetUsageRequest, responses: { 200: GetUsageResponse },
+    method: 'POST',
+    path: '/v1/events/usage',
+    operationId: 'getUsageStatistics',
+    tag,
+    summary: 'Aggregate events by name',
+    permission: 'authenticated',
+    body: GetUsageRequest,
+    responses: { 200: GetUsageResponse },
     handler: async ({ ctx, body }) => {
       const answer = await usage.usageByEventName(ctx, {
-        ...scopeOf(body), eventName: body.event_name, type: body.aggregation_type, property: body.property_name?.trim() ? body.property_name : null,
-        multiplier: body.multiplier ?? null, groupBy: groupOf(body),
+        ...scopeOf(body),
+        eventName: body.event_name,
+        type: body.aggregation_type,
+        property: body.property_name?.trim() ? body.property_name : null,
+        multiplier: body.multiplier ?? null,
+        groupBy: groupOf(body),
       });
       return reply(body.event_name, answer.type, answer.usage);
     },
   }),
   route({
-    method: 'POST', path: '/v1/events/usage/meter', operationId: 'getUsageByMeter', tag, summary: 'Usage of a meter', permission: 'authenticated',
-    body: GetUsageByMeterRequest, responses: { 200: GetUsageResponse },
+    method: 'POST',
+    path: '/v1/events/usage/meter',
+    operationId: 'getUsageByMeter',
+    tag,
+    summary: 'Usage of a meter',
+    permission: 'authenticated',
+    body: GetUsageByMeterRequest,
+    responses: { 200: GetUsageResponse },
     handler: async ({ ctx, body }) => {
       const { meter, usage: answer } = await usage.usageByMeter(ctx, body.meter_id, scopeOf(body));
       return reply(meter.eventName, meter.aggregation.type, answer);
@@ -34,16 +50,22 @@ export const usageRoutes = (usage: UsageService): Route[] => [
 
 function scopeOf(body: Omit<GetUsageByMeterRequest, 'meter_id'>): UsageScope {
   return {
-    externalCustomerId: body.external_customer_id ?? null, customerId: body.customer_id ?? null,
-    startTime: body.start_time ?? null, endTime: body.end_time ?? null,
-    windowSize: body.window_size ?? null, bucketSize: body.bucket_size ?? null,
-    billingAnchor: body.billing_anchor ?? null, timezone: body.timezone ?? null, filters: filtersFromWire(body.filters),
+    externalCustomerId: body.external_customer_id ?? null,
+    customerId: body.customer_id ?? null,
+    startTime: body.start_time ?? null,
+    endTime: body.end_time ?? null,
+    windowSize: body.window_size ?? null,
+    bucketSize: body.bucket_size ?? null,
+    billingAnchor: body.billing_anchor ?? null,
+    timezone: body.timezone ?? null,
+    filters: filtersFromWire(body.filters),
   };
 }
 
 function groupOf(body: GetUsageRequest): string | null {
   const [key] = body.group_by ?? [];
-  if (key !== undefined && body.group_by_property && key !== body.group_by_property) throw invalid('group_by_property', 'must not differ from group_by');
+  if (key !== undefined && body.group_by_property && key !== body.group_by_property)
+    throw invalid('group_by_property', 'must not differ from group_by');
   const group = key ?? body.group_by_property ?? null;
   return group?.startsWith('properties.') ? group.slice('properties.'.length) : group;
 }
@@ -53,7 +75,10 @@ function reply(eventName: string, type: AggregationType, { value, points, waterm
   return okUpTo(watermark, {
     event_name: eventName,
     type,
-    results: points.map((point) => ({ ...(point.windowStart === null ? {} : { window_size: wireTime(point.windowStart) }), value: wireNumber(point.value) })),
+    results: points.map((point) => ({
+      ...(point.windowStart === null ? {} : { window_size: wireTime(point.windowStart) }),
+      value: wireNumber(point.value),
+    })),
     ...(value.isZero() ? {} : { value: wireNumber(value) }),
   });
 }

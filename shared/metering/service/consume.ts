@@ -26,7 +26,11 @@ export interface ConsumeDependencies {
 }
 
 /** What became of a batch: every event of it is in exactly one of the three. */
-export interface ConsumedBatch { readonly stored: number; readonly duplicates: number; readonly rejected: number }
+export interface ConsumedBatch {
+  readonly stored: number;
+  readonly duplicates: number;
+  readonly rejected: number;
+}
 
 /**
  * Takes batches from the log to the aggregate, each event exactly once.
@@ -47,18 +51,31 @@ export function createEventConsumer({ clickhouse, eventLog, enrich, clock, metri
   const ledger = createEventLedger(clickhouse);
   const oneByOne = serialised();
 
-  const claim = (events: readonly LoggedEvent[], token: string): Promise<Decision> => oneByOne(async () => {
-    const decision = decide(events, await registry.owners(events), identityKey);
-    await registry.claim(decision.fresh, token);
-    return decision;
-  });
+  const claim = (events: readonly LoggedEvent[], token: string): Promise<Decision> =>
+    oneByOne(async () => {
+      const decision = decide(events, await registry.owners(events), identityKey);
+      await registry.claim(decision.fresh, token);
+      return decision;
+    });
 
-  const tell = (stored: readonly LoggedEvent[], copies: number, poison: number, accounts: readonly PackAccount[], milliseconds: number): void => {
+  const tell = (
+    stored: readonly LoggedEvent[],
+    copies: number,
+    poison: number,
+    accounts: readonly PackAccount[],
+    milliseconds: number,
+  ): void => {
     if (!metrics.enabled) return;
     metrics.record('BatchInsertMs', milliseconds);
     metrics.record('RowsInserted', stored.length);
     metrics.record('DuplicateEvents', copies);
-    metrics.record('EventsUnaccounted', accounts.reduce((sum, { accepted, ...account }) => sum + Math.abs(accepted - account.stored - account.duplicates - account.rejected), 0));
+    metrics.record(
+      'EventsUnaccounted',
+      accounts.reduce(
+        (sum, { accepted, ...account }) => sum + Math.abs(accepted - account.stored - account.duplicates - account.rejected),
+        0,
+      ),
+    );
     if (poison > 0) metrics.record('PoisonMessages', poison);
     const oldest = stored.reduce((least, { ingestedAt }) => Math.min(least, ingestedAt), Number.POSITIVE_INFINITY);
     if (stored.length > 0) metrics.record('EventAgeSeconds', Math.max(0, clock.now().toMillis() - oldest) / 1000);
@@ -74,7 +91,12 @@ export function createEventConsumer({ clickhouse, eventLog, enrich, clock, metri
       const token = `${batch.topic}:${batch.partition}:${batch.messages[0]?.offset}-${batch.messages.at(-1)?.offset}`;
       const started = performance.now();
       const { counting, duplicates } = await claim(events, token);
-      const accounts = accountPacks(packs, counting, duplicates, poison.map(({ message: { offset }, line }) => ({ offset, line })));
+      const accounts = accountPacks(
+        packs,
+        counting,
+        duplicates,
+        poison.map(({ message: { offset }, line }) => ({ offset, line })),
+      );
       await Promise.all([
         enrich(counting).then((enriched) => store.insert(enriched, token)),
         registry.recordDuplicates(duplicates, token),
@@ -82,7 +104,11 @@ export function createEventConsumer({ clickhouse, eventLog, enrich, clock, metri
       ]);
       tell(counting, duplicates.length, poison.length, accounts, performance.now() - started);
       await batch.heartbeat();
-      if (poison.length > 0) await eventLog.append(dlqOf(batch.topic as TopicName), poison.map((item) => deadLetterOf(batch, item, clock)));
+      if (poison.length > 0)
+        await eventLog.append(
+          dlqOf(batch.topic as TopicName),
+          poison.map((item) => deadLetterOf(batch, item, clock)),
+        );
       const summaries = stageSummaries(batch, counting);
       if (summaries.length > 0) await eventLog.append(TOPICS.eventsPostProcessing, summaries);
       return { stored: counting.length, duplicates: duplicates.length, rejected: poison.length };

@@ -31,7 +31,14 @@ const PER_REFRESH = 500;
  * read anew, so that a crash repeats the reading and loses none. An environment's records are in one partition, and its rounds at
  * least `roundMs` apart: a busy customer is counted once per round, however many of its events were stored meanwhile.
  */
-export function startCounterConsumer({ eventLog, counters, clock, logger, roundMs = 1_000, sleep = realSleep }: CounterConsumerDependencies): Promise<Subscription> {
+export function startCounterConsumer({
+  eventLog,
+  counters,
+  clock,
+  logger,
+  roundMs = 1_000,
+  sleep = realSleep,
+}: CounterConsumerDependencies): Promise<Subscription> {
   const begun = new Map<number, number>();
   const nextRound = async (partition: number, signal: AbortSignal): Promise<void> => {
     const wait = (begun.get(partition) ?? Number.NEGATIVE_INFINITY) + roundMs - performance.now();
@@ -45,14 +52,25 @@ export function startCounterConsumer({ eventLog, counters, clock, logger, roundM
     handler: async (batch, signal) => {
       const { summaries, poison } = readSummaries(batch);
       if (poison.length > 0) {
-        logger.error('records that cannot be read went to the dead-letter topic', { topic: batch.topic, partition: batch.partition, count: poison.length });
-        await eventLog.append(dlqOf(TOPICS.eventsPostProcessing), poison.map((record) => deadLetterOf(batch, record, clock)));
+        logger.error('records that cannot be read went to the dead-letter topic', {
+          topic: batch.topic,
+          partition: batch.partition,
+          count: poison.length,
+        });
+        await eventLog.append(
+          dlqOf(TOPICS.eventsPostProcessing),
+          poison.map((record) => deadLetterOf(batch, record, clock)),
+        );
       }
       await nextRound(batch.partition, signal);
       for (const { summaries: own, ...environment } of byEnvironment(summaries)) {
         for (const customers of chunksOf(touchedBy(own), PER_REFRESH)) {
           // Where it fails for good the reconcile job tries again, and the watermark tells how old the counters are.
-          await apart({ ...environment, name: 'usage counters', failure: 'usage counters could not be brought up to date' }, logger, (ctx) => counters.refreshTouched(ctx, customers));
+          await apart(
+            { ...environment, name: 'usage counters', failure: 'usage counters could not be brought up to date' },
+            logger,
+            (ctx) => counters.refreshTouched(ctx, customers),
+          );
           await batch.heartbeat();
         }
       }

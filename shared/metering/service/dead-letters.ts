@@ -1,7 +1,16 @@
 import type { Clock } from '#kernel/clock.ts';
 import type { RequestContext } from '#kernel/context.ts';
 import { notFound } from '#kernel/errors.ts';
-import { type DeadLetter, DLQ_TOPICS, type LetterPlace, letterId, originalRecord, originOf, parseLetterId, readDeadLetter } from '#platform/event-log/dead-letter.ts';
+import {
+  type DeadLetter,
+  DLQ_TOPICS,
+  type LetterPlace,
+  letterId,
+  originalRecord,
+  originOf,
+  parseLetterId,
+  readDeadLetter,
+} from '#platform/event-log/dead-letter.ts';
 import type { EventLog } from '#platform/event-log/event-log.ts';
 import { type DlqName, dlqOf, HEADERS, TOPICS } from '#platform/event-log/topics.ts';
 import type { Database, SystemTransaction, TenantTransaction } from '#platform/postgres/database.ts';
@@ -9,7 +18,10 @@ import { type Redrive, redriveRepository } from '../repository/redrives.ts';
 import { endsOf, type LetterPositions, partKey, walkLetters } from './dead-letter-walk.ts';
 
 /** A letter with what became of it; `redrive` is null while it is open. */
-export interface ListedLetter { readonly letter: DeadLetter; readonly redrive: Pick<Redrive, 'redrivenAt' | 'redrivenBy'> | null }
+export interface ListedLetter {
+  readonly letter: DeadLetter;
+  readonly redrive: Pick<Redrive, 'redrivenAt' | 'redrivenBy'> | null;
+}
 
 export interface LetterListing {
   readonly status: 'open' | 'redriven' | 'all';
@@ -20,12 +32,22 @@ export interface LetterListing {
   readonly until?: LetterPositions;
 }
 /** `next` is where to go on; null at the end. A page may hold less than asked for, even nothing, and still have a next one. */
-export interface LetterPage { readonly letters: readonly ListedLetter[]; readonly next: LetterPositions | null }
+export interface LetterPage {
+  readonly letters: readonly ListedLetter[];
+  readonly next: LetterPositions | null;
+}
 
 /** Ids of what was put back, and of what had been put back before and was left alone. */
-export interface RedriveResult { readonly redriven: readonly string[]; readonly already: readonly string[] }
+export interface RedriveResult {
+  readonly redriven: readonly string[];
+  readonly already: readonly string[];
+}
 
-export interface DeadLetterDependencies { readonly eventLog: () => Promise<Pick<EventLog, 'append' | 'offsets' | 'read'>>; readonly database: Database; readonly clock: Clock }
+export interface DeadLetterDependencies {
+  readonly eventLog: () => Promise<Pick<EventLog, 'append' | 'offsets' | 'read'>>;
+  readonly database: Database;
+  readonly clock: Clock;
+}
 export type DeadLetterService = ReturnType<typeof createDeadLetterService>;
 export type DeadLetterDesk = ReturnType<DeadLetterService['ofTenant']>;
 
@@ -46,28 +68,37 @@ const EVENT_LETTERS: readonly DlqName[] = [dlqOf(TOPICS.events), dlqOf(TOPICS.ev
 export function createDeadLetterService({ eventLog, database, clock }: DeadLetterDependencies) {
   return {
     /** The events of the context's tenant and environment. */
-    ofTenant: (ctx: RequestContext) => desk({
-      topics: EVENT_LETTERS, actor: ctx.actorId,
-      admits: ({ headers }) => headers[HEADERS.tenantId] === ctx.tenantId && headers[HEADERS.environmentId] === ctx.environmentId,
-      memory: (work) => database.withTenant(ctx, work),
-    }),
+    ofTenant: (ctx: RequestContext) =>
+      desk({
+        topics: EVENT_LETTERS,
+        actor: ctx.actorId,
+        admits: ({ headers }) => headers[HEADERS.tenantId] === ctx.tenantId && headers[HEADERS.environmentId] === ctx.environmentId,
+        memory: (work) => database.withTenant(ctx, work),
+      }),
 
     /** Everything, or one tenant's: for whoever runs the product. */
-    ofOperator: ({ topics = DLQ_TOPICS, tenantId }: { readonly topics?: readonly DlqName[]; readonly tenantId?: string } = {}) => desk({
-      topics, actor: 'operator',
-      admits: ({ headers }) => tenantId === undefined || headers[HEADERS.tenantId] === tenantId,
-      memory: (work) => database.asSystem('dead letters', async (tx) => {
-        await redriveRepository.forget(tx, clock.now());
-        return work(tx);
+    ofOperator: ({ topics = DLQ_TOPICS, tenantId }: { readonly topics?: readonly DlqName[]; readonly tenantId?: string } = {}) =>
+      desk({
+        topics,
+        actor: 'operator',
+        admits: ({ headers }) => tenantId === undefined || headers[HEADERS.tenantId] === tenantId,
+        memory: (work) =>
+          database.asSystem('dead letters', async (tx) => {
+            await redriveRepository.forget(tx, clock.now());
+            return work(tx);
+          }),
       }),
-    }),
   };
 
   function desk(scope: Scope) {
     const withRedrives = async (letters: readonly DeadLetter[]): Promise<ListedLetter[]> => {
       if (letters.length === 0) return [];
-      const known = new Map((await scope.memory((tx) => redriveRepository.find(tx, letters)))
-        .map((redrive) => [`${redrive.topic}:${redrive.partition}:${redrive.letterOffset}`, redrive]));
+      const known = new Map(
+        (await scope.memory((tx) => redriveRepository.find(tx, letters))).map((redrive) => [
+          `${redrive.topic}:${redrive.partition}:${redrive.letterOffset}`,
+          redrive,
+        ]),
+      );
       return letters.map((letter) => ({ letter, redrive: known.get(letterId(letter)) ?? null }));
     };
 
@@ -100,9 +131,17 @@ export function createDeadLetterService({ eventLog, database, clock }: DeadLette
       const asked = new Set(places.map(letterId));
       const found = new Map<string, DeadLetter>();
       for (const [topic, ofTopic] of Map.groupBy(places, (place) => place.topic)) {
-        const wanted = new Map([...Map.groupBy(ofTopic, ({ partition }) => partition)].map(([partition, each]) => [partition, each.map(({ offset }) => offset).sort((a, b) => (a < b ? -1 : 1))]));
+        const wanted = new Map(
+          [...Map.groupBy(ofTopic, ({ partition }) => partition)].map(([partition, each]) => [
+            partition,
+            each.map(({ offset }) => offset).sort((a, b) => (a < b ? -1 : 1)),
+          ]),
+        );
         while (wanted.size > 0) {
-          const slices = await (await eventLog()).read(topic, { from: [...wanted].map(([partition, [offset = 0n]]) => ({ partition, offset })), limit: READ_AT_ONCE });
+          const slices = await (await eventLog()).read(topic, {
+            from: [...wanted].map(([partition, [offset = 0n]]) => ({ partition, offset })),
+            limit: READ_AT_ONCE,
+          });
           for (const { partition, messages } of slices) {
             for (const message of messages) {
               const id = letterId({ topic, partition, offset: message.offset });
@@ -115,11 +154,13 @@ export function createDeadLetterService({ eventLog, database, clock }: DeadLette
           }
         }
       }
-      return withRedrives(places.map((place) => {
-        const letter = found.get(letterId(place));
-        if (letter === undefined || !scope.admits(letter)) throw notFound('dead letter', letterId(place));
-        return letter;
-      }));
+      return withRedrives(
+        places.map((place) => {
+          const letter = found.get(letterId(place));
+          if (letter === undefined || !scope.admits(letter)) throw notFound('dead letter', letterId(place));
+          return letter;
+        }),
+      );
     };
 
     /**
@@ -131,11 +172,25 @@ export function createDeadLetterService({ eventLog, database, clock }: DeadLette
       const due = letters.filter(({ redrive }) => redrive === null || again).map(({ letter }) => letter);
       for (const [topic, ofTopic] of Map.groupBy(due, originOf)) await (await eventLog()).append(topic, ofTopic.map(originalRecord));
       const now = clock.now();
-      await scope.memory((tx) => redriveRepository.put(tx, due.map(({ topic, partition, offset, time, headers }) => ({
-        topic, partition, letterOffset: String(offset), letterTime: time, redrivenAt: now, redrivenBy: scope.actor,
-        tenantId: headers[HEADERS.tenantId] ?? '', environmentId: headers[HEADERS.environmentId] ?? '',
-      }))));
-      return { redriven: due.map(letterId), already: letters.map(({ letter }) => letterId(letter)).filter((id) => !due.some((letter) => letterId(letter) === id)) };
+      await scope.memory((tx) =>
+        redriveRepository.put(
+          tx,
+          due.map(({ topic, partition, offset, time, headers }) => ({
+            topic,
+            partition,
+            letterOffset: String(offset),
+            letterTime: time,
+            redrivenAt: now,
+            redrivenBy: scope.actor,
+            tenantId: headers[HEADERS.tenantId] ?? '',
+            environmentId: headers[HEADERS.environmentId] ?? '',
+          })),
+        ),
+      );
+      return {
+        redriven: due.map(letterId),
+        already: letters.map(({ letter }) => letterId(letter)).filter((id) => !due.some((letter) => letterId(letter) === id)),
+      };
     };
 
     return {
@@ -150,7 +205,8 @@ export function createDeadLetterService({ eventLog, database, clock }: DeadLette
       get: async (id: string): Promise<ListedLetter> => (await find([id]))[0] as ListedLetter,
 
       /** Puts the letters of these ids back, all of them or, when one is not found, none. */
-      redrive: async (ids: readonly string[], again = false): Promise<RedriveResult> => redriveLetters(await find([...new Set(ids)]), again),
+      redrive: async (ids: readonly string[], again = false): Promise<RedriveResult> =>
+        redriveLetters(await find([...new Set(ids)]), again),
     };
   }
 }

@@ -4,5 +4,6 @@ import { TOPICS, type TopicName } from '#platform/event-log/topics.ts';
 export const EVENT_CONSUMER_GROUP = 'event-store';
 
 /** The streams that events come in on, with the group that stores them: a tenant who was put aside cannot hold up the others. */
-export const EVENT_STREAMS: readonly { readonly topic: TopicName; readonly group: string }[] =
-  [TOPICS.events, TOPICS.eventsLazy].map((topic) => ({ topic, group: `${EVENT_CONSUMER_GROUP}-${topic}` }));
+export const EVENT_STREAMS: readonly { readonly topic: TopicName; readonly group: string }[] = [TOPICS.events, TOPICS.eventsLazy].map(
+  (topic) => ({ topic, group: `${EVENT_CONSUMER_GROUP}-${topic}` }),
+);

@@ -15,7 +15,11 @@ import type { InFlight } from './in-flight.ts';
 import type { MeterService } from './meters.ts';
 
 /** How one meter took the event; `quantity` is null where it refused it, with the reason. */
-export interface MeterAttribution { readonly meter: Meter; readonly quantity: Decimal | null; readonly refusal: string | null }
+export interface MeterAttribution {
+  readonly meter: Meter;
+  readonly quantity: Decimal | null;
+  readonly refusal: string | null;
+}
 
 /** Where an accepted event is: on its way, stored with the copies that came of it, or refused for good. */
 export type Acceptance =
@@ -52,15 +56,34 @@ export function createEventService({ clickhouse, inFlight, meters, customers }: 
       if (listing.eventId === null) return repository.list(ctx, listing);
       const { event } = await repository.find(ctx, listing.eventId);
       if (event === null) return { events: [], more: false, total: 0 };
-      return repository.list(ctx, { ...listing, eventName: listing.eventName ?? event.eventName, externalCustomerId: listing.externalCustomerId ?? event.externalCustomerId });
+      return repository.list(ctx, {
+        ...listing,
+        eventName: listing.eventName ?? event.eventName,
+        externalCustomerId: listing.externalCustomerId ?? event.externalCustomerId,
+      });
     },
 
     /** Follows an event to where it is, and to the meters that count it. Throws NotFound for an id under which nothing was accepted. */
     async trace(ctx: RequestContext, id: string): Promise<EventTrace> {
       const { registered, event } = await repository.find(ctx, id);
-      if (event === null) return { event, acceptance: registered ? { status: 'accepted', acceptedAt: null } : await unregistered(ctx, id), customer: null, meters: [] };
-      const [customer, named, copies] = await Promise.all([customerOf(ctx, event.externalCustomerId), meters.forEventName(ctx, event.eventName), ledger.copies(ctx, id)]);
-      return { event, acceptance: { status: 'stored', copies }, customer, meters: named.filter((meter) => meterMatches(meter, event)).flatMap((meter) => attributionOf(meter, event)) };
+      if (event === null)
+        return {
+          event,
+          acceptance: registered ? { status: 'accepted', acceptedAt: null } : await unregistered(ctx, id),
+          customer: null,
+          meters: [],
+        };
+      const [customer, named, copies] = await Promise.all([
+        customerOf(ctx, event.externalCustomerId),
+        meters.forEventName(ctx, event.eventName),
+        ledger.copies(ctx, id),
+      ]);
+      return {
+        event,
+        acceptance: { status: 'stored', copies },
+        customer,
+        meters: named.filter((meter) => meterMatches(meter, event)).flatMap((meter) => attributionOf(meter, event)),
+      };
     },
   };
 
@@ -83,8 +106,11 @@ export function createEventService({ clickhouse, inFlight, meters, customers }: 
 function attributionOf(meter: Meter, event: StoredEvent): MeterAttribution[] {
   const result = attribute(meter, event.properties);
   switch (result.kind) {
-    case 'taken': return [{ meter, quantity: result.quantity, refusal: null }];
-    case 'refused': return [{ meter, quantity: null, refusal: result.reason }];
-    case 'absent': return [{ meter, quantity: null, refusal: null }];
+    case 'taken':
+      return [{ meter, quantity: result.quantity, refusal: null }];
+    case 'refused':
+      return [{ meter, quantity: null, refusal: result.reason }];
+    case 'absent':
+      return [{ meter, quantity: null, refusal: null }];
   }
 }

@@ -27,7 +27,11 @@ export function startFollowUpConsumer({ eventLog, followers, logger }: FollowUpD
       // What cannot be read goes to the dead letters by the counters' group, once.
       for (const { summaries, ...environment } of byEnvironment(readSummaries(batch).summaries)) {
         for (const [what, follow] of Object.entries(followers)) {
-          await apart({ ...environment, name: `follow-up ${what}`, failure: 'what follows from stored events failed', fields: { what } }, logger, (ctx) => follow(ctx, summaries));
+          await apart(
+            { ...environment, name: `follow-up ${what}`, failure: 'what follows from stored events failed', fields: { what } },
+            logger,
+            (ctx) => follow(ctx, summaries),
+          );
         }
         await batch.heartbeat();
       }

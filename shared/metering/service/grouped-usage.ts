@@ -25,13 +25,24 @@ export function createGroupedUsageService({ clickhouse }: { readonly clickhouse:
      * The watermark is that of the customer and of those that the requests add to it, or of all where it is null; it is of the same rows
      * as the numbers, and null while nothing is stored.
      */
-    async usages(ctx: RequestContext, externalCustomerId: string | null, requests: readonly GroupedUsageRequest[], bounds?: AnswerBounds): Promise<{ usages: GroupedUsage[]; watermark: DateTime | null }> {
+    async usages(
+      ctx: RequestContext,
+      externalCustomerId: string | null,
+      requests: readonly GroupedUsageRequest[],
+      bounds?: AnswerBounds,
+    ): Promise<{ usages: GroupedUsage[]; watermark: DateTime | null }> {
       const questions = requests.map(({ meter, keys, buckets, ...scope }) => ({ query: meterQuery(meter, scope), keys, buckets }));
-      const asked = externalCustomerId === null ? null : [...new Set([externalCustomerId, ...questions.flatMap(({ query }) => customersOf(query) ?? [])])];
-      return questions.length === 0 ? { usages: [], watermark: await plain.watermark(ctx, asked) } : grouped.usages(ctx, asked, questions, bounds);
+      const asked =
+        externalCustomerId === null
+          ? null
+          : [...new Set([externalCustomerId, ...questions.flatMap(({ query }) => customersOf(query) ?? [])])];
+      return questions.length === 0
+        ? { usages: [], watermark: await plain.watermark(ctx, asked) }
+        : grouped.usages(ctx, asked, questions, bounds);
     },
 
     /** Names of the events that a customer has in a range, at most `limit`. */
-    eventNames: (ctx: RequestContext, externalCustomerId: string, range: UsageRange, limit: number): Promise<string[]> => grouped.eventNames(ctx, externalCustomerId, range, limit),
+    eventNames: (ctx: RequestContext, externalCustomerId: string, range: UsageRange, limit: number): Promise<string[]> =>
+      grouped.eventNames(ctx, externalCustomerId, range, limit),
   };
 }

@@ -6,10 +6,18 @@ import { declaredCount, originOf } from '../repository/unpack.ts';
 import { EVENT_STREAMS } from './event-streams.ts';
 
 /** How far the group of a stream is, at one moment. */
-export interface StreamState { readonly topic: string; readonly group: string; readonly partitions: readonly PartitionLag[] }
+export interface StreamState {
+  readonly topic: string;
+  readonly group: string;
+  readonly partitions: readonly PartitionLag[];
+}
 
 /** An accepted record of the caller's that is not consumed yet. */
-export interface WaitingPack { readonly ingestedAt: number; readonly events: number; readonly value: Buffer }
+export interface WaitingPack {
+  readonly ingestedAt: number;
+  readonly events: number;
+  readonly value: Buffer;
+}
 
 export interface Waiting {
   readonly packs: readonly WaitingPack[];
@@ -33,7 +41,10 @@ export function createInFlight(eventLog: () => Promise<Pick<EventLog, 'lag' | 'r
   const waiting = async (ctx: RequestContext, { topic, partitions }: StreamState): Promise<Waiting> => {
     const behind = partitions.filter(({ committed, end }) => committed < end);
     if (behind.length === 0) return { packs: [], complete: true };
-    const slices = await (await eventLog()).read(topic, { from: behind.map(({ partition, committed }) => ({ partition, offset: committed })), ...LOOK });
+    const slices = await (await eventLog()).read(topic, {
+      from: behind.map(({ partition, committed }) => ({ partition, offset: committed })),
+      ...LOOK,
+    });
     const ends = new Map(behind.map(({ partition, end }) => [partition, end]));
     const packs: WaitingPack[] = [];
     let complete = true;
@@ -51,8 +62,12 @@ export function createInFlight(eventLog: () => Promise<Pick<EventLog, 'lag' | 'r
     waiting,
 
     /** Where the streams' groups stood: what is at or beyond these places counts as waiting. */
-    committed: (states: readonly StreamState[]): LogPlace[] => states.flatMap(({ topic, partitions }) =>
-      partitions.filter(({ committed, end }) => committed < end).map(({ partition, committed }) => ({ topic, partition, offset: committed }))),
+    committed: (states: readonly StreamState[]): LogPlace[] =>
+      states.flatMap(({ topic, partitions }) =>
+        partitions
+          .filter(({ committed, end }) => committed < end)
+          .map(({ partition, committed }) => ({ topic, partition, offset: committed })),
+      ),
 
     /** When the event of this id was accepted, if it waits; null when it does not, as far as one looked. */
     async find(ctx: RequestContext, id: string): Promise<number | null> {
@@ -70,7 +85,9 @@ export function createInFlight(eventLog: () => Promise<Pick<EventLog, 'lag' | 'r
 function packOf(ctx: RequestContext, message: LogMessage): WaitingPack[] {
   const origin = originOf(message);
   if (origin?.tenantId !== ctx.tenantId || origin.environmentId !== ctx.environmentId) return [];
-  return [{ ingestedAt: origin.ingestedAt, events: declaredCount(message) ?? [...packedLines(message.value)].length, value: message.value }];
+  return [
+    { ingestedAt: origin.ingestedAt, events: declaredCount(message) ?? [...packedLines(message.value)].length, value: message.value },
+  ];
 }
 
 function idOf(line: Buffer): unknown {

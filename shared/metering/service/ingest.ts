@@ -14,7 +14,9 @@ import { packEvents } from '../repository/pack.ts';
 import type { Quotas } from './quotas.ts';
 
 /** Where records go that the log did not take; something replays them. */
-export interface OverflowStore { put(topic: string, records: readonly LogRecord[]): Promise<void> }
+export interface OverflowStore {
+  put(topic: string, records: readonly LogRecord[]): Promise<void>;
+}
 
 export interface IngestDependencies {
   readonly eventLog: Pick<EventLog, 'append' | 'partitionCount'>;
@@ -27,9 +29,14 @@ export interface IngestDependencies {
 }
 export type IngestService = ReturnType<typeof createIngestService>;
 
-interface Refusal { readonly field: string; readonly reason: string }
+interface Refusal {
+  readonly field: string;
+  readonly reason: string;
+}
 /** An item that is no event, and why; fields are named as the caller sees them. */
-export interface RefusedItem { readonly refused: readonly Refusal[] }
+export interface RefusedItem {
+  readonly refused: readonly Refusal[];
+}
 
 /** The way of events into the log. Nothing is accepted unless all of a request is valid and durable (metering.md D1, D2); of raw items, what is valid. */
 export function createIngestService({ eventLog, overflow, clock, config, quotas, metrics = silentMetrics }: IngestDependencies) {
@@ -45,7 +52,10 @@ export function createIngestService({ eventLog, overflow, clock, config, quotas,
     } catch (cause) {
       // Some of the records may be in the log already; the registry of ids drops the second copy.
       await overflow.put(topic, records(null)).catch((overflowCause: unknown) => {
-        throw unavailable('event log', new AggregateError([cause, overflowCause], 'neither the event log nor the overflow took the events'));
+        throw unavailable(
+          'event log',
+          new AggregateError([cause, overflowCause], 'neither the event log nor the overflow took the events'),
+        );
       });
       metrics.record('OverflowEnqueued', count);
     }
@@ -56,13 +66,19 @@ export function createIngestService({ eventLog, overflow, clock, config, quotas,
     const event = eventOf(request, now, clock);
     const refused: Refusal[] = [];
     const refuse = (field: string, reason: string): unknown => refused.push({ field: fieldOf(field), reason });
-    if (event.timestamp > now + maxFutureMs) refuse('timestamp', `must not be more than ${config.events.max_future_hours} hours in the future`);
+    if (event.timestamp > now + maxFutureMs)
+      refuse('timestamp', `must not be more than ${config.events.max_future_hours} hours in the future`);
     if (event.timestamp < EARLIEST_TIMESTAMP) refuse('timestamp', 'must not be before the year 2000');
-    if (Buffer.byteLength(event.properties) > EVENT_LIMITS.propertyBytes) refuse('properties', `must not be larger than ${EVENT_LIMITS.propertyBytes} bytes`);
+    if (Buffer.byteLength(event.properties) > EVENT_LIMITS.propertyBytes)
+      refuse('properties', `must not be larger than ${EVENT_LIMITS.propertyBytes} bytes`);
     return refused.length === 0 ? event : { refused };
   };
 
-  const sort = (requests: readonly (IngestEventRequest | RefusedItem)[], now: number, fieldOf: (index: number, field: string) => string): { events: UsageEvent[]; refused: RefusedItem[] } => {
+  const sort = (
+    requests: readonly (IngestEventRequest | RefusedItem)[],
+    now: number,
+    fieldOf: (index: number, field: string) => string,
+  ): { events: UsageEvent[]; refused: RefusedItem[] } => {
     const events: UsageEvent[] = [];
     const refused: RefusedItem[] = [];
     for (const [index, request] of requests.entries()) {
@@ -76,12 +92,18 @@ export function createIngestService({ eventLog, overflow, clock, config, quotas,
   const append = async (ctx: RequestContext, events: readonly UsageEvent[], ingestedAt: DateTime): Promise<void> => {
     await quotas?.admit(ctx, events.length);
     const topic = ctx.ingest?.lazy === true || lazyTenants.has(ctx.tenantId) ? TOPICS.eventsLazy : TOPICS.events;
-    await store(topic, events.length, (partitions) => packEvents({ tenantId: ctx.tenantId, environmentId: ctx.environmentId, ingestedAt }, events, partitions));
+    await store(topic, events.length, (partitions) =>
+      packEvents({ tenantId: ctx.tenantId, environmentId: ctx.environmentId, ingestedAt }, events, partitions),
+    );
     metrics.record('EventsAccepted', events.length);
     metrics.record('IngestBatchSize', events.length);
   };
 
-  const accept = async (ctx: RequestContext, requests: readonly (IngestEventRequest | RefusedItem)[], fieldOf: (index: number, field: string) => string): Promise<string[]> => {
+  const accept = async (
+    ctx: RequestContext,
+    requests: readonly (IngestEventRequest | RefusedItem)[],
+    fieldOf: (index: number, field: string) => string,
+  ): Promise<string[]> => {
     const ingestedAt = clock.now();
     const { events, refused } = sort(requests, ingestedAt.toMillis(), fieldOf);
     const errors = refused.flatMap((item) => item.refused);
@@ -96,10 +118,12 @@ export function createIngestService({ eventLog, overflow, clock, config, quotas,
 
   return {
     /** Resolves with the event's id once it is durable. Errors: `validation_error` (the field), `service_unavailable` (nothing was accepted, try again). */
-    ingest: async (ctx: RequestContext, request: IngestEventRequest): Promise<string> => (await accept(ctx, [request], (_, field) => field))[0] as string,
+    ingest: async (ctx: RequestContext, request: IngestEventRequest): Promise<string> =>
+      (await accept(ctx, [request], (_, field) => field))[0] as string,
 
     /** All of a batch or nothing; every refused item is listed as `events[index].field`. Resolves with the ids in the order of the items. */
-    ingestBatch: (ctx: RequestContext, requests: readonly (IngestEventRequest | RefusedItem)[]): Promise<string[]> => accept(ctx, requests, (index, field) => `events[${index}].${field}`),
+    ingestBatch: (ctx: RequestContext, requests: readonly (IngestEventRequest | RefusedItem)[]): Promise<string[]> =>
+      accept(ctx, requests, (index, field) => `events[${index}].${field}`),
 
     /** Those of a batch that are valid, all or none of them; the others are dropped. Resolves with what was dropped, and why, once the rest is durable. */
     async ingestFit(ctx: RequestContext, requests: readonly (IngestEventRequest | RefusedItem)[]): Promise<readonly RefusedItem[]> {

@@ -10,7 +10,10 @@ import { addsNothing, type Aggregation, checkAggregation, type Meter, type Meter
 import { meterVersionRepository } from '../repository/meter-versions.ts';
 import { type MeterListFilter, meterRepository } from '../repository/meters.ts';
 
-export interface MeterDependencies { readonly database: Database; readonly clock: Clock }
+export interface MeterDependencies {
+  readonly database: Database;
+  readonly clock: Clock;
+}
 export type MeterService = ReturnType<typeof createMeterService>;
 export type NewMeterRequest = Camelized<CreateMeterRequest>;
 
@@ -24,9 +27,23 @@ export function createMeterService({ database, clock }: MeterDependencies) {
   const publish = (tx: TenantTransaction, change: 'created' | 'updated' | 'disabled' | 'deleted', meter: Meter) =>
     appendSystemEvent(tx, clock, { eventName: `meter.${change}`, entityType: 'meter', entityId: meter.id, payload: meterToWire(meter) });
 
-  const insert = async (tx: TenantTransaction, { name, eventName, aggregation, filters, resetUsage }: Pick<Meter, 'name' | 'eventName' | 'aggregation' | 'filters' | 'resetUsage'>): Promise<Meter> => {
+  const insert = async (
+    tx: TenantTransaction,
+    { name, eventName, aggregation, filters, resetUsage }: Pick<Meter, 'name' | 'eventName' | 'aggregation' | 'filters' | 'resetUsage'>,
+  ): Promise<Meter> => {
     const now = clock.now();
-    const meter = await meterRepository.insert(tx, { id: newId('meter', clock), name, eventName, aggregation, filters, resetUsage, disabledAt: null, version: 1, createdAt: now, updatedAt: now });
+    const meter = await meterRepository.insert(tx, {
+      id: newId('meter', clock),
+      name,
+      eventName,
+      aggregation,
+      filters,
+      resetUsage,
+      disabledAt: null,
+      version: 1,
+      createdAt: now,
+      updatedAt: now,
+    });
     await publish(tx, 'created', meter);
     return meter;
   };
@@ -35,12 +52,18 @@ export function createMeterService({ database, clock }: MeterDependencies) {
   const createWithin = async (tx: TenantTransaction, request: NewMeterRequest): Promise<Meter> =>
     insert(tx, { ...request, aggregation: aggregationOf(request.aggregation), filters: unionFilters([], request.filters ?? []) });
 
-  const change = (ctx: RequestContext, id: string, kind: 'updated' | 'disabled' | 'deleted', next: (meter: Meter) => Parameters<typeof meterRepository.update>[2] | null): Promise<Meter> =>
+  const change = (
+    ctx: RequestContext,
+    id: string,
+    kind: 'updated' | 'disabled' | 'deleted',
+    next: (meter: Meter) => Parameters<typeof meterRepository.update>[2] | null,
+  ): Promise<Meter> =>
     database.withTenant(ctx, async (tx) => {
       const before = await meterRepository.lock(tx, id);
       const values = next(before);
       if (values === null) return before;
-      if (values.version !== undefined) await meterVersionRepository.keep(tx, before, { replacedAt: values.updatedAt, replacedBy: ctx.actorId });
+      if (values.version !== undefined)
+        await meterVersionRepository.keep(tx, before, { replacedAt: values.updatedAt, replacedBy: ctx.actorId });
       const meter = await meterRepository.update(tx, id, values, ctx.actorId);
       await publish(tx, kind, meter);
       return meter;
@@ -58,13 +81,16 @@ export function createMeterService({ database, clock }: MeterDependencies) {
     get: (ctx: RequestContext, id: string): Promise<Meter> => database.withTenant(ctx, (tx) => meterRepository.get(tx, id)),
 
     /** Those of the ids that exist. */
-    getMany: (ctx: RequestContext, ids: readonly string[]): Promise<Meter[]> => database.withTenant(ctx, (tx) => meterRepository.findByIds(tx, ids)),
+    getMany: (ctx: RequestContext, ids: readonly string[]): Promise<Meter[]> =>
+      database.withTenant(ctx, (tx) => meterRepository.findByIds(tx, ids)),
 
     /** Meters that count events of this name, disabled ones included. */
-    forEventName: (ctx: RequestContext, eventName: string): Promise<Meter[]> => database.withTenant(ctx, (tx) => meterRepository.findByEventName(tx, eventName)),
+    forEventName: (ctx: RequestContext, eventName: string): Promise<Meter[]> =>
+      database.withTenant(ctx, (tx) => meterRepository.findByEventName(tx, eventName)),
 
     /** Meters that count events of any of these names, oldest first. */
-    forEventNames: (ctx: RequestContext, eventNames: readonly string[]): Promise<Meter[]> => database.withTenant(ctx, (tx) => meterRepository.findByEventNames(tx, eventNames)),
+    forEventNames: (ctx: RequestContext, eventNames: readonly string[]): Promise<Meter[]> =>
+      database.withTenant(ctx, (tx) => meterRepository.findByEventNames(tx, eventNames)),
 
     list: (ctx: RequestContext, filter: MeterListFilter, options: ListOptions): Promise<Page<Meter>> =>
       database.withTenant(ctx, (tx) => meterRepository.list(tx, filter, options)),
@@ -80,15 +106,19 @@ export function createMeterService({ database, clock }: MeterDependencies) {
       }),
 
     /** Former definitions of a meter, the oldest first; the current one is the meter itself. Throws NotFound. */
-    formerVersions: (ctx: RequestContext, id: string): Promise<MeterVersion[]> => database.withTenant(ctx, async (tx) => {
-      await meterRepository.get(tx, id);
-      return meterVersionRepository.of(tx, id);
-    }),
+    formerVersions: (ctx: RequestContext, id: string): Promise<MeterVersion[]> =>
+      database.withTenant(ctx, async (tx) => {
+        await meterRepository.get(tx, id);
+        return meterVersionRepository.of(tx, id);
+      }),
 
     /** Stops counting at this moment; earlier usage stays. Disabling again changes nothing. */
     disable: (ctx: RequestContext, id: string): Promise<Meter> =>
-      change(ctx, id, 'disabled', (meter) => (meter.disabledAt !== null ? null
-        : { disabledAt: clock.now(), status: 'archived', version: meter.version + 1, updatedAt: clock.now() })),
+      change(ctx, id, 'disabled', (meter) =>
+        meter.disabledAt !== null
+          ? null
+          : { disabledAt: clock.now(), status: 'archived', version: meter.version + 1, updatedAt: clock.now() },
+      ),
 
     delete: (ctx: RequestContext, id: string): Promise<Meter> =>
       change(ctx, id, 'deleted', () => ({ status: 'deleted', updatedAt: clock.now() })),
@@ -98,8 +128,12 @@ export function createMeterService({ database, clock }: MeterDependencies) {
 /** An aggregation as the domain names it. Throws a validation error that names the part which cannot be measured (metering.md 3.2). */
 export function aggregationOf(request: NewMeterRequest['aggregation']): Aggregation {
   const aggregation: Aggregation = {
-    type: request.type, field: request.field ?? null, expression: request.expression ?? null, multiplier: request.multiplier?.toFixed() ?? null,
-    bucketSize: request.bucketSize ?? null, groupBy: request.groupBy ?? null,
+    type: request.type,
+    field: request.field ?? null,
+    expression: request.expression ?? null,
+    multiplier: request.multiplier?.toFixed() ?? null,
+    bucketSize: request.bucketSize ?? null,
+    groupBy: request.groupBy ?? null,
   };
   checkAggregation(aggregation);
   return aggregation.type === 'COUNT' ? { ...aggregation, field: null } : aggregation;

@@ -8,7 +8,11 @@ import { type AcceptanceRange, createEventLedger } from '../repository/ledger.ts
 import { checkWindowCount, windowSql } from '../repository/windows-sql.ts';
 import type { InFlight } from './in-flight.ts';
 
-export interface MonitoringRequest { readonly startTime: DateTime | null; readonly endTime: DateTime | null; readonly windowSize: WindowSize | null }
+export interface MonitoringRequest {
+  readonly startTime: DateTime | null;
+  readonly endTime: DateTime | null;
+  readonly windowSize: WindowSize | null;
+}
 
 /** One stream as the caller sees it. */
 export interface StreamReport {
@@ -39,7 +43,11 @@ export interface Monitoring {
   readonly points: readonly { readonly start: DateTime; readonly events: number }[];
 }
 
-export interface MonitoringDependencies { readonly clickhouse: ClickHouse; readonly inFlight: InFlight; readonly clock: Clock }
+export interface MonitoringDependencies {
+  readonly clickhouse: ClickHouse;
+  readonly inFlight: InFlight;
+  readonly clock: Clock;
+}
 export type MonitoringService = ReturnType<typeof createMonitoringService>;
 
 const DEFAULT_RANGE = { hours: 24 } as const;
@@ -58,18 +66,34 @@ export function createMonitoringService({ clickhouse, inFlight, clock }: Monitor
       const inRange = ({ ingestedAt }: { ingestedAt: number }) => ingestedAt >= range.start.toMillis() && ingestedAt < range.end.toMillis();
       const [consumed, points, waiting] = await Promise.all([
         ledger.counts(ctx, range, inFlight.committed(states)),
-        window ? ledger.storedByWindow(ctx, range, (bindings) => windowSql(bindings, 'toUnixTimestamp64Milli(ingested_at)', window, range)) : [],
+        window
+          ? ledger.storedByWindow(ctx, range, (bindings) => windowSql(bindings, 'toUnixTimestamp64Milli(ingested_at)', window, range))
+          : [],
         Promise.all(states.map((state) => inFlight.waiting(ctx, state))),
       ]);
-      const streams = states.map(({ topic, group, partitions }, index): StreamReport => ({
-        topic, group, lag: partitions.reduce((sum, { end, committed }) => sum + end - committed, 0n),
-        inFlight: waiting[index]?.packs.filter(inRange).reduce((sum, { events }) => sum + events, 0) ?? 0,
-      }));
+      const streams = states.map(
+        ({ topic, group, partitions }, index): StreamReport => ({
+          topic,
+          group,
+          lag: partitions.reduce((sum, { end, committed }) => sum + end - committed, 0n),
+          inFlight: waiting[index]?.packs.filter(inRange).reduce((sum, { events }) => sum + events, 0) ?? 0,
+        }),
+      );
       const underWay = streams.reduce((sum, stream) => sum + stream.inFlight, 0);
       const { accepted, stored, duplicates, rejected } = consumed;
       return {
-        range, streams, points,
-        counts: { accepted: accepted + underWay, stored, duplicates, rejected, inFlight: underWay, unaccounted: accepted - stored - duplicates - rejected, complete: waiting.every(({ complete }) => complete) },
+        range,
+        streams,
+        points,
+        counts: {
+          accepted: accepted + underWay,
+          stored,
+          duplicates,
+          rejected,
+          inFlight: underWay,
+          unaccounted: accepted - stored - duplicates - rejected,
+          complete: waiting.every(({ complete }) => complete),
+        },
       };
     },
   };

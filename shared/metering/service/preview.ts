@@ -42,7 +42,11 @@ export interface MeterPreviewDependencies {
   readonly clickhouse: ClickHouse;
   readonly meters: Pick<MeterService, 'get'>;
   /** The open period of the customer's subscription, if it has one, and the time zone that it is billed in. */
-  readonly openPeriod: (ctx: RequestContext, externalCustomerId: string, meterId: string | null) => Promise<{ readonly period: Period; readonly timezone: string } | null>;
+  readonly openPeriod: (
+    ctx: RequestContext,
+    externalCustomerId: string,
+    meterId: string | null,
+  ) => Promise<{ readonly period: Period; readonly timezone: string } | null>;
   readonly clock: Clock;
 }
 export type MeterPreviewService = ReturnType<typeof createMeterPreviewService>;
@@ -64,15 +68,26 @@ export function createMeterPreviewService({ clickhouse, meters, openPeriod, cloc
       const definitions = meter === null ? [definition] : [definition, meter];
       const queries = definitions.map((each) => meterQuery(each, scope));
       const usages = await usage.usages(ctx, queries);
-      const [after, before] = await Promise.all(definitions.map(async (each, index): Promise<MeterFigures> => {
-        const [query, answer] = [queries[index] as (typeof queries)[number], usages[index] as (typeof usages)[number]];
-        const { matched, refused, samples } = await readRefusals(clickhouse, ctx, query, SAMPLES);
-        return {
-          value: answer.value, matchedCount: matched, eventCount: answer.eventCount, refusedCount: refused,
-          refusedEvents: samples.map(({ id, properties }) => ({ eventId: id, reason: reasonOf(each, properties) })),
-        };
-      }));
-      return { startTime: range.start, endTime: range.end, watermark: usages[0]?.watermark ?? null, before: before ?? null, after: after as MeterFigures };
+      const [after, before] = await Promise.all(
+        definitions.map(async (each, index): Promise<MeterFigures> => {
+          const [query, answer] = [queries[index] as (typeof queries)[number], usages[index] as (typeof usages)[number]];
+          const { matched, refused, samples } = await readRefusals(clickhouse, ctx, query, SAMPLES);
+          return {
+            value: answer.value,
+            matchedCount: matched,
+            eventCount: answer.eventCount,
+            refusedCount: refused,
+            refusedEvents: samples.map(({ id, properties }) => ({ eventId: id, reason: reasonOf(each, properties) })),
+          };
+        }),
+      );
+      return {
+        startTime: range.start,
+        endTime: range.end,
+        watermark: usages[0]?.watermark ?? null,
+        before: before ?? null,
+        after: after as MeterFigures,
+      };
     },
   };
 }
@@ -86,7 +101,13 @@ function definitionOf(request: Camelized<PreviewMeterRequest>, meter: MeterDefin
   if (eventName === undefined) throw missing('event_name');
   if (aggregation === undefined) throw missing('aggregation');
   if (resetUsage === undefined) throw missing('reset_usage');
-  return { eventName, aggregation, resetUsage, filters: request.filters ? unionFilters([], request.filters) : (meter?.filters ?? []), disabledAt: meter?.disabledAt ?? null };
+  return {
+    eventName,
+    aggregation,
+    resetUsage,
+    filters: request.filters ? unionFilters([], request.filters) : (meter?.filters ?? []),
+    disabledAt: meter?.disabledAt ?? null,
+  };
 }
 
 function rangeOf({ startTime, endTime }: Camelized<PreviewMeterRequest>, otherwise: Period): Period {

@@ -7,9 +7,16 @@ import { fullBucket, type Quota, take } from '../domain/token-bucket.ts';
 import { ingestBuckets } from '../repository/ingest-buckets.ts';
 
 /** What this process has taken out of a bucket and not used yet, and until when it need not ask again for so many. */
-interface Share { left: number; refusedFrom: number; refusedUntilMs: number }
+interface Share {
+  left: number;
+  refusedFrom: number;
+  refusedUntilMs: number;
+}
 
-export interface QuotaDependencies { readonly database: Database; readonly clock: Clock }
+export interface QuotaDependencies {
+  readonly database: Database;
+  readonly clock: Clock;
+}
 export type Quotas = ReturnType<typeof createQuotas>;
 
 const REMEMBERED = 10_000;
@@ -87,6 +94,14 @@ function quotasOf(terms: IngestTerms | undefined): [of: 'key' | 'tenant', scope:
 
 function refusal(of: 'key' | 'tenant', { eventsPerSecond, burst }: Quota, events: number, resetAt: string | null, waitMs = 0): DomainError {
   const details = { quota: of, events_per_second: eventsPerSecond, burst, requested: events };
-  if (resetAt === null) return new DomainError('validation_error', `events: ${events} at once are more than the ${of}'s burst of ${burst}`, { field: 'events', ...details });
-  return new DomainError('too_many_requests', `the ${of}'s quota of ${eventsPerSecond} events per second is used up`, { ...details, reset_at: resetAt, retry_after_seconds: Math.ceil(waitMs / 1000) });
+  if (resetAt === null)
+    return new DomainError('validation_error', `events: ${events} at once are more than the ${of}'s burst of ${burst}`, {
+      field: 'events',
+      ...details,
+    });
+  return new DomainError('too_many_requests', `the ${of}'s quota of ${eventsPerSecond} events per second is used up`, {
+    ...details,
+    reset_at: resetAt,
+    retry_after_seconds: Math.ceil(waitMs / 1000),
+  });
 }

@@ -37,8 +37,15 @@ const PER_READING = 200;
 const PAGE = 500;
 
 /** A name of which events may have been rejected, with its meters and the customers who sent it. */
-interface Suspect { readonly name: string; readonly meters: readonly Meter[]; readonly customers: readonly string[] }
-interface Rejection { readonly event: StoredEvent; readonly reason: RejectionReason }
+interface Suspect {
+  readonly name: string;
+  readonly meters: readonly Meter[];
+  readonly customers: readonly string[];
+}
+interface Rejection {
+  readonly event: StoredEvent;
+  readonly reason: RejectionReason;
+}
 
 /**
  * Tells of events that no meter took: one of each name and window (metering.md 1.6).
@@ -81,7 +88,11 @@ export function createRejectionService({ database, clickhouse, meters, clock, lo
     const unmetered = suspects.filter((suspect) => suspect.meters.length === 0);
     for (const part of chunksOf(unmetered, PER_READING)) {
       // Every event of these is rejected: one sender of each name will do.
-      const selection = { eventNames: part.map(({ name }) => name), externalCustomerIds: [...new Set(part.flatMap(({ customers }) => customers.slice(0, 1)))], meters: [] };
+      const selection = {
+        eventNames: part.map(({ name }) => name),
+        externalCustomerIds: [...new Set(part.flatMap(({ customers }) => customers.slice(0, 1)))],
+        meters: [],
+      };
       found.push(...(await store.examples(ctx, summary, selection)).map(({ event }) => event));
     }
     for (const { name, customers, meters: named } of suspects.filter((suspect) => suspect.meters.length > 0)) {
@@ -97,7 +108,10 @@ export function createRejectionService({ database, clickhouse, meters, clock, lo
 
   /** Those of the events that no meter takes by what the meters are now. */
   const rejected = async (tx: TenantTransaction, ctx: RequestContext, events: readonly StoredEvent[]): Promise<Rejection[]> => {
-    const named = Map.groupBy(await meters.forEventNames({ ...ctx, transaction: tx }, [...new Set(events.map(({ eventName }) => eventName))]), ({ eventName }) => eventName);
+    const named = Map.groupBy(
+      await meters.forEventNames({ ...ctx, transaction: tx }, [...new Set(events.map(({ eventName }) => eventName))]),
+      ({ eventName }) => eventName,
+    );
     return events.flatMap((event) => {
       const reason = rejectionOf(named.get(event.eventName) ?? [], event);
       return reason === null ? [] : [{ event, reason }];
@@ -106,7 +120,12 @@ export function createRejectionService({ database, clickhouse, meters, clock, lo
 
   const stage = async (tx: TenantTransaction, rejections: readonly Rejection[]): Promise<void> => {
     for (const { event, reason } of rejections) {
-      await appendSystemEvent(tx, clock, { eventName: EVENT_REJECTED, entityType: 'event', entityId: event.id, payload: { event_type: EVENT_REJECTED, reason, event: eventToWire(event) } });
+      await appendSystemEvent(tx, clock, {
+        eventName: EVENT_REJECTED,
+        entityType: 'event',
+        entityId: event.id,
+        payload: { event_type: EVENT_REJECTED, reason, event: eventToWire(event) },
+      });
     }
   };
 
@@ -120,13 +139,22 @@ export function createRejectionService({ database, clickhouse, meters, clock, lo
         const rejections = await rejected(tx, ctx, examples);
         if (rejections.length === 0) return { told: 0, names: [] };
         const names = rejections.map(({ event }) => event.eventName);
-        const opened = await rejectionWindows.open(tx, names, clock.now(), windowSeconds).catch((error: unknown) => { throw new NoWindows(error); });
-        await stage(tx, rejections.filter(({ event }) => opened.has(event.eventName)));
+        const opened = await rejectionWindows.open(tx, names, clock.now(), windowSeconds).catch((error: unknown) => {
+          throw new NoWindows(error);
+        });
+        await stage(
+          tx,
+          rejections.filter(({ event }) => opened.has(event.eventName)),
+        );
         return { told: opened.size, names };
       });
     } catch (error) {
       if (!(error instanceof NoWindows)) throw error;
-      logger.error('the windows of rejected events cannot be asked: each event is told of', { tenant_id: ctx.tenantId, environment_id: ctx.environmentId, reason: error.message });
+      logger.error('the windows of rejected events cannot be asked: each event is told of', {
+        tenant_id: ctx.tenantId,
+        environment_id: ctx.environmentId,
+        reason: error.message,
+      });
       return null;
     }
   };
@@ -138,10 +166,14 @@ export function createRejectionService({ database, clickhouse, meters, clock, lo
     for (const { name, meters: named, customers } of suspects) {
       for (const externalCustomerIds of chunksOf(customers, PER_READING)) {
         const selection: RejectedSelection = { eventNames: [name], externalCustomerIds, meters: named };
-        for (let after: EventPosition | null = null; ;) {
+        for (let after: EventPosition | null = null; ; ) {
           const page = await store.page(ctx, summary, selection, after, PAGE);
           count += await database.withTenant(ctx, async (tx) => {
-            const rejections = await rejected(tx, ctx, page.map(({ event }) => event));
+            const rejections = await rejected(
+              tx,
+              ctx,
+              page.map(({ event }) => event),
+            );
             await stage(tx, rejections);
             return rejections.length;
           });
@@ -186,6 +218,22 @@ class NoWindows extends Error {
 }
 
 /** As the webhook's receiver gets it (metering.md 1.6). */
-function eventToWire({ id, eventName, customerId, externalCustomerId, source, properties, timestamp }: StoredEvent): Record<string, unknown> {
-  return { id, event_name: eventName, customer_id: customerId, external_customer_id: externalCustomerId, source, properties, timestamp: wireTime(timestamp) };
+function eventToWire({
+  id,
+  eventName,
+  customerId,
+  externalCustomerId,
+  source,
+  properties,
+  timestamp,
+}: StoredEvent): Record<string, unknown> {
+  return {
+    id,
+    event_name: eventName,
+    customer_id: customerId,
+    external_customer_id: externalCustomerId,
+    source,
+    properties,
+    timestamp: wireTime(timestamp),
+  };
 }

@@ -40,17 +40,31 @@ export function createReprocessService({ clickhouse, eventLog, database, clock }
     start(ctx: RequestContext, request: ReprocessRequest): Promise<Reprocess> {
       const now = clock.now();
       const endDate = request.endDate ?? now;
-      if (endDate <= request.startDate) throw request.endDate === null ? invalid('start_date', 'must be before now') : invalid('end_date', 'must be after start_date');
+      if (endDate <= request.startDate)
+        throw request.endDate === null ? invalid('start_date', 'must be before now') : invalid('end_date', 'must be after start_date');
       const id = `${REPROCESS_EVENTS.name}-${newId('job', clock)}`;
       const selection = {
-        externalCustomerIds: request.externalCustomerIds, eventNames: request.eventNames, eventIds: request.eventIds,
-        startDate: request.startDate.toISO() ?? '', endDate: endDate.toISO() ?? '', ingestedUntil: now.toISO() ?? '',
+        externalCustomerIds: request.externalCustomerIds,
+        eventNames: request.eventNames,
+        eventIds: request.eventIds,
+        startDate: request.startDate.toISO() ?? '',
+        endDate: endDate.toISO() ?? '',
+        ingestedUntil: now.toISO() ?? '',
       };
       return database.withTenant(ctx, async (tx) => {
         await reprocessRepository.insert(tx, { id, selection, batchSize: request.batchSize, createdAt: now });
-        await appendSystemEvent(tx, clock, { eventName: 'event_reprocess.started', entityType: 'event_reprocess', entityId: id, payload: { id, start_date: selection.startDate, end_date: selection.endDate } });
+        await appendSystemEvent(tx, clock, {
+          eventName: 'event_reprocess.started',
+          entityType: 'event_reprocess',
+          entityId: id,
+          payload: { id, start_date: selection.startDate, end_date: selection.endDate },
+        });
         // The id is the row's own, so a start that the relay hands over twice runs once.
-        await enqueueJob(tx, clock, { job: REPROCESS_EVENTS.name, workflowId: id, input: { tenantId: ctx.tenantId, environmentId: ctx.environmentId, reprocessId: id } });
+        await enqueueJob(tx, clock, {
+          job: REPROCESS_EVENTS.name,
+          workflowId: id,
+          input: { tenantId: ctx.tenantId, environmentId: ctx.environmentId, reprocessId: id },
+        });
         return reprocessRepository.get(tx, id);
       });
     },
@@ -59,28 +73,50 @@ export function createReprocessService({ clickhouse, eventLog, database, clock }
     get: (ctx: RequestContext, id: string): Promise<Reprocess> => database.withTenant(ctx, (tx) => reprocessRepository.get(tx, id)),
 
     /** One page of a run. What it notes follows from its arguments, so that a page that is taken twice is counted once. */
-    async page(ctx: RequestContext, id: string, { after, processed }: { readonly after: ReprocessPosition | null; readonly processed: number }, heartbeat: () => void): Promise<{ processed: number; after: ReprocessPosition | null }> {
+    async page(
+      ctx: RequestContext,
+      id: string,
+      { after, processed }: { readonly after: ReprocessPosition | null; readonly processed: number },
+      heartbeat: () => void,
+    ): Promise<{ processed: number; after: ReprocessPosition | null }> {
       const run = await database.withTenant(ctx, (tx) => reprocessRepository.get(tx, id));
       const pages = createStoredPages(clickhouse());
       if (after === null) {
         const total = await pages.count(ctx, run.selection);
-        await database.withTenant(ctx, (tx) => reprocessRepository.update(tx, id, { runStatus: 'running', startedAt: run.startedAt ?? clock.now(), total, failureReason: null, finishedAt: null }));
+        await database.withTenant(ctx, (tx) =>
+          reprocessRepository.update(tx, id, {
+            runStatus: 'running',
+            startedAt: run.startedAt ?? clock.now(),
+            total,
+            failureReason: null,
+            finishedAt: null,
+          }),
+        );
         heartbeat();
       }
       const events = await pages.page(ctx, run.selection, after, run.batchSize);
       heartbeat();
       if (events.length > 0) await (await eventLog()).append(TOPICS.eventsPostProcessing, stageStored(events));
       const last = events.at(-1);
-      const position = last === undefined ? after : { externalCustomerId: last.externalCustomerId, eventName: last.eventName, timestamp: last.timestamp, id: last.id };
+      const position =
+        last === undefined
+          ? after
+          : { externalCustomerId: last.externalCustomerId, eventName: last.eventName, timestamp: last.timestamp, id: last.id };
       const done = events.length < run.batchSize;
       const count = processed + events.length;
-      await database.withTenant(ctx, (tx) => reprocessRepository.update(tx, id, {
-        processed: count, ...(position === null ? {} : { lastPosition: position }), ...(done ? { runStatus: 'completed', finishedAt: clock.now() } : { runStatus: 'running' }),
-      }));
+      await database.withTenant(ctx, (tx) =>
+        reprocessRepository.update(tx, id, {
+          processed: count,
+          ...(position === null ? {} : { lastPosition: position }),
+          ...(done ? { runStatus: 'completed', finishedAt: clock.now() } : { runStatus: 'running' }),
+        }),
+      );
       return { processed: count, after: done ? null : position };
     },
 
     fail: (ctx: RequestContext, id: string, reason: string): Promise<void> =>
-      database.withTenant(ctx, (tx) => reprocessRepository.update(tx, id, { runStatus: 'failed', failureReason: reason.slice(0, 500), finishedAt: clock.now() })),
+      database.withTenant(ctx, (tx) =>
+        reprocessRepository.update(tx, id, { runStatus: 'failed', failureReason: reason.slice(0, 500), finishedAt: clock.now() }),
+      ),
   };
 }

@@ -37,7 +37,9 @@ export interface EventUsageRequest extends UsageScope {
   readonly groupBy: string | null;
 }
 
-export interface MeterUsageRequest extends MeterScope { readonly meter: Meter }
+export interface MeterUsageRequest extends MeterScope {
+  readonly meter: Meter;
+}
 
 export interface UsageDependencies {
   readonly clickhouse: ClickHouse;
@@ -70,7 +72,9 @@ export function createUsageService({ clickhouse, meters, customers, clock }: Usa
       if (error instanceof DomainError && error.code === 'not_found') return null;
       throw error;
     });
-    return customer === null ? { externalCustomerIds: null, customerId: scope.customerId } : { externalCustomerIds: [customer.externalId], customerId: null };
+    return customer === null
+      ? { externalCustomerIds: null, customerId: scope.customerId }
+      : { externalCustomerIds: [customer.externalId], customerId: null };
   };
 
   return {
@@ -80,7 +84,10 @@ export function createUsageService({ clickhouse, meters, customers, clock }: Usa
      * a number that is not known is never a zero.
      */
     meterUsages: (ctx: RequestContext, requests: readonly MeterUsageRequest[]): Promise<Usage[]> =>
-      usages(ctx, requests.map(({ meter, ...scope }) => meterQuery(meter, scope))),
+      usages(
+        ctx,
+        requests.map(({ meter, ...scope }) => meterQuery(meter, scope)),
+      ),
 
     /** Usage of one meter over a range, with points when a window is given. */
     meterUsage: async (ctx: RequestContext, { meter, ...scope }: MeterUsageRequest): Promise<Usage> =>
@@ -90,8 +97,12 @@ export function createUsageService({ clickhouse, meters, customers, clock }: Usa
     async usageByMeter(ctx: RequestContext, meterId: string, scope: UsageScope): Promise<{ meter: Meter; usage: Usage }> {
       const meter = await meters.get(ctx, meterId);
       const query = meterQuery(meter, {
-        ...(await customerOf(ctx, scope)), range: rangeOf(scope, clock.now()), window: windowOf(scope), filters: scope.filters,
-        timezone: scope.timezone ?? 'UTC', bucketSize: bucketOf(meter.aggregation.type, scope.bucketSize),
+        ...(await customerOf(ctx, scope)),
+        range: rangeOf(scope, clock.now()),
+        window: windowOf(scope),
+        filters: scope.filters,
+        timezone: scope.timezone ?? 'UTC',
+        bucketSize: bucketOf(meter.aggregation.type, scope.bucketSize),
       });
       return { meter, usage: await asked(ctx, query) };
     },
@@ -100,9 +111,20 @@ export function createUsageService({ clickhouse, meters, customers, clock }: Usa
     async usageByEventName(ctx: RequestContext, request: EventUsageRequest): Promise<{ type: AggregationType; usage: Usage }> {
       const type = request.property === null ? 'COUNT' : request.type;
       const query: UsageQuery = {
-        eventName: request.eventName, type, field: type === 'COUNT' ? null : request.property, expression: null, multiplier: request.multiplier,
-        bucketSize: bucketOf(type, request.bucketSize), timezone: request.timezone ?? 'UTC', groupBy: request.groupBy, filters: request.filters,
-        ...(await customerOf(ctx, request)), inherited: [], sources: null, range: rangeOf(request, clock.now()), window: windowOf(request),
+        eventName: request.eventName,
+        type,
+        field: type === 'COUNT' ? null : request.property,
+        expression: null,
+        multiplier: request.multiplier,
+        bucketSize: bucketOf(type, request.bucketSize),
+        timezone: request.timezone ?? 'UTC',
+        groupBy: request.groupBy,
+        filters: request.filters,
+        ...(await customerOf(ctx, request)),
+        inherited: [],
+        sources: null,
+        range: rangeOf(request, clock.now()),
+        window: windowOf(request),
       };
       return { type, usage: await asked(ctx, query) };
     },

@@ -14,7 +14,9 @@ export interface OnboardingActivities {
   failOnboarding(input: OnboardingInput & { readonly reason: string }): Promise<void>;
 }
 
-export interface OnboardingResult { readonly completed: true }
+export interface OnboardingResult {
+  readonly completed: true;
+}
 
 /** More steps than a setting has actions. */
 const MOST_STEPS = 100;
@@ -38,5 +40,8 @@ export async function runCustomerOnboarding(activities: OnboardingActivities, in
 const RETRY = { initialIntervalMs: 1_000, backoffCoefficient: 2, maximumIntervalMs: 60_000, maximumAttempts: 35 } as const;
 
 export const CUSTOMER_ONBOARDING: Job<OnboardingActivities, OnboardingInput, OnboardingResult> = {
-  name: 'customer-onboarding', retry: RETRY, activityTimeoutMs: 60_000, run: runCustomerOnboarding,
+  name: 'customer-onboarding',
+  retry: RETRY,
+  activityTimeoutMs: 60_000,
+  run: runCustomerOnboarding,
 };

@@ -5,21 +5,43 @@ import { createAuthenticator, hashKey } from './authenticate.ts';
 import type { Principal } from './principal.ts';
 
 const KEY = 'sk_live_1';
-const bound: Principal & { expiresAtMs: null } = { tenantId: 'tenant_1', environmentId: 'env_1', actorId: 'secret_1', actorType: 'api_key', roles: ['all_writer'], tenantSuspended: false, expiresAtMs: null };
+const bound: Principal & { expiresAtMs: null } = {
+  tenantId: 'tenant_1',
+  environmentId: 'env_1',
+  actorId: 'secret_1',
+  actorType: 'api_key',
+  roles: ['all_writer'],
+  tenantSuspended: false,
+  expiresAtMs: null,
+};
 const settings = { header: 'x-api-key', cache_seconds: 60, root_key: 'root', root_tenant_id: 'tenant_root' };
 
 /** A store that counts its look-ups. */
-function storeOf(keys: Map<string, typeof bound>, environments: readonly string[] = [], sessions: ReadonlyMap<string, Principal & { expiresAtMs: number }> = new Map()) {
+function storeOf(
+  keys: Map<string, typeof bound>,
+  environments: readonly string[] = [],
+  sessions: ReadonlyMap<string, Principal & { expiresAtMs: number }> = new Map(),
+) {
   const asked: string[] = [];
   return {
     asked,
-    findByKeyHash: async (hash: string) => { asked.push(hash); return keys.get(hash) ?? null; },
-    findByTokenHash: async (hash: string) => { asked.push(hash); return sessions.get(hash) ?? null; },
-    findEnvironment: async (tenantId: string, environmentId: string) => { asked.push(`${tenantId} ${environmentId}`); return environments.includes(`${tenantId} ${environmentId}`) ? {} : null; },
+    findByKeyHash: async (hash: string) => {
+      asked.push(hash);
+      return keys.get(hash) ?? null;
+    },
+    findByTokenHash: async (hash: string) => {
+      asked.push(hash);
+      return sessions.get(hash) ?? null;
+    },
+    findEnvironment: async (tenantId: string, environmentId: string) => {
+      asked.push(`${tenantId} ${environmentId}`);
+      return environments.includes(`${tenantId} ${environmentId}`) ? {} : null;
+    },
   };
 }
 const clock = fixedClock(DateTime.utc(2026, 3, 1));
-const authenticator = (store: ReturnType<typeof storeOf>, more: Partial<typeof settings> = {}) => createAuthenticator({ ...settings, ...more }, store, clock);
+const authenticator = (store: ReturnType<typeof storeOf>, more: Partial<typeof settings> = {}) =>
+  createAuthenticator({ ...settings, ...more }, store, clock);
 const advance = (milliseconds: number): void => clock.set(clock.now().plus({ milliseconds }));
 
 test('a deleted key works for the lifetime of the cache at most, and its text is never handed on', async () => {
@@ -53,7 +75,9 @@ test('the header of the key is the configured one, and no other', async () => {
 test('a store that does not answer is no refusal, and nothing is remembered', async () => {
   const store = storeOf(new Map([[hashKey(KEY), bound]]));
   const { findByKeyHash } = store;
-  store.findByKeyHash = async () => { throw new Error('away'); };
+  store.findByKeyHash = async () => {
+    throw new Error('away');
+  };
   const { authenticate } = authenticator(store);
   await expect(authenticate({ 'x-api-key': KEY })).rejects.toThrow('away');
   store.findByKeyHash = findByKeyHash;
@@ -67,7 +91,9 @@ test('the root key acts in the environments of its tenant only, and needs no sto
   expect([root.tenantId, root.roles, store.asked]).toEqual(['tenant_root', ['super_admin'], []]);
   expect(await contextOf(root, { 'x-environment-id': 'env_root' }, 'r', true)).toMatchObject({ environmentId: 'env_root' });
   for (const headers of [{}, { 'x-environment-id': '' }, { 'x-environment-id': 'env_1' }]) {
-    await expect(contextOf(root, headers as Record<string, string>, 'r', true)).rejects.toMatchObject({ body: { error: 'Access denied', message: 'Invalid or inaccessible environment' } });
+    await expect(contextOf(root, headers as Record<string, string>, 'r', true)).rejects.toMatchObject({
+      body: { error: 'Access denied', message: 'Invalid or inaccessible environment' },
+    });
   }
   expect(await contextOf(root, {}, 'r', false)).toMatchObject({ environmentId: '' });
 });
@@ -80,10 +106,23 @@ test('a root key without its tenant is no key', async () => {
 
 describe('a session token', () => {
   const token = 'ps_1';
-  const session: Principal & { expiresAtMs: number } = { ...bound, actorId: 'cust_1', actorType: 'customer', roles: [], expiresAtMs: DateTime.utc(2026, 3, 2).toMillis() };
+  const session: Principal & { expiresAtMs: number } = {
+    ...bound,
+    actorId: 'cust_1',
+    actorType: 'customer',
+    roles: [],
+    expiresAtMs: DateTime.utc(2026, 3, 2).toMillis(),
+  };
   const over = { ...session, expiresAtMs: DateTime.utc(2026, 2, 1).toMillis() };
   const start = () => {
-    const store = storeOf(new Map([[hashKey(KEY), bound]]), [], new Map([[hashKey(token), session], [hashKey('ps_over'), over]]));
+    const store = storeOf(
+      new Map([[hashKey(KEY), bound]]),
+      [],
+      new Map([
+        [hashKey(token), session],
+        [hashKey('ps_over'), over],
+      ]),
+    );
     return { store, ...authenticator(store) };
   };
 
@@ -92,17 +131,29 @@ describe('a session token', () => {
     for (let time = 0; time < 2; time += 1) expect(await authenticate({ 'x-session-token': ` ${token} ` }, 'portal_session')).toBe(session);
     expect(store.asked).toEqual([hashKey(token), hashKey(token)]);
     // Its environment is the session's, whatever the header says.
-    expect(await contextOf(session, { 'x-environment-id': 'env_2' }, 'r', true)).toMatchObject({ environmentId: 'env_1', actorId: 'cust_1', actorType: 'customer', roles: [] });
+    expect(await contextOf(session, { 'x-environment-id': 'env_2' }, 'r', true)).toMatchObject({
+      environmentId: 'env_1',
+      actorId: 'cust_1',
+      actorType: 'customer',
+      roles: [],
+    });
   });
 
   test.each([
-    ['no token', { 'x-api-key': KEY }, 'Unauthorized'], ['a blank one', { 'x-session-token': ' ' }, 'Unauthorized'], ['an unknown one', { 'x-session-token': 'ps_2' }, 'Invalid session token'],
-    ['an API key', { 'x-session-token': KEY, 'x-api-key': KEY }, 'Invalid session token'], ['one that is over', { 'x-session-token': 'ps_over' }, 'Session token has expired'],
+    ['no token', { 'x-api-key': KEY }, 'Unauthorized'],
+    ['a blank one', { 'x-session-token': ' ' }, 'Unauthorized'],
+    ['an unknown one', { 'x-session-token': 'ps_2' }, 'Invalid session token'],
+    ['an API key', { 'x-session-token': KEY, 'x-api-key': KEY }, 'Invalid session token'],
+    ['one that is over', { 'x-session-token': 'ps_over' }, 'Session token has expired'],
   ])('is needed where a route takes one: %s is refused', async (_, headers, message) => {
     await expect(start().authenticate(headers, 'portal_session')).rejects.toThrow(message);
   });
 
-  test.each([[{ 'x-session-token': token }, 'Unauthorized'], [{ 'x-api-key': token }, 'Invalid API key'], [{ 'x-session-token': token, 'x-api-key': token }, 'Invalid API key']])('counts for nothing where a route takes a key: %j', async (headers, message) => {
+  test.each([
+    [{ 'x-session-token': token }, 'Unauthorized'],
+    [{ 'x-api-key': token }, 'Invalid API key'],
+    [{ 'x-session-token': token, 'x-api-key': token }, 'Invalid API key'],
+  ])('counts for nothing where a route takes a key: %j', async (headers, message) => {
     await expect(start().authenticate(headers as Record<string, string>, 'api_key')).rejects.toThrow(message);
   });
 });

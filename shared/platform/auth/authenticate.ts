@@ -13,7 +13,12 @@ export interface Authenticator {
   /** Who sent the request, by the credential that its route takes: an API key unless told. Another one counts for nothing. Throws UnauthorizedError. */
   authenticate(headers: Readonly<Record<string, string>>, credential?: Credential): Promise<Principal>;
   /** The context of an authenticated request. Throws ForbiddenError when no environment can be resolved and one is needed. */
-  contextOf(principal: Principal, headers: Readonly<Record<string, string>>, requestId: string, needsEnvironment: boolean): Promise<RequestContext>;
+  contextOf(
+    principal: Principal,
+    headers: Readonly<Record<string, string>>,
+    requestId: string,
+    needsEnvironment: boolean,
+  ): Promise<RequestContext>;
 }
 
 const SESSION_HEADER = 'x-session-token';
@@ -28,7 +33,12 @@ export function hashKey(key: string): string {
  * `auth.cache_seconds`, so that a deleted key works for that long at most; unknown keys are remembered for 10 s.
  * Tokens of portal sessions, in `X-Session-Token`, are looked up each time.
  */
-export function createAuthenticator(config: Config['auth'], store: PrincipalStore & SessionStore, clock: Clock, metrics: Metrics = silentMetrics): Authenticator {
+export function createAuthenticator(
+  config: Config['auth'],
+  store: PrincipalStore & SessionStore,
+  clock: Clock,
+  metrics: Metrics = silentMetrics,
+): Authenticator {
   // Lifetimes follow the same clock as expiry does.
   const bounds = { max: 10_000, perf: { now: () => clock.now().toMillis() }, ttlResolution: 0 };
   const keys = new LRUCache<string, Found>({ ...bounds, ttl: Math.max(config.cache_seconds, 0) * 1000 || 1 });
@@ -38,7 +48,16 @@ export function createAuthenticator(config: Config['auth'], store: PrincipalStor
   const find = async (key: string): Promise<Found> => {
     const hash = hashKey(key);
     if (rootHash && config.root_tenant_id !== undefined && timingSafeEqual(rootHash, Buffer.from(hash, 'hex'))) {
-      return { tenantId: config.root_tenant_id, environmentId: null, actorId: 'root', actorType: 'api_key', roles: ['super_admin'], tenantSuspended: false, operator: true, expiresAtMs: null };
+      return {
+        tenantId: config.root_tenant_id,
+        environmentId: null,
+        actorId: 'root',
+        actorType: 'api_key',
+        roles: ['super_admin'],
+        tenantSuspended: false,
+        operator: true,
+        expiresAtMs: null,
+      };
     }
     const cached = keys.get(hash);
     if (cached) return cached;
@@ -70,12 +89,23 @@ export function createAuthenticator(config: Config['auth'], store: PrincipalStor
     authenticate: (headers, credential) => (credential === 'portal_session' ? bySession(headers) : byKey(headers)),
 
     async contextOf(principal, headers, requestId, needsEnvironment) {
-      const context = { tenantId: principal.tenantId, actorId: principal.actorId, actorType: principal.actorType, roles: principal.roles, requestId, ...(principal.ingest === undefined ? {} : { ingest: principal.ingest }) };
-      const inEnvironment = (environmentId: string, { rawCustomers }: EnvironmentTerms): RequestContext => ({ ...context, environmentId, ...(rawCustomers === undefined ? {} : { rawCustomers }) });
+      const context = {
+        tenantId: principal.tenantId,
+        actorId: principal.actorId,
+        actorType: principal.actorType,
+        roles: principal.roles,
+        requestId,
+        ...(principal.ingest === undefined ? {} : { ingest: principal.ingest }),
+      };
+      const inEnvironment = (environmentId: string, { rawCustomers }: EnvironmentTerms): RequestContext => ({
+        ...context,
+        environmentId,
+        ...(rawCustomers === undefined ? {} : { rawCustomers }),
+      });
       if (principal.environmentId !== null) return inEnvironment(principal.environmentId, principal);
       const wanted = headers['x-environment-id']?.trim() ?? '';
       const cacheKey = `${principal.tenantId} ${wanted}`;
-      const terms = wanted === '' ? null : environments.get(cacheKey) ?? (await store.findEnvironment(principal.tenantId, wanted));
+      const terms = wanted === '' ? null : (environments.get(cacheKey) ?? (await store.findEnvironment(principal.tenantId, wanted)));
       if (terms !== null) {
         if (!environments.has(cacheKey)) environments.set(cacheKey, terms);
         return inEnvironment(wanted, terms);

@@ -3,19 +3,36 @@ import type { Authenticator } from './authenticate.ts';
 import { behindEdge } from './origin.ts';
 
 const principal = { tenantId: 't' } as Awaited<ReturnType<Authenticator['authenticate']>>;
-const inner: Authenticator = { authenticate: async () => principal, contextOf: async () => { throw new Error('not asked'); } };
+const inner: Authenticator = {
+  authenticate: async () => principal,
+  contextOf: async () => {
+    throw new Error('not asked');
+  },
+};
 
 test.each(['current', 'next'])('the value "%s" of two is accepted', async (value) => {
   expect(await behindEdge(inner, ['current', 'next']).authenticate({ 'x-origin-verify': value })).toBe(principal);
 });
 
-test.each<Record<string, string>>([{}, { 'x-origin-verify': '' }, { 'x-origin-verify': 'current,next' }])('%j does not come through the edge', async (headers) => {
-  await expect(behindEdge(inner, ['current', 'next']).authenticate(headers)).rejects.toMatchObject({ name: 'ForbiddenError' });
-});
+test.each<Record<string, string>>([{}, { 'x-origin-verify': '' }, { 'x-origin-verify': 'current,next' }])(
+  '%j does not come through the edge',
+  async (headers) => {
+    await expect(behindEdge(inner, ['current', 'next']).authenticate(headers)).rejects.toMatchObject({ name: 'ForbiddenError' });
+  },
+);
 
 test('the credential that a route takes is handed on', async () => {
   const asked: unknown[] = [];
-  const { authenticate } = behindEdge({ ...inner, authenticate: async (_, credential) => { asked.push(credential); return principal; } }, ['current']);
+  const { authenticate } = behindEdge(
+    {
+      ...inner,
+      authenticate: async (_, credential) => {
+        asked.push(credential);
+        return principal;
+      },
+    },
+    ['current'],
+  );
   await authenticate({ 'x-origin-verify': 'current' }, 'portal_session');
   expect(asked).toEqual(['portal_session']);
   await expect(authenticate({}, 'portal_session')).rejects.toMatchObject({ name: 'ForbiddenError' });

@@ -16,7 +16,8 @@ export function behindEdge(authenticator: Authenticator, values: readonly string
     ...authenticator,
     async authenticate(headers, credential) {
       const given = digest(headers[ORIGIN_HEADER] ?? '');
-      if (!accepted.some((value) => timingSafeEqual(value, given))) throw new ForbiddenError({ error: 'Access denied', message: 'requests must come through the public address' });
+      if (!accepted.some((value) => timingSafeEqual(value, given)))
+        throw new ForbiddenError({ error: 'Access denied', message: 'requests must come through the public address' });
       return authenticator.authenticate(headers, credential);
     },
   };

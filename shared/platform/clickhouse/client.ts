@@ -83,8 +83,13 @@ function wrap(client: ClickHouseClient): ClickHouse {
   return {
     query: <Row>(sql: string, parameters: QueryParameters = {}, settings: ClickHouseSettings = {}) =>
       asUnavailable(async () => {
-        const result = await client.query({ query: sql, query_params: { ...parameters }, format: 'JSONEachRow', clickhouse_settings: settings });
-        return await result.json<Row>() as Row[];
+        const result = await client.query({
+          query: sql,
+          query_params: { ...parameters },
+          format: 'JSONEachRow',
+          clickhouse_settings: settings,
+        });
+        return (await result.json<Row>()) as Row[];
       }),
     insert: ({ table, columns, rows, token }) =>
       asUnavailable(async () => {
@@ -98,7 +103,13 @@ function wrap(client: ClickHouseClient): ClickHouse {
         // The connection returns to the pool once its answer is read.
         for await (const _ of stream);
       }),
-    command: (sql) => asUnavailable(async () => { await client.command({ query: sql }); }, { withQuotes: true }),
+    command: (sql) =>
+      asUnavailable(
+        async () => {
+          await client.command({ query: sql });
+        },
+        { withQuotes: true },
+      ),
     ping: () =>
       asUnavailable(async () => {
         const answer = await client.ping({ select: true });

@@ -30,7 +30,10 @@ const PASSING_CODES = new Set([
  * Runs a call to ClickHouse; an engine that is away or overloaded becomes `service_unavailable`, a wrong statement stays an error of
  * ClickHouse. What the engine quotes is kept only `withQuotes`: for statements that hold nothing of a tenant's.
  */
-export async function asUnavailable<Result>(call: () => Promise<Result>, { withQuotes = false }: { withQuotes?: boolean } = {}): Promise<Result> {
+export async function asUnavailable<Result>(
+  call: () => Promise<Result>,
+  { withQuotes = false }: { withQuotes?: boolean } = {},
+): Promise<Result> {
   try {
     return await call();
   } catch (error) {

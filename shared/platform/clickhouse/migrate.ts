@@ -16,12 +16,22 @@ const FILE_NAME = /^(\d{4})_[a-z0-9_]+\.sql$/;
  */
 const ENGINES = {
   plain: { engine_prefix: '', dedupe_window: 'non_replicated_deduplication_window = 0' },
-  replicated: { engine_prefix: 'Replicated', dedupe_window: 'replicated_deduplication_window = 1000, replicated_deduplication_window_seconds = 604800' },
-  shared: { engine_prefix: 'Shared', dedupe_window: 'replicated_deduplication_window = 1000, replicated_deduplication_window_seconds = 604800' },
+  replicated: {
+    engine_prefix: 'Replicated',
+    dedupe_window: 'replicated_deduplication_window = 1000, replicated_deduplication_window_seconds = 604800',
+  },
+  shared: {
+    engine_prefix: 'Shared',
+    dedupe_window: 'replicated_deduplication_window = 1000, replicated_deduplication_window_seconds = 604800',
+  },
 } as const;
 
 /** One migration file with the engine's words filled in. */
-export interface ClickHouseMigration { readonly name: string; readonly checksum: string; readonly statements: readonly string[] }
+export interface ClickHouseMigration {
+  readonly name: string;
+  readonly checksum: string;
+  readonly statements: readonly string[];
+}
 
 /**
  * Brings the database to the newest migration; creates the database when absent. Returns the names applied now.
@@ -42,11 +52,13 @@ export async function migrateClickHouse(config: ClickHouseConfig, folder: string
 /** The migration files of a folder in their order. The checksum is of the file as written, so that it is the same on every engine. */
 export async function readMigrations(folder: string, engine: keyof typeof ENGINES): Promise<ClickHouseMigration[]> {
   const files = (await readdir(folder)).filter((file) => file.endsWith('.sql')).sort();
-  return Promise.all(files.map(async (file) => {
-    if (!FILE_NAME.test(file)) throw new Error(`${file}: a migration is named NNNN_name.sql`);
-    const text = await readFile(join(folder, file), 'utf8');
-    return { name: file, checksum: createHash('sha256').update(text).digest('hex'), statements: statementsOf(text, engine) };
-  }));
+  return Promise.all(
+    files.map(async (file) => {
+      if (!FILE_NAME.test(file)) throw new Error(`${file}: a migration is named NNNN_name.sql`);
+      const text = await readFile(join(folder, file), 'utf8');
+      return { name: file, checksum: createHash('sha256').update(text).digest('hex'), statements: statementsOf(text, engine) };
+    }),
+  );
 }
 
 function statementsOf(text: string, engine: keyof typeof ENGINES): string[] {
@@ -72,7 +84,8 @@ async function createDatabase(config: ClickHouseConfig): Promise<void> {
 async function apply(clickhouse: ClickHouse, migrations: readonly ClickHouseMigration[], engine: keyof typeof ENGINES): Promise<string[]> {
   await clickhouse.command(
     `CREATE TABLE IF NOT EXISTS schema_migrations (name String, checksum String, applied_at DateTime64(3, 'UTC') DEFAULT now64(3))
-     ENGINE = ${ENGINES[engine].engine_prefix}ReplacingMergeTree ORDER BY name`);
+     ENGINE = ${ENGINES[engine].engine_prefix}ReplacingMergeTree ORDER BY name`,
+  );
   const rows = await clickhouse.query<{ name: string; checksum: string }>('SELECT name, checksum FROM schema_migrations FINAL');
   const applied = new Map(rows.map((row) => [row.name, row.checksum]));
   const now: string[] = [];

@@ -5,7 +5,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ConfigError, configLeaves, loadConfig, maskConfig } from './load.ts';
 
 let folder: string;
-beforeAll(() => { folder = mkdtempSync(join(tmpdir(), 'flexprice-config-')); });
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'flexprice-config-'));
+});
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 function yaml(text: string): string {
@@ -46,7 +48,9 @@ describe('precedence', () => {
     const defaults = { FLEXPRICE_BILLING_SWEEP_SECONDS: '7', FLEXPRICE_SERVER_VALIDATE_RESPONSES: 'true' };
     expect(loadConfig({ env: {}, file: NO_FILE, defaults }).billing.sweep_seconds).toBe(7);
     expect(loadConfig({ env: {}, file: file(), defaults }).billing.sweep_seconds).toBe(30);
-    expect(loadConfig({ env: { FLEXPRICE_SERVER_VALIDATE_RESPONSES: 'false' }, file: NO_FILE, defaults }).server.validate_responses).toBe(false);
+    expect(loadConfig({ env: { FLEXPRICE_SERVER_VALIDATE_RESPONSES: 'false' }, file: NO_FILE, defaults }).server.validate_responses).toBe(
+      false,
+    );
   });
 
   test('an empty variable says nothing', () => {
@@ -60,7 +64,15 @@ describe('precedence', () => {
 
 describe('values of the environment', () => {
   test('are read as what the schema says: lists, flags, numbers', () => {
-    const config = loadConfig({ env: { FLEXPRICE_KAFKA_BROKERS: ' a:1 , b:2,', FLEXPRICE_POSTGRES_SSL: 'true', FLEXPRICE_LOCAL_DEMO: 'false', FLEXPRICE_SERVER_PORT: '9090' }, file: NO_FILE });
+    const config = loadConfig({
+      env: {
+        FLEXPRICE_KAFKA_BROKERS: ' a:1 , b:2,',
+        FLEXPRICE_POSTGRES_SSL: 'true',
+        FLEXPRICE_LOCAL_DEMO: 'false',
+        FLEXPRICE_SERVER_PORT: '9090',
+      },
+      file: NO_FILE,
+    });
     expect(config.kafka.brokers).toEqual(['a:1', 'b:2']);
     expect(config.postgres.ssl).toBe(true);
     expect(config.local.demo).toBe(false);
@@ -84,7 +96,11 @@ describe('bad configurations', () => {
     expect(problems).toContain('FLEXPRICE_POSTGRES_HOTS: unknown environment variable');
     expect(problems).toContain('billing.pagesize: unknown key');
     expect(problems).toContain('nonsense: unknown key');
-    for (const start of ['server.port (FLEXPRICE_SERVER_PORT): ', 'clickhouse.url (FLEXPRICE_CLICKHOUSE_URL): ', 'billing.page_size (FLEXPRICE_BILLING_PAGE_SIZE): ']) {
+    for (const start of [
+      'server.port (FLEXPRICE_SERVER_PORT): ',
+      'clickhouse.url (FLEXPRICE_CLICKHOUSE_URL): ',
+      'billing.page_size (FLEXPRICE_BILLING_PAGE_SIZE): ',
+    ]) {
       expect(problems.some((problem) => problem.startsWith(start))).toBe(true);
     }
   });
@@ -94,7 +110,10 @@ describe('bad configurations', () => {
     expect(() => loadConfig(sources)).toThrow(/has 2 problems:\n {2}- .*\n {2}- /);
   });
 
-  test.each([['- a\n- b\n', 'must hold a map of sections'], ['a: [', '.yaml: ']])('a file that is no configuration: %j', (text, message) => {
+  test.each([
+    ['- a\n- b\n', 'must hold a map of sections'],
+    ['a: [', '.yaml: '],
+  ])('a file that is no configuration: %j', (text, message) => {
     expect(problemsOf({ env: {}, file: yaml(text) })[0]).toContain(message);
   });
 
@@ -109,9 +128,16 @@ describe('bad configurations', () => {
 
 test('masking hides every secret that is set, and nothing else', () => {
   const secrets = configLeaves().filter(({ secret }) => secret);
-  expect(secrets.map(({ variable }) => variable)).toEqual(expect.arrayContaining([
-    'FLEXPRICE_LOCAL_API_KEY', 'FLEXPRICE_POSTGRES_PASSWORD', 'FLEXPRICE_POSTGRES_MIGRATOR_PASSWORD', 'FLEXPRICE_CLICKHOUSE_PASSWORD', 'FLEXPRICE_TEMPORAL_API_KEY', 'FLEXPRICE_AUTH_ROOT_KEY',
-  ]));
+  expect(secrets.map(({ variable }) => variable)).toEqual(
+    expect.arrayContaining([
+      'FLEXPRICE_LOCAL_API_KEY',
+      'FLEXPRICE_POSTGRES_PASSWORD',
+      'FLEXPRICE_POSTGRES_MIGRATOR_PASSWORD',
+      'FLEXPRICE_CLICKHOUSE_PASSWORD',
+      'FLEXPRICE_TEMPORAL_API_KEY',
+      'FLEXPRICE_AUTH_ROOT_KEY',
+    ]),
+  );
   const env = Object.fromEntries(secrets.map(({ variable }) => [variable, 'do-not-show']));
   const config = loadConfig({ env: { ...env, FLEXPRICE_POSTGRES_USER: 'somebody' }, file: NO_FILE });
   const shown = JSON.stringify(maskConfig(config));

@@ -20,14 +20,20 @@ export class ConfigError extends Error {
   readonly problems: readonly string[];
 
   constructor(problems: readonly string[]) {
-    super(`The configuration has ${problems.length} problem${problems.length === 1 ? '' : 's'}:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`);
+    super(
+      `The configuration has ${problems.length} problem${problems.length === 1 ? '' : 's'}:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`,
+    );
     this.name = 'ConfigError';
     this.problems = problems;
   }
 }
 
 /** One value of the configuration: where it stands, its environment variable, and whether it is a secret. */
-export interface ConfigLeaf { readonly path: readonly string[]; readonly variable: string; readonly secret: boolean }
+export interface ConfigLeaf {
+  readonly path: readonly string[];
+  readonly variable: string;
+  readonly secret: boolean;
+}
 
 /**
  * Reads the effective configuration. Later wins: defaults, the YAML file, environment variables.
@@ -73,7 +79,8 @@ export function configLeaves(): ConfigLeaf[] {
       path: [section, key],
       variable: `${PREFIX}${section}_${key}`.toUpperCase(),
       secret: isSecret(leaf as z.ZodType),
-    })));
+    })),
+  );
 }
 
 function unwrap(section: z.ZodPrefault<z.ZodObject>): z.ZodObject {

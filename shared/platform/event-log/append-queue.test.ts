@@ -17,7 +17,8 @@ function statements() {
   };
 }
 
-const queueOf = (write: (topic: string, records: readonly LogRecord[]) => Promise<void>) => createAppendQueue<LogRecord>({ write, sizeOf: ({ value }) => value.length, atOnce: 8, maxBytes: 4 * 1024 * 1024 });
+const queueOf = (write: (topic: string, records: readonly LogRecord[]) => Promise<void>) =>
+  createAppendQueue<LogRecord>({ write, sizeOf: ({ value }) => value.length, atOnce: 8, maxBytes: 4 * 1024 * 1024 });
 
 /** Lets all that was settled take effect. */
 const settled = () => new Promise((resolve) => setImmediate(resolve));

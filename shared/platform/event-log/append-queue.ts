@@ -26,20 +26,33 @@ export function createAppendQueue<R>({ write, sizeOf, atOnce, maxBytes }: Append
     const queue = queues.get(topic);
     if (!queue || queue.underWay >= atOnce || queue.waiting.length === 0) return;
     const together: Waiting<R>[] = [];
-    for (let bytes = 0, next = queue.waiting[0]; next && (together.length === 0 || bytes + next.bytes <= maxBytes); next = queue.waiting[0]) {
+    for (
+      let bytes = 0, next = queue.waiting[0];
+      next && (together.length === 0 || bytes + next.bytes <= maxBytes);
+      next = queue.waiting[0]
+    ) {
       together.push(next);
       bytes += next.bytes;
       queue.waiting.shift();
     }
     queue.underWay += 1;
     // One failure is everyone's: none of them is in the log, as far as is known.
-    write(topic, together.flatMap(({ records }) => records)).then(
-      () => { for (const { done } of together) done.resolve(); },
-      (error: unknown) => { for (const { done } of together) done.reject(error); },
-    ).finally(() => {
-      queue.underWay -= 1;
-      flush(topic);
-    });
+    write(
+      topic,
+      together.flatMap(({ records }) => records),
+    )
+      .then(
+        () => {
+          for (const { done } of together) done.resolve();
+        },
+        (error: unknown) => {
+          for (const { done } of together) done.reject(error);
+        },
+      )
+      .finally(() => {
+        queue.underWay -= 1;
+        flush(topic);
+      });
     flush(topic);
   }
 

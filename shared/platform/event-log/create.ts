@@ -10,10 +10,19 @@ export async function createEventLog(config: Config, logger: EventLogLogger = si
   const { session_timeout_ms: silenceMs } = config.consumer;
   if (config.kafka.brokers?.length) {
     const { createKafkaEventLog } = await import('./kafka/kafka-event-log.ts');
-    return createKafkaEventLog({ ...config.kafka, brokers: config.kafka.brokers, logger, ...(silenceMs === undefined ? {} : { sessionTimeoutMs: silenceMs }) });
+    return createKafkaEventLog({
+      ...config.kafka,
+      brokers: config.kafka.brokers,
+      logger,
+      ...(silenceMs === undefined ? {} : { sessionTimeoutMs: silenceMs }),
+    });
   }
   const { createPostgresEventLog } = await import('./postgres/postgres-event-log.ts');
   const { eventLogPool } = await import('./postgres/pool.ts');
   const { connectionSecurity } = await import('#platform/postgres/connection.ts');
-  return createPostgresEventLog({ pool: eventLogPool(config.postgres, await connectionSecurity(config.postgres)), logger, ...(silenceMs === undefined ? {} : { leaseMs: silenceMs }) });
+  return createPostgresEventLog({
+    pool: eventLogPool(config.postgres, await connectionSecurity(config.postgres)),
+    logger,
+    ...(silenceMs === undefined ? {} : { leaseMs: silenceMs }),
+  });
 }

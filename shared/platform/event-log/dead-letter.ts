@@ -16,7 +16,11 @@ export interface FailedRecord {
 }
 
 /** Where a letter stands among the dead letters of a topic. */
-export interface LetterPlace { readonly topic: DlqName; readonly partition: number; readonly offset: bigint }
+export interface LetterPlace {
+  readonly topic: DlqName;
+  readonly partition: number;
+  readonly offset: bigint;
+}
 
 /** A dead letter as it is read from its topic. */
 export interface DeadLetter extends LetterPlace {
@@ -31,7 +35,15 @@ export interface DeadLetter extends LetterPlace {
   readonly failedAt: DateTime | null;
 }
 
-const ERROR_HEADERS: readonly string[] = [HEADERS.errorReason, HEADERS.errorMessage, HEADERS.originTopic, HEADERS.originPartition, HEADERS.originOffset, HEADERS.originLine, HEADERS.failedAt];
+const ERROR_HEADERS: readonly string[] = [
+  HEADERS.errorReason,
+  HEADERS.errorMessage,
+  HEADERS.originTopic,
+  HEADERS.originPartition,
+  HEADERS.originOffset,
+  HEADERS.originLine,
+  HEADERS.failedAt,
+];
 const MAX_DETAIL = 1000;
 const MAX_OFFSET = 2n ** 63n - 1n;
 const MAX_PARTITION = 2 ** 31 - 1;
@@ -40,7 +52,11 @@ const MAX_PARTITION = 2 ** 31 - 1;
 export const DLQ_TOPICS: readonly DlqName[] = Object.values(TOPICS).map(dlqOf);
 
 /** A dead letter keeps the bytes and headers of what failed, with the reason and the place it stood at, so that it can be driven again. */
-export function deadLetterOf(batch: Pick<LogBatch, 'topic' | 'partition'>, { message, line, value, reason, detail }: FailedRecord, clock: Clock): LogRecord {
+export function deadLetterOf(
+  batch: Pick<LogBatch, 'topic' | 'partition'>,
+  { message, line, value, reason, detail }: FailedRecord,
+  clock: Clock,
+): LogRecord {
   return {
     key: message.key,
     value,
@@ -62,8 +78,16 @@ export function readDeadLetter(topic: DlqName, partition: number, message: LogMe
   const { headers } = message;
   const failedAt = DateTime.fromISO(headers[HEADERS.failedAt] ?? '', { zone: 'utc' });
   return {
-    topic, partition, offset: message.offset, time: message.timestamp, key: message.key, value: message.value, headers,
-    reason: headers[HEADERS.errorReason] ?? 'unknown', detail: headers[HEADERS.errorMessage] ?? '', failedAt: failedAt.isValid ? failedAt : null,
+    topic,
+    partition,
+    offset: message.offset,
+    time: message.timestamp,
+    key: message.key,
+    value: message.value,
+    headers,
+    reason: headers[HEADERS.errorReason] ?? 'unknown',
+    detail: headers[HEADERS.errorMessage] ?? '',
+    failedAt: failedAt.isValid ? failedAt : null,
   };
 }
 

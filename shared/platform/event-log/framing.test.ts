@@ -5,15 +5,21 @@ import { decodeBatch, encodeBatch, framedSize } from './framing.ts';
 const record = fc.record({
   key: fc.string({ unit: 'grapheme' }),
   value: fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes)),
-  headers: fc.dictionary(fc.string().filter((name) => name !== '__proto__'), fc.string({ unit: 'grapheme' }), { noNullPrototype: true }),
+  headers: fc.dictionary(
+    fc.string().filter((name) => name !== '__proto__'),
+    fc.string({ unit: 'grapheme' }),
+    { noNullPrototype: true },
+  ),
 });
 
 test('records come back as they went in, and take the bytes foretold', () => {
-  fc.assert(fc.property(fc.array(record, { minLength: 1, maxLength: 20 }), (records) => {
-    const payload = encodeBatch(records);
-    expect(decodeBatch(payload)).toEqual(records);
-    expect(payload.length).toBe(1 + records.reduce((sum, each) => sum + framedSize(each), 0));
-  }));
+  fc.assert(
+    fc.property(fc.array(record, { minLength: 1, maxLength: 20 }), (records) => {
+      const payload = encodeBatch(records);
+      expect(decodeBatch(payload)).toEqual(records);
+      expect(payload.length).toBe(1 + records.reduce((sum, each) => sum + framedSize(each), 0));
+    }),
+  );
 });
 
 test('a cut batch is refused', () => {

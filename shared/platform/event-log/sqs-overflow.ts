@@ -1,4 +1,11 @@
-import { ChangeMessageVisibilityCommand, DeleteMessageCommand, type Message, ReceiveMessageCommand, SendMessageCommand, SQSClient } from '@aws-sdk/client-sqs';
+import {
+  ChangeMessageVisibilityCommand,
+  DeleteMessageCommand,
+  type Message,
+  ReceiveMessageCommand,
+  SendMessageCommand,
+  SQSClient,
+} from '@aws-sdk/client-sqs';
 import { inChunks } from './chunks.ts';
 import { framedSize } from './framing.ts';
 import { type EventLogLogger, silentLogger } from './log.ts';
@@ -25,9 +32,15 @@ const RECEIVE_COUNT = 10;
 export function createSqsOverflow({ queueUrl: QueueUrl, client = defaultClient(), logger = silentLogger }: SqsOverflowOptions): Overflow {
   /** Not tied to the signal: a receive that is cut off may hide messages until their time-out. It waits for a second at most. */
   async function receive(): Promise<Message[]> {
-    const { Messages = [] } = await client.send(new ReceiveMessageCommand({
-      QueueUrl, MaxNumberOfMessages: RECEIVE_COUNT, WaitTimeSeconds: WAIT_SECONDS, VisibilityTimeout: VISIBILITY_SECONDS, MessageAttributeNames: [TOPIC_ATTRIBUTE],
-    }));
+    const { Messages = [] } = await client.send(
+      new ReceiveMessageCommand({
+        QueueUrl,
+        MaxNumberOfMessages: RECEIVE_COUNT,
+        WaitTimeSeconds: WAIT_SECONDS,
+        VisibilityTimeout: VISIBILITY_SECONDS,
+        MessageAttributeNames: [TOPIC_ATTRIBUTE],
+      }),
+    );
     return [...Messages];
   }
 
@@ -48,7 +61,13 @@ export function createSqsOverflow({ queueUrl: QueueUrl, client = defaultClient()
     async put(topic, records) {
       for (const chunk of inChunks(records, framedSize, RAW_MAX_BYTES)) {
         for (const { text } of encodeAsTexts(chunk, MESSAGE_MAX_BYTES)) {
-          await client.send(new SendMessageCommand({ QueueUrl, MessageBody: text, MessageAttributes: { [TOPIC_ATTRIBUTE]: { DataType: 'String', StringValue: topic } } }));
+          await client.send(
+            new SendMessageCommand({
+              QueueUrl,
+              MessageBody: text,
+              MessageAttributes: { [TOPIC_ATTRIBUTE]: { DataType: 'String', StringValue: topic } },
+            }),
+          );
         }
       }
     },
@@ -65,7 +84,11 @@ export function createSqsOverflow({ queueUrl: QueueUrl, client = defaultClient()
           }
         } finally {
           // What was received and not replayed need not wait for its time-out to come again.
-          await Promise.allSettled(waiting.map(({ ReceiptHandle }) => client.send(new ChangeMessageVisibilityCommand({ QueueUrl, ReceiptHandle, VisibilityTimeout: 0 }))));
+          await Promise.allSettled(
+            waiting.map(({ ReceiptHandle }) =>
+              client.send(new ChangeMessageVisibilityCommand({ QueueUrl, ReceiptHandle, VisibilityTimeout: 0 })),
+            ),
+          );
         }
       }
       return total;

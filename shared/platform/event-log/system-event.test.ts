@@ -6,19 +6,36 @@ import { fromLogRecord, toLogRecord } from './system-event.ts';
 
 const text = fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 });
 const row: fc.Arbitrary<OutboxRow> = fc.record({
-  id: text, tenantId: text, environmentId: text, eventName: text, entityType: text, entityId: text, actorId: text, actorType: text, requestId: text,
-  payload: fc.dictionary(text.filter((key) => key !== '__proto__'), fc.oneof(text, fc.integer(), fc.boolean(), fc.constant(null), fc.array(text))),
+  id: text,
+  tenantId: text,
+  environmentId: text,
+  eventName: text,
+  entityType: text,
+  entityId: text,
+  actorId: text,
+  actorType: text,
+  requestId: text,
+  payload: fc.dictionary(
+    text.filter((key) => key !== '__proto__'),
+    fc.oneof(text, fc.integer(), fc.boolean(), fc.constant(null), fc.array(text)),
+  ),
   createdAt: fc.integer({ min: 0, max: 4e12 }).map((ms) => DateTime.fromMillis(ms, { zone: 'utc' })),
-  publishedAt: fc.constant(null), nextAttemptAt: fc.constant(null), failureCount: fc.constant(0), failureReason: fc.constant(null), position: fc.nat(),
+  publishedAt: fc.constant(null),
+  nextAttemptAt: fc.constant(null),
+  failureCount: fc.constant(0),
+  failureReason: fc.constant(null),
+  position: fc.nat(),
 });
 
 test('what the relay writes, a consumer reads', () => {
-  fc.assert(fc.property(row, (given) => {
-    const { createdAt, ...event } = fromLogRecord(toLogRecord(given));
-    const { createdAt: givenAt, publishedAt, nextAttemptAt, failureCount, failureReason, position, ...expected } = given;
-    expect(event).toEqual(expected);
-    expect(createdAt.toMillis()).toBe(givenAt.toMillis());
-  }));
+  fc.assert(
+    fc.property(row, (given) => {
+      const { createdAt, ...event } = fromLogRecord(toLogRecord(given));
+      const { createdAt: givenAt, publishedAt, nextAttemptAt, failureCount, failureReason, position, ...expected } = given;
+      expect(event).toEqual(expected);
+      expect(createdAt.toMillis()).toBe(givenAt.toMillis());
+    }),
+  );
 });
 
 test('events of one entity share a key, which names its tenant and environment', () => {

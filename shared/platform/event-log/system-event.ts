@@ -36,10 +36,17 @@ const wireSchema = z.object({
 /** The record of an outbox row. One entity's events share a key, so they stay in order. */
 export function toLogRecord(row: OutboxRow): LogRecord {
   const wire: z.input<typeof wireSchema> = {
-    id: row.id, tenant_id: row.tenantId, environment_id: row.environmentId,
-    event_name: row.eventName, entity_type: row.entityType, entity_id: row.entityId,
-    actor_id: row.actorId, actor_type: row.actorType, request_id: row.requestId,
-    payload: { ...row.payload }, created_at: row.createdAt.toUTC().toISO() ?? '',
+    id: row.id,
+    tenant_id: row.tenantId,
+    environment_id: row.environmentId,
+    event_name: row.eventName,
+    entity_type: row.entityType,
+    entity_id: row.entityId,
+    actor_id: row.actorId,
+    actor_type: row.actorType,
+    request_id: row.requestId,
+    payload: { ...row.payload },
+    created_at: row.createdAt.toUTC().toISO() ?? '',
   };
   return {
     key: `${row.tenantId}:${row.environmentId}:${row.entityId}`,
@@ -54,9 +61,16 @@ export function fromLogRecord(record: Pick<LogRecord, 'value' | 'headers'>): Pub
   if (content !== CONTENT.systemEvent) throw new Error(`the record holds ${content ?? 'no declared content'}, not ${CONTENT.systemEvent}`);
   const wire = wireSchema.parse(JSON.parse(record.value.toString('utf8')));
   return {
-    id: wire.id, tenantId: wire.tenant_id, environmentId: wire.environment_id,
-    eventName: wire.event_name, entityType: wire.entity_type, entityId: wire.entity_id,
-    actorId: wire.actor_id, actorType: wire.actor_type, requestId: wire.request_id,
-    payload: wire.payload, createdAt: DateTime.fromISO(wire.created_at, { zone: 'utc' }),
+    id: wire.id,
+    tenantId: wire.tenant_id,
+    environmentId: wire.environment_id,
+    eventName: wire.event_name,
+    entityType: wire.entity_type,
+    entityId: wire.entity_id,
+    actorId: wire.actor_id,
+    actorType: wire.actor_type,
+    requestId: wire.request_id,
+    payload: wire.payload,
+    createdAt: DateTime.fromISO(wire.created_at, { zone: 'utc' }),
   };
 }

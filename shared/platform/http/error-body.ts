@@ -18,7 +18,16 @@ export function errorReply(error: unknown): Reply {
   if (error instanceof z.ZodError) return errorReply(validationError(error));
   if (error instanceof DomainError) {
     const retryAfter = error.details?.retry_after_seconds ?? (error.httpStatus === 503 ? 1 : undefined);
-    return { status: error.httpStatus, ...(retryAfter === undefined ? {} : { headers: { 'Retry-After': String(retryAfter) } }), body: { code: error.code, message: error.message, http_status_code: error.httpStatus, ...(error.details ? { details: error.details } : {}) } };
+    return {
+      status: error.httpStatus,
+      ...(retryAfter === undefined ? {} : { headers: { 'Retry-After': String(retryAfter) } }),
+      body: {
+        code: error.code,
+        message: error.message,
+        http_status_code: error.httpStatus,
+        ...(error.details ? { details: error.details } : {}),
+      },
+    };
   }
   return { status: 500, body: { code: 'internal_error', message: 'something went wrong on our side', http_status_code: 500 } };
 }
@@ -36,6 +45,9 @@ export function refusalsOf(issues: readonly z.core.$ZodIssue[], prefix: string =
 }
 
 function fieldOf(prefix: string, path: readonly PropertyKey[]): string {
-  const field = path.reduce<string>((text, part) => (typeof part === 'number' ? `${text}[${part}]` : text === '' ? String(part) : `${text}.${String(part)}`), prefix);
+  const field = path.reduce<string>(
+    (text, part) => (typeof part === 'number' ? `${text}[${part}]` : text === '' ? String(part) : `${text}.${String(part)}`),
+    prefix,
+  );
   return field === '' ? 'body' : field;
 }

@@ -12,7 +12,10 @@ import { type GatewayEvent, type GatewayResult, type HttpRequest, lowerCased, re
 import type { Reply, Route } from './route.ts';
 
 /** A resource's routes, loaded on its first request: building schemas is most of a cold start. */
-export interface RouteModule { readonly prefix: string; readonly load: () => Promise<readonly Route[]> }
+export interface RouteModule {
+  readonly prefix: string;
+  readonly load: () => Promise<readonly Route[]>;
+}
 
 export interface GatewayDependencies extends RouteDependencies {
   readonly logger: Logger;
@@ -27,11 +30,19 @@ type RoutedEvent = GatewayEvent & { pathParameters?: Record<string, string> };
 export function createGatewayHandler(modules: readonly RouteModule[], dependencies: () => Promise<GatewayDependencies>): Handler {
   let ready: Promise<GatewayDependencies> | undefined;
   // A failed start must not stay: the next request tries again.
-  const dependenciesOnce = () => (ready ??= dependencies().catch((error: unknown) => { ready = undefined; throw error; }));
+  const dependenciesOnce = () =>
+    (ready ??= dependencies().catch((error: unknown) => {
+      ready = undefined;
+      throw error;
+    }));
   const router = httpRouter({
     routes: modules.flatMap((module) => {
       const handler = lazyModule(module, dependenciesOnce);
-      return [module.prefix, `${module.prefix}/{proxy+}`].map((path) => ({ method: 'ANY' as const, path: path as `/${string}`, handler: handler as never }));
+      return [module.prefix, `${module.prefix}/{proxy+}`].map((path) => ({
+        method: 'ANY' as const,
+        path: path as `/${string}`,
+        handler: handler as never,
+      }));
     }),
     notFoundResponse: pageNotFound,
   });
@@ -41,7 +52,14 @@ export function createGatewayHandler(modules: readonly RouteModule[], dependenci
     return 'X-Request-ID' in result.headers ? result : { ...result, headers: { 'X-Request-ID': requestIdOf(event), ...result.headers } };
   };
   return middy()
-    .use(httpCors({ origin: '*', headers: '*', methods: 'GET,POST,PUT,DELETE,OPTIONS', exposeHeaders: 'X-Request-ID,X-Usage-Watermark,Retry-After' }))
+    .use(
+      httpCors({
+        origin: '*',
+        headers: '*',
+        methods: 'GET,POST,PUT,DELETE,OPTIONS',
+        exposeHeaders: 'X-Request-ID,X-Usage-Watermark,Retry-After',
+      }),
+    )
     .handler(answer as never) as unknown as Handler;
 }
 
@@ -54,17 +72,28 @@ function lazyModule(module: RouteModule, dependenciesOnce: () => Promise<Gateway
   const load = async (): Promise<Handler> => {
     const [routes, dependencies] = await Promise.all([module.load(), dependenciesOnce()]);
     return httpRouter({
-      routes: routes.map((route) => ({ method: route.method, path: route.path as `/${string}`, handler: routeHandler(route, dependencies) as never })),
+      routes: routes.map((route) => ({
+        method: route.method,
+        path: route.path as `/${string}`,
+        handler: routeHandler(route, dependencies) as never,
+      })),
       notFoundResponse: pageNotFound,
     }) as unknown as Handler;
   };
   return async (event, context) => {
-    loaded ??= load().catch((error: unknown) => { loaded = undefined; throw error; });
+    loaded ??= load().catch((error: unknown) => {
+      loaded = undefined;
+      throw error;
+    });
     try {
       return await (await loaded)(event, context);
     } catch (error) {
       const requestId = requestIdOf(event);
-      await dependenciesOnce().then(({ logger }) => logger.error('a resource could not be loaded', { prefix: module.prefix, request_id: requestId, ...errorFields(error) }), () => undefined);
+      await dependenciesOnce().then(
+        ({ logger }) =>
+          logger.error('a resource could not be loaded', { prefix: module.prefix, request_id: requestId, ...errorFields(error) }),
+        () => undefined,
+      );
       return respond(requestId, errorReply(error));
     }
   };
@@ -78,11 +107,21 @@ function routeHandler(route: Route, dependencies: GatewayDependencies): Handler 
     const started = performance.now();
     const requestId = requestIdFrom(request.headers) ?? newId('req', dependencies.clock);
     let log: Record<string, unknown> = { operation: route.operationId, request_id: requestId, ...invocationOf(context) };
-    const admitted = (ctx: RequestContext): void => { log = { ...log, tenant_id: ctx.tenantId, environment_id: ctx.environmentId }; };
+    const admitted = (ctx: RequestContext): void => {
+      log = { ...log, tenant_id: ctx.tenantId, environment_id: ctx.environmentId };
+    };
     try {
-      const params = Object.fromEntries(Object.entries((event as RoutedEvent).pathParameters ?? {}).map(([name, value]) => [name, decode(value)]));
+      const params = Object.fromEntries(
+        Object.entries((event as RoutedEvent).pathParameters ?? {}).map(([name, value]) => [name, decode(value)]),
+      );
       const answer = await handleRoute(route, request, params, requestId, dependencies, admitted);
-      if (answer.status >= 400 || answer.log !== undefined || went++ % logEvery === 0) dependencies.logger.info('request', { ...log, ...answer.log, status: answer.status, duration_ms: Math.round(performance.now() - started) });
+      if (answer.status >= 400 || answer.log !== undefined || went++ % logEvery === 0)
+        dependencies.logger.info('request', {
+          ...log,
+          ...answer.log,
+          status: answer.status,
+          duration_ms: Math.round(performance.now() - started),
+        });
       return { statusCode: answer.status, headers: headersOf(requestId, answer.body, answer.headers), body: answer.body };
     } catch (error) {
       const reply = errorReply(error);

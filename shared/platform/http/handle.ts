@@ -21,27 +21,54 @@ export interface RouteDependencies {
   readonly validateResponses: boolean;
 }
 
-export interface HttpAnswer { readonly status: number; readonly body: string; readonly headers: Readonly<Record<string, string>>; readonly log?: Reply['log']; readonly ctx: RequestContext | null }
+export interface HttpAnswer {
+  readonly status: number;
+  readonly body: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly log?: Reply['log'];
+  readonly ctx: RequestContext | null;
+}
 
 /**
  * Answers one request by one route: credential, environment, permission, parsing, idempotency, handler, answer.
  * Throws what the error mapper turns into an error body; `onAdmitted` has then told whose request it was.
  */
-export async function handleRoute(route: Route, request: HttpRequest, params: Readonly<Record<string, string>>, requestId: string, dependencies: RouteDependencies, onAdmitted: (ctx: RequestContext) => void = () => {}): Promise<HttpAnswer> {
+export async function handleRoute(
+  route: Route,
+  request: HttpRequest,
+  params: Readonly<Record<string, string>>,
+  requestId: string,
+  dependencies: RouteDependencies,
+  onAdmitted: (ctx: RequestContext) => void = () => {},
+): Promise<HttpAnswer> {
   const ctx = route.permission === 'public' ? null : await admit(route, request, requestId, dependencies);
   if (ctx !== null) onAdmitted(ctx);
-  const input = { params: parse(route.params, params, ''), query: parse(route.query, request.query, ''), body: readBody(route, request), rawBody: request.body };
+  const input = {
+    params: parse(route.params, params, ''),
+    query: parse(route.query, request.query, ''),
+    body: readBody(route, request),
+    rawBody: request.body,
+  };
 
   const run = async (runCtx: RequestContext | null): Promise<Omit<HttpAnswer, 'ctx'>> => {
     const reply = await route.handler({ ctx: runCtx, ...input } as never);
     if (dependencies.validateResponses) checkReply(route, reply.status, reply.body);
-    return { status: reply.status, body: reply.body === undefined ? '' : typeof reply.body === 'string' ? reply.body : toJson(reply.body), headers: reply.headers ?? {}, ...(reply.log === undefined ? {} : { log: reply.log }) };
+    return {
+      status: reply.status,
+      body: reply.body === undefined ? '' : typeof reply.body === 'string' ? reply.body : toJson(reply.body),
+      headers: reply.headers ?? {},
+      ...(reply.log === undefined ? {} : { log: reply.log }),
+    };
   };
 
   const key = request.headers['idempotency-key'];
   if (key && ctx && route.idempotent) {
     const content = `${request.path}\n${request.body}`;
-    return { headers: {}, ...(await once(dependencies.database, dependencies.clock, ctx, { key, operation: route.operationId, content }, run)), ctx };
+    return {
+      headers: {},
+      ...(await once(dependencies.database, dependencies.clock, ctx, { key, operation: route.operationId, content }, run)),
+      ctx,
+    };
   }
   return { ...(await run(ctx)), ctx };
 }
@@ -49,17 +76,22 @@ export async function handleRoute(route: Route, request: HttpRequest, params: Re
 async function admit(route: Route, request: HttpRequest, requestId: string, { authenticator }: RouteDependencies): Promise<RequestContext> {
   const principal = await authenticator.authenticate(request.headers, route.credential);
   const ctx = await authenticator.contextOf(principal, request.headers, requestId, !route.withoutEnvironment);
-  const permitted = route.permission === 'operator' ? principal.operator === true
-    // A session has no roles: what it may do is what takes one.
-    : route.credential === 'portal_session' || isPermitted(principal.roles, route.permission);
-  if (!permitted || (route.permission.endsWith(SUPER_ADMIN) && principal.serviceAccount)) throw new ForbiddenError({ message: 'insufficient permissions' });
-  if (principal.tenantSuspended && route.permission.startsWith('write:')) throw new ForbiddenError({ message: 'tenant account is suspended' });
+  const permitted =
+    route.permission === 'operator'
+      ? principal.operator === true
+      : // A session has no roles: what it may do is what takes one.
+        route.credential === 'portal_session' || isPermitted(principal.roles, route.permission);
+  if (!permitted || (route.permission.endsWith(SUPER_ADMIN) && principal.serviceAccount))
+    throw new ForbiddenError({ message: 'insufficient permissions' });
+  if (principal.tenantSuspended && route.permission.startsWith('write:'))
+    throw new ForbiddenError({ message: 'tenant account is suspended' });
   return ctx;
 }
 
 function readBody(route: Route, request: HttpRequest): unknown {
   if (!route.body) return undefined;
-  if (Buffer.byteLength(request.body) > MAX_BODY_BYTES) throw new DomainError('validation_error', 'request body too large', { field: 'body', limit_bytes: MAX_BODY_BYTES });
+  if (Buffer.byteLength(request.body) > MAX_BODY_BYTES)
+    throw new DomainError('validation_error', 'request body too large', { field: 'body', limit_bytes: MAX_BODY_BYTES });
   let value: unknown;
   try {
     value = request.body.trim() === '' ? {} : parseExactJson(request.body);
@@ -81,5 +113,6 @@ function checkReply(route: Route, status: number, body: unknown): void {
   const schema = route.responses[status];
   if (!schema || typeof body === 'string') return;
   const result = schema.safeParse(JSON.parse(toJson(body)));
-  if (!result.success) throw new Error(`${route.operationId} answered ${status} with a body that does not fit its schema: ${result.error.message}`);
+  if (!result.success)
+    throw new Error(`${route.operationId} answered ${status} with a body that does not fit its schema: ${result.error.message}`);
 }

@@ -9,19 +9,37 @@ export type NamedSchemas = ReadonlyMap<z.ZodType, string>;
 
 const SCHEMA_PATH = '#/components/schemas/';
 const REQUEST_NAME = /(Request|Query|Selector)$/;
-const TEXTS: Readonly<Record<number, string>> = { 200: 'Done', 201: 'Created', 202: 'Accepted', 204: 'Done, without a body', 503: 'Not ready' };
-const ERRORS: Readonly<Record<number, string>> = { 400: 'A field is not acceptable; `details.field` names it', 401: 'No valid credential', 403: 'Not permitted', 404: 'No such entity', 409: 'Conflicts with what exists' };
+const TEXTS: Readonly<Record<number, string>> = {
+  200: 'Done',
+  201: 'Created',
+  202: 'Accepted',
+  204: 'Done, without a body',
+  503: 'Not ready',
+};
+const ERRORS: Readonly<Record<number, string>> = {
+  400: 'A field is not acceptable; `details.field` names it',
+  401: 'No valid credential',
+  403: 'Not permitted',
+  404: 'No such entity',
+  409: 'Conflicts with what exists',
+};
 
 /**
  * The OpenAPI 3.1 document of a route table. Requests are described as callers send them, answers as they come.
  * @param named schemas that get a name of their own; all others are written where they are used
  */
-export function openApiDocument(routes: readonly Route[], named: NamedSchemas, info: { title: string; version: string; description: string }): JsonObject {
+export function openApiDocument(
+  routes: readonly Route[],
+  named: NamedSchemas,
+  info: { title: string; version: string; description: string },
+): JsonObject {
   const requests = registryOf(named, (name) => REQUEST_NAME.test(name));
   const answers = registryOf(named, (name) => !REQUEST_NAME.test(name));
   const schemaOf = (schema: z.ZodType, io: 'input' | 'output'): JsonObject => {
     const name = named.get(schema);
-    return name !== undefined && REQUEST_NAME.test(name) === (io === 'input') ? { $ref: SCHEMA_PATH + name } : describe(schema, io, io === 'input' ? requests : answers);
+    return name !== undefined && REQUEST_NAME.test(name) === (io === 'input')
+      ? { $ref: SCHEMA_PATH + name }
+      : describe(schema, io, io === 'input' ? requests : answers);
   };
 
   const paths: Record<string, JsonObject> = {};
@@ -31,14 +49,24 @@ export function openApiDocument(routes: readonly Route[], named: NamedSchemas, i
     paths[route.path] = operations;
   }
   return {
-    openapi: '3.1.0', info,
+    openapi: '3.1.0',
+    info,
     servers: [{ url: '/', description: 'This server' }],
     security: [{ ApiKey: [] }],
     tags: [...new Set(routes.map((route) => route.tag))].sort().map((name) => ({ name })),
     paths,
     components: {
-      securitySchemes: { ApiKey: { type: 'apiKey', in: 'header', name: 'x-api-key' }, PortalSession: { type: 'apiKey', in: 'header', name: 'X-Session-Token' } },
-      schemas: Object.fromEntries(Object.entries({ ...components(requests, 'input'), ...components(answers, 'output'), ErrorResponse: describe(ErrorResponse, 'output', answers) }).sort(([a], [b]) => a.localeCompare(b))),
+      securitySchemes: {
+        ApiKey: { type: 'apiKey', in: 'header', name: 'x-api-key' },
+        PortalSession: { type: 'apiKey', in: 'header', name: 'X-Session-Token' },
+      },
+      schemas: Object.fromEntries(
+        Object.entries({
+          ...components(requests, 'input'),
+          ...components(answers, 'output'),
+          ErrorResponse: describe(ErrorResponse, 'output', answers),
+        }).sort(([a], [b]) => a.localeCompare(b)),
+      ),
     },
   };
 }
@@ -82,24 +110,58 @@ function strip({ $schema: _schema, $id: _id, id: _name, ...schema }: JsonObject)
 function operation(route: Route, schemaOf: (schema: z.ZodType, io: 'input' | 'output') => JsonObject): JsonObject {
   const parameters = [...pathParameters(route), ...queryParameters(route), ...(route.idempotent ? [IDEMPOTENCY_KEY] : [])];
   return {
-    operationId: route.operationId, tags: [route.tag], summary: route.summary,
-    ...(route.permission === 'public' ? { security: [] } : route.credential === 'portal_session' ? { security: [{ PortalSession: [] }] } : {}),
+    operationId: route.operationId,
+    tags: [route.tag],
+    summary: route.summary,
+    ...(route.permission === 'public'
+      ? { security: [] }
+      : route.credential === 'portal_session'
+        ? { security: [{ PortalSession: [] }] }
+        : {}),
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(route.body ? { requestBody: { required: true, content: { 'application/json': { schema: schemaOf(route.body, 'input') } } } } : {}),
     responses: {
-      ...Object.fromEntries(Object.entries(route.responses).map(([status, schema]) => [status, {
-        description: TEXTS[Number(status)] ?? 'Answer', ...(schema ? { content: { 'application/json': { schema: schemaOf(schema, 'output') } } } : {}),
-      }])),
+      ...Object.fromEntries(
+        Object.entries(route.responses).map(([status, schema]) => [
+          status,
+          {
+            description: TEXTS[Number(status)] ?? 'Answer',
+            ...(schema ? { content: { 'application/json': { schema: schemaOf(schema, 'output') } } } : {}),
+          },
+        ]),
+      ),
       ...(route.permission === 'public' ? {} : errorResponses(route)),
     },
   };
 }
 
-const IDEMPOTENCY_KEY: JsonObject = { name: 'Idempotency-Key', in: 'header', required: false, schema: { type: 'string', maxLength: 255 }, description: 'The same key and body give the first answer again' };
+const IDEMPOTENCY_KEY: JsonObject = {
+  name: 'Idempotency-Key',
+  in: 'header',
+  required: false,
+  schema: { type: 'string', maxLength: 255 },
+  description: 'The same key and body give the first answer again',
+};
 
 function errorResponses(route: Route): JsonObject {
-  const possible = [401, 403, ...(route.body || route.query ? [400] : []), ...(route.path.includes('{') || route.body ? [404] : []), ...(route.permission.startsWith('write') && route.body ? [409] : [])];
-  return Object.fromEntries(possible.sort().map((status) => [status, { description: ERRORS[status], content: { 'application/json': { schema: status === 401 || status === 403 ? { type: 'object' } : { $ref: `${SCHEMA_PATH}ErrorResponse` } } } }]));
+  const possible = [
+    401,
+    403,
+    ...(route.body || route.query ? [400] : []),
+    ...(route.path.includes('{') || route.body ? [404] : []),
+    ...(route.permission.startsWith('write') && route.body ? [409] : []),
+  ];
+  return Object.fromEntries(
+    possible.sort().map((status) => [
+      status,
+      {
+        description: ERRORS[status],
+        content: {
+          'application/json': { schema: status === 401 || status === 403 ? { type: 'object' } : { $ref: `${SCHEMA_PATH}ErrorResponse` } },
+        },
+      },
+    ]),
+  );
 }
 
 function pathParameters(route: Route): JsonObject[] {
@@ -110,5 +172,10 @@ function queryParameters(route: Route): JsonObject[] {
   if (!route.query) return [];
   const schema = strip(z.toJSONSchema(route.query, { ...OPTIONS, io: 'input' }) as JsonObject);
   const required = new Set((schema.required as string[] | undefined) ?? []);
-  return Object.entries((schema.properties ?? {}) as Record<string, JsonObject>).map(([name, property]) => ({ name, in: 'query', required: required.has(name), schema: property }));
+  return Object.entries((schema.properties ?? {}) as Record<string, JsonObject>).map(([name, property]) => ({
+    name,
+    in: 'query',
+    required: required.has(name),
+    schema: property,
+  }));
 }

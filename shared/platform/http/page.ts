@@ -3,5 +3,8 @@ import { toWire } from '#kernel/wire.ts';
 
 /** A page on the wire. `offset` is where the next page starts (wire-rules.md section 6). */
 export function pageReply<T>(page: Page<T>, itemToWire: (item: T) => unknown = toWire): unknown {
-  return { items: page.items.map((item) => itemToWire(item)), pagination: { total: page.total, limit: page.limit, offset: page.offset + page.limit } };
+  return {
+    items: page.items.map((item) => itemToWire(item)),
+    pagination: { total: page.total, limit: page.limit, offset: page.offset + page.limit },
+  };
 }

@@ -4,7 +4,15 @@ import type * as z from 'zod';
 const STANDARD_WORDING = /^(Invalid|Too (small|big)|Unrecognized)/;
 
 const KINDS: Readonly<Record<string, string>> = {
-  string: 'text', number: 'a number', int: 'a whole number', boolean: 'true or false', array: 'a list', object: 'an object', record: 'a map', null: 'null', date: 'a time',
+  string: 'text',
+  number: 'a number',
+  int: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'an object',
+  record: 'a map',
+  null: 'null',
+  date: 'a time',
 };
 
 /** Why a value was refused, in words that continue "<field>: ...". */
@@ -12,13 +20,20 @@ export function reasonOf(issue: z.core.$ZodIssue): string {
   if (issue.code === 'invalid_type' && issue.input === undefined) return 'is required';
   if (!STANDARD_WORDING.test(issue.message)) return lowerFirst(issue.message);
   switch (issue.code) {
-    case 'invalid_type': return `must be ${KINDS[issue.expected] ?? issue.expected}`;
-    case 'invalid_value': return issue.values.length === 1 ? `must be ${String(issue.values[0])}` : `must be one of ${issue.values.map(String).join(', ')}`;
-    case 'too_small': return bound(issue.origin, 'at least', issue.minimum, issue.inclusive ?? true);
-    case 'too_big': return bound(issue.origin, 'at most', issue.maximum, issue.inclusive ?? true);
-    case 'unrecognized_keys': return `has unknown fields: ${issue.keys.join(', ')}`;
-    case 'invalid_union': return 'does not have one of the accepted forms';
-    default: return lowerFirst(issue.message.replace(/^Invalid (input|string): /, ''));
+    case 'invalid_type':
+      return `must be ${KINDS[issue.expected] ?? issue.expected}`;
+    case 'invalid_value':
+      return issue.values.length === 1 ? `must be ${String(issue.values[0])}` : `must be one of ${issue.values.map(String).join(', ')}`;
+    case 'too_small':
+      return bound(issue.origin, 'at least', issue.minimum, issue.inclusive ?? true);
+    case 'too_big':
+      return bound(issue.origin, 'at most', issue.maximum, issue.inclusive ?? true);
+    case 'unrecognized_keys':
+      return `has unknown fields: ${issue.keys.join(', ')}`;
+    case 'invalid_union':
+      return 'does not have one of the accepted forms';
+    default:
+      return lowerFirst(issue.message.replace(/^Invalid (input|string): /, ''));
   }
 }
 

@@ -1,7 +1,12 @@
 import type { APIGatewayProxyEvent, APIGatewayProxyEventV2 } from 'aws-lambda';
 
 export type GatewayEvent = APIGatewayProxyEventV2 | APIGatewayProxyEvent;
-export interface GatewayResult { readonly statusCode: number; readonly headers: Record<string, string>; readonly body: string; readonly isBase64Encoded?: boolean }
+export interface GatewayResult {
+  readonly statusCode: number;
+  readonly headers: Record<string, string>;
+  readonly body: string;
+  readonly isBase64Encoded?: boolean;
+}
 
 /** A request without its gateway. Header names are lower case. */
 export interface HttpRequest {
@@ -16,7 +21,12 @@ export interface HttpRequest {
 /** Reads an event of API Gateway, HTTP API (payload 2.0) or REST API (1.0). */
 export function readRequest(event: GatewayEvent): HttpRequest {
   const headers = lowerCased(event.headers);
-  const body = event.body === undefined || event.body === null ? '' : event.isBase64Encoded ? Buffer.from(event.body, 'base64').toString('utf8') : event.body;
+  const body =
+    event.body === undefined || event.body === null
+      ? ''
+      : event.isBase64Encoded
+        ? Buffer.from(event.body, 'base64').toString('utf8')
+        : event.body;
   if (isV2(event)) {
     return { method: event.requestContext.http.method, path: event.rawPath, headers, query: parseQuery(event.rawQueryString), body };
   }
@@ -47,9 +57,16 @@ export function withoutStage(event: GatewayEvent): GatewayEvent {
   const { stage, http } = event.requestContext;
   const prefix = `/${stage}`;
   const strip = (path: string): string => (path.startsWith(`${prefix}/`) || path === prefix ? path.slice(prefix.length) || '/' : path);
-  return stage === '$default' ? event : { ...event, rawPath: strip(event.rawPath), requestContext: { ...event.requestContext, http: { ...http, path: strip(http.path) } } };
+  return stage === '$default'
+    ? event
+    : { ...event, rawPath: strip(event.rawPath), requestContext: { ...event.requestContext, http: { ...http, path: strip(http.path) } } };
 }
 
 function multiValue(event: APIGatewayProxyEvent): Record<string, string | string[]> {
-  return Object.fromEntries(Object.entries(event.multiValueQueryStringParameters ?? {}).map(([name, values]) => [name, values?.length === 1 ? (values[0] ?? '') : (values ?? [])]));
+  return Object.fromEntries(
+    Object.entries(event.multiValueQueryStringParameters ?? {}).map(([name, values]) => [
+      name,
+      values?.length === 1 ? (values[0] ?? '') : (values ?? []),
+    ]),
+  );
 }

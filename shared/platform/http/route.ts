@@ -4,8 +4,26 @@ import type { Credential } from '../auth/principal.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
 export type Entity =
-  | 'Tenant' | 'Environment' | 'User' | 'Secret' | 'Customer' | 'Feature' | 'Meter' | 'Plan' | 'Price' | 'Entitlement' | 'Costsheet'
-  | 'Event' | 'Subscription' | 'Invoice' | 'Wallet' | 'Payment' | 'CreditNote' | 'Coupon' | 'Tax' | 'Setting';
+  | 'Tenant'
+  | 'Environment'
+  | 'User'
+  | 'Secret'
+  | 'Customer'
+  | 'Feature'
+  | 'Meter'
+  | 'Plan'
+  | 'Price'
+  | 'Entitlement'
+  | 'Costsheet'
+  | 'Event'
+  | 'Subscription'
+  | 'Invoice'
+  | 'Wallet'
+  | 'Payment'
+  | 'CreditNote'
+  | 'Coupon'
+  | 'Tax'
+  | 'Setting';
 /** `write:Plan` and the like (api-surface.tsv, rbac_gate); with `+super_admin` a person with that role; `operator` is the root key alone, `authenticated` admits any valid credential, `public` everybody. */
 export type Permission = `${'read' | 'write'}:${Entity}` | `write:${Entity}+super_admin` | 'operator' | 'authenticated' | 'public';
 
@@ -70,9 +88,11 @@ interface RouteDefinition<P extends z.ZodType | undefined, Q extends z.ZodType |
  * Declares one operation. The same table makes the Lambda router, the local gateway, the permission check and `openapi.json`.
  * A POST that answers 201 honours `Idempotency-Key` unless it says otherwise.
  */
-export function route<P extends z.ZodType | undefined = undefined, Q extends z.ZodType | undefined = undefined, B extends z.ZodType | undefined = undefined>(
-  definition: RouteDefinition<P, Q, B>,
-): Route {
+export function route<
+  P extends z.ZodType | undefined = undefined,
+  Q extends z.ZodType | undefined = undefined,
+  B extends z.ZodType | undefined = undefined,
+>(definition: RouteDefinition<P, Q, B>): Route {
   return {
     credential: 'api_key',
     withoutEnvironment: false,

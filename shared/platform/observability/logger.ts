@@ -16,7 +16,9 @@ export function errorFields(error: unknown): Record<string, unknown> {
   if (!(error instanceof Error)) return { error: { message: String(error) } };
   return {
     error: {
-      name: error.name, message: error.message, stack: error.stack,
+      name: error.name,
+      message: error.message,
+      stack: error.stack,
       ...(error.cause === undefined ? {} : { cause: errorFields(error.cause).error }),
       ...(error instanceof AggregateError ? { errors: error.errors.map((each: unknown) => errorFields(each).error) } : {}),
     },

@@ -18,9 +18,11 @@ async function written(work: () => Promise<void>): Promise<string[]> {
   return lines;
 }
 
-afterEach(() => { vi.useRealTimers(); });
+afterEach(() => {
+  vi.useRealTimers();
+});
 
-test('what was recorded is one line in CloudWatch\'s embedded format, with service and environment as its only dimensions', async () => {
+test("what was recorded is one line in CloudWatch's embedded format, with service and environment as its only dimensions", async () => {
   const lines = await written(async () => {
     const metrics = await createMetrics({ metrics: { enabled: true }, deployment }, 'consumer');
     metrics.record('RowsInserted', 3);
@@ -30,11 +32,16 @@ test('what was recorded is one line in CloudWatch\'s embedded format, with servi
     metrics.flush();
   });
   expect(lines).toHaveLength(1);
-  const line = JSON.parse(lines[0] ?? '') as { _aws: { CloudWatchMetrics: { Namespace: string; Dimensions: string[][]; Metrics: { Name: string; Unit: string }[] }[] } };
+  const line = JSON.parse(lines[0] ?? '') as {
+    _aws: { CloudWatchMetrics: { Namespace: string; Dimensions: string[][]; Metrics: { Name: string; Unit: string }[] }[] };
+  };
   const [directive] = line._aws.CloudWatchMetrics;
   expect(directive?.Namespace).toBe('FlexPrice');
   expect(directive?.Dimensions.map((dimensions) => [...dimensions].sort())).toEqual([['environment', 'service']]);
-  expect(directive?.Metrics).toEqual([expect.objectContaining({ Name: 'RowsInserted', Unit: 'Count' }), expect.objectContaining({ Name: 'BatchInsertMs', Unit: 'Milliseconds' })]);
+  expect(directive?.Metrics).toEqual([
+    expect.objectContaining({ Name: 'RowsInserted', Unit: 'Count' }),
+    expect.objectContaining({ Name: 'BatchInsertMs', Unit: 'Milliseconds' }),
+  ]);
   expect(line).toMatchObject({ service: 'consumer', environment: 'test', RowsInserted: [3, 4], BatchInsertMs: 12.5 });
 });
 
@@ -44,9 +51,21 @@ test('an amount has its currency as a third dimension, and goes out at once', as
     metrics.record('InvoiceAmountMinor', 1250, { currency: 'USD' });
     metrics.record('InvoiceAmountMinor', 990, { currency: 'EUR' });
   });
-  const parsed = lines.map((line) => JSON.parse(line) as { currency: string; service: string; InvoiceAmountMinor: number; _aws: { CloudWatchMetrics: { Dimensions: string[][] }[] } });
-  expect(parsed.map(({ currency, service, InvoiceAmountMinor }) => [currency, service, InvoiceAmountMinor])).toEqual([['USD', 'relay', 1250], ['EUR', 'relay', 990]]);
-  for (const { _aws } of parsed) expect(_aws.CloudWatchMetrics[0]?.Dimensions.map((each) => [...each].sort())).toEqual([['currency', 'environment', 'service']]);
+  const parsed = lines.map(
+    (line) =>
+      JSON.parse(line) as {
+        currency: string;
+        service: string;
+        InvoiceAmountMinor: number;
+        _aws: { CloudWatchMetrics: { Dimensions: string[][] }[] };
+      },
+  );
+  expect(parsed.map(({ currency, service, InvoiceAmountMinor }) => [currency, service, InvoiceAmountMinor])).toEqual([
+    ['USD', 'relay', 1250],
+    ['EUR', 'relay', 990],
+  ]);
+  for (const { _aws } of parsed)
+    expect(_aws.CloudWatchMetrics[0]?.Dimensions.map((each) => [...each].sort())).toEqual([['currency', 'environment', 'service']]);
 });
 
 test('metrics that are off write nothing and start no timer', async () => {

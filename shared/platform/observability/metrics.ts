@@ -74,7 +74,11 @@ export async function createMetrics(config: Pick<Config, 'metrics' | 'deployment
   if (!config.metrics.enabled) return silentMetrics;
   // Loaded where it is used: Local Mode and the cold start do without.
   const powertools = await import('@aws-lambda-powertools/metrics');
-  const metrics = new powertools.Metrics({ namespace: METRIC_NAMESPACE, serviceName: service, defaultDimensions: { environment: config.deployment.environment } });
+  const metrics = new powertools.Metrics({
+    namespace: METRIC_NAMESPACE,
+    serviceName: service,
+    defaultDimensions: { environment: config.deployment.environment },
+  });
   let recorded = false;
   return {
     enabled: true,

@@ -20,18 +20,19 @@ export async function createTracing(config: Pick<Config, 'tracing'>, service: st
   const tracer = new Tracer({ serviceName: service });
   if (!tracer.isTracingEnabled()) return noTracing;
   return {
-    trace: (name, work) => tracer.provider.captureAsyncFunc(name, async (segment) => {
-      try {
-        tracer.annotateColdStart();
-        tracer.addServiceNameAnnotation();
-        return await work();
-      } catch (error) {
-        tracer.addErrorAsMetadata(error as Error);
-        throw error;
-      } finally {
-        // A sandbox may be frozen for good once it has answered: the segment goes out before.
-        segment?.close();
-      }
-    }) as ReturnType<typeof work>,
+    trace: (name, work) =>
+      tracer.provider.captureAsyncFunc(name, async (segment) => {
+        try {
+          tracer.annotateColdStart();
+          tracer.addServiceNameAnnotation();
+          return await work();
+        } catch (error) {
+          tracer.addErrorAsMetadata(error as Error);
+          throw error;
+        } finally {
+          // A sandbox may be frozen for good once it has answered: the segment goes out before.
+          segment?.close();
+        }
+      }) as ReturnType<typeof work>,
   };
 }

@@ -20,7 +20,10 @@ async function asMigrator(sql: string): Promise<void> {
 async function whoAmI(secret: string): Promise<string | undefined> {
   const client = new pg.Client(await connectionOptions({ ...database.config, user: role, password: secret }));
   await client.connect();
-  return client.query<{ me: string }>('select current_user::text as me').then(({ rows }) => rows[0]?.me).finally(() => client.end());
+  return client
+    .query<{ me: string }>('select current_user::text as me')
+    .then(({ rows }) => rows[0]?.me)
+    .finally(() => client.end());
 }
 
 beforeAll(async () => {
@@ -59,7 +62,9 @@ test('with IAM the role logs in with tokens, as a member of the role that RDS ha
     const postgres = { ...database.config, user: tokens, auth: 'iam' as const, password: undefined };
     // The migrator has a password and needs no token, nor does this server speak TLS to it.
     expect(await grantAppLogin({ postgres })).toBe(true);
-    const { rows } = await admin.query('select rolcanlogin, pg_has_role($1, \'rds_iam\', \'member\') as iam from pg_roles where rolname = $1', [tokens]);
+    const { rows } = await admin.query("select rolcanlogin, pg_has_role($1, 'rds_iam', 'member') as iam from pg_roles where rolname = $1", [
+      tokens,
+    ]);
     expect(rows).toEqual([{ rolcanlogin: true, iam: true }]);
     expect(await grantAppLogin({ postgres })).toBe(false);
   } finally {

@@ -16,9 +16,13 @@ export async function grantAppLogin({ postgres }: Pick<Config, 'postgres'>): Pro
   const client = new pg.Client(await migratorOptions(postgres));
   await client.connect();
   try {
-    const { rows: [role] } = await client.query<{ login: boolean; iam: boolean }>(
+    const {
+      rows: [role],
+    } = await client.query<{ login: boolean; iam: boolean }>(
       `select rolcanlogin as login, exists (select from pg_auth_members m join pg_roles g on g.oid = m.roleid where m.member = r.oid and g.rolname = $2) as iam
-       from pg_roles r where rolname = $1`, [user, IAM_ROLE]);
+       from pg_roles r where rolname = $1`,
+      [user, IAM_ROLE],
+    );
     if (role === undefined || (auth === 'iam' ? role.login && role.iam : role.login)) return false;
     const name = pg.escapeIdentifier(user);
     if (auth === 'iam') await client.query(`alter role ${name} with login; grant ${IAM_ROLE} to ${name}`);

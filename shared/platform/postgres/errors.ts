@@ -1,6 +1,10 @@
 import { alreadyExists, DomainError, invalid, unavailable } from '#kernel/errors.ts';
 
-interface PostgresError { readonly code?: string; readonly constraint?: string; readonly message?: string }
+interface PostgresError {
+  readonly code?: string;
+  readonly constraint?: string;
+  readonly message?: string;
+}
 
 /** Classes and codes that say "the server is not there or not ready": 08 connection, 53 resources, 57P shutdown, 57014 too slow, 25006 a writer that became a reader. */
 const AWAY = /^(08|53|57P|57014|25006)/;
@@ -29,9 +33,12 @@ export function translateError(error: unknown): unknown {
     if (match) return alreadyExists((match[1] ?? '').replaceAll('_', ' ').replace(/s$/, ''), match[2] ?? '');
   }
   // Text that UTF-8 databases cannot hold (NUL, lone surrogates), and numbers beyond the column.
-  if (code === '22021' || code === '22P05' || (code === '22P02' && message.includes('type json'))) return invalid('body', 'contains a character that cannot be stored');
+  if (code === '22021' || code === '22P05' || (code === '22P02' && message.includes('type json')))
+    return invalid('body', 'contains a character that cannot be stored');
   if (code === '22003') return invalid('body', 'contains a number that is too large');
-  if (COLLIDED.has(code)) return new DomainError('version_conflict', 'another request changed the same at the same time, try again', undefined, { cause: error });
-  if (AWAY.test(code) || NETWORK.has(code) || /Connection terminated|not queryable|timeout exceeded when trying to connect/.test(message)) return unavailable('postgres', error);
+  if (COLLIDED.has(code))
+    return new DomainError('version_conflict', 'another request changed the same at the same time, try again', undefined, { cause: error });
+  if (AWAY.test(code) || NETWORK.has(code) || /Connection terminated|not queryable|timeout exceeded when trying to connect/.test(message))
+    return unavailable('postgres', error);
   return error;
 }

@@ -7,16 +7,20 @@ const MINUTE = 60_000;
 /** A signer that counts, and fails when told. */
 function fake() {
   const state = { now: 0, signed: 0, created: 0, fails: false };
-  const password = iamPassword(LOGIN, async (login) => {
-    expect(login).toEqual(LOGIN);
-    state.created += 1;
-    return {
-      getAuthToken: async () => {
-        if (state.fails) throw new Error('no credentials');
-        return `token ${++state.signed}`;
-      },
-    };
-  }, () => state.now);
+  const password = iamPassword(
+    LOGIN,
+    async (login) => {
+      expect(login).toEqual(LOGIN);
+      state.created += 1;
+      return {
+        getAuthToken: async () => {
+          if (state.fails) throw new Error('no credentials');
+          return `token ${++state.signed}`;
+        },
+      };
+    },
+    () => state.now,
+  );
   return { state, password };
 }
 

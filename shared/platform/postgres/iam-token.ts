@@ -1,7 +1,14 @@
 /** Signs a login; RDS accepts what it returns as password for 15 minutes. */
-export interface TokenSigner { getAuthToken(): Promise<string> }
+export interface TokenSigner {
+  getAuthToken(): Promise<string>;
+}
 
-export interface IamLogin { readonly host: string; readonly port: number; readonly user: string; readonly region: string | undefined }
+export interface IamLogin {
+  readonly host: string;
+  readonly port: number;
+  readonly user: string;
+  readonly region: string | undefined;
+}
 
 /** Well below the 15 minutes of a token: it is only checked when a connection is opened. */
 const KEPT_MS = 10 * 60_000;
@@ -12,7 +19,11 @@ const KEPT_MS = 10 * 60_000;
  * Throws (on use) without a region, or when no credentials are found.
  * @param now milliseconds of the wall clock, which goes on while a sandbox is frozen
  */
-export function iamPassword(login: IamLogin, createSigner: (login: IamLogin) => Promise<TokenSigner> = rdsSigner, now: () => number = Date.now): () => Promise<string> {
+export function iamPassword(
+  login: IamLogin,
+  createSigner: (login: IamLogin) => Promise<TokenSigner> = rdsSigner,
+  now: () => number = Date.now,
+): () => Promise<string> {
   let signer: Promise<TokenSigner> | undefined;
   let cached: { readonly token: Promise<string>; readonly until: number } | undefined;
   const sign = async (): Promise<string> => (await (signer ??= createSigner(login))).getAuthToken();

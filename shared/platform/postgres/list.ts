@@ -18,10 +18,16 @@ type AnySelect = SelectQueryBuilder<any, any, any>;
  * overlap) and the page. `query` carries the typed filters of the resource already.
  * Throws a validation error that names an unknown field or a value that does not fit its operator.
  */
-export async function listRows<T>(query: AnySelect, options: ListOptions, fields: ListFields, table: keyof Tables & string): Promise<Page<T>> {
+export async function listRows<T>(
+  query: AnySelect,
+  options: ListOptions,
+  fields: ListFields,
+  table: keyof Tables & string,
+): Promise<Page<T>> {
   const known = { ...COMMON_FIELDS, ...fields };
   const column = (field: string) => sql.ref(`${table}.${camel(field)}`);
-  let filtered = options.status === null ? query.where(column('status'), '!=', 'deleted') : query.where(column('status'), '=', options.status);
+  let filtered =
+    options.status === null ? query.where(column('status'), '!=', 'deleted') : query.where(column('status'), '=', options.status);
   if (options.startTime) filtered = filtered.where(column('created_at'), '>=', options.startTime);
   if (options.endTime) filtered = filtered.where(column('created_at'), '<', options.endTime);
   options.filters.forEach((filter, index) => {
@@ -33,19 +39,37 @@ export async function listRows<T>(query: AnySelect, options: ListOptions, fields
 
   let page = filtered;
   options.sort.forEach(({ field, direction }, index) => {
-    if (!Object.hasOwn(known, field)) throw invalid(options.sort.length > 1 ? `sort[${index}].field` : 'sort', `unknown field ${JSON.stringify(field)}`);
+    if (!Object.hasOwn(known, field))
+      throw invalid(options.sort.length > 1 ? `sort[${index}].field` : 'sort', `unknown field ${JSON.stringify(field)}`);
     page = page.orderBy(column(field), direction);
   });
   const { limit, offset } = options;
   // One more than asked for: where there is none, the page itself says how many there are, and nothing has to be counted.
-  const found = await page.orderBy(column('id'), options.sort[0]?.direction ?? 'desc').limit(limit + 1).offset(offset).execute();
+  const found = await page
+    .orderBy(column('id'), options.sort[0]?.direction ?? 'desc')
+    .limit(limit + 1)
+    .offset(offset)
+    .execute();
   const isLast = found.length <= limit && (found.length > 0 || offset === 0);
-  const counted = async (): Promise<number> => (await filtered.clearSelect().select((eb) => eb.fn.countAll<number>().as('total')).executeTakeFirstOrThrow() as { total: number }).total;
+  const counted = async (): Promise<number> =>
+    (
+      (await filtered
+        .clearSelect()
+        .select((eb) => eb.fn.countAll<number>().as('total'))
+        .executeTakeFirstOrThrow()) as { total: number }
+    ).total;
   return { items: found.slice(0, limit) as T[], total: isLast ? offset + found.length : await counted(), limit, offset };
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: generic over every table
-function condition(eb: ExpressionBuilder<any, any>, column: any, filter: FieldFilter, kind: 'string' | 'number' | 'date', index: number): Expression<SqlBool> {
+function condition(
+  // biome-ignore lint/suspicious/noExplicitAny: generic over every table
+  eb: ExpressionBuilder<any, any>,
+  // biome-ignore lint/suspicious/noExplicitAny: generic over every table
+  column: any,
+  filter: FieldFilter,
+  kind: 'string' | 'number' | 'date',
+  index: number,
+): Expression<SqlBool> {
   const bad = (reason: string) => invalid(`filters[${index}].value`, reason);
   if (filter.operator === 'in' || filter.operator === 'not_in') {
     if (!filter.value.array) throw bad('must be {"array": [...]} for this operator');
@@ -58,7 +82,11 @@ function condition(eb: ExpressionBuilder<any, any>, column: any, filter: FieldFi
     const pattern = `%${filter.value.string.replace(/[\\%_]/g, '\\$&')}%`;
     return filter.operator === 'contains' ? eb(column, 'ilike', pattern) : eb(column, 'not ilike', pattern);
   }
-  const given = filter.value.string ?? filter.value.number ?? filter.value.date ?? (filter.value.boolean === undefined ? undefined : String(filter.value.boolean));
+  const given =
+    filter.value.string ??
+    filter.value.number ??
+    filter.value.date ??
+    (filter.value.boolean === undefined ? undefined : String(filter.value.boolean));
   if (given === undefined) throw bad('is missing');
   const value = convert(given, kind, bad);
   const operator = ({ eq: '=', gt: '>', lt: '<', gte: '>=', before: '<', after: '>' } as const)[filter.operator];

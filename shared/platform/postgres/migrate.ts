@@ -20,13 +20,15 @@ function migrationsFolder(): string {
  */
 export async function migratePostgres(config: Config): Promise<string[]> {
   const client = new pg.Client({
-    ...await migratorOptions(config.postgres),
+    ...(await migratorOptions(config.postgres)),
     application_name: 'flexprice migrate',
   });
   await client.connect();
   try {
     await client.query('select pg_advisory_lock($1)', [LOCK]);
-    await client.query('create table if not exists schema_migrations (name text primary key, checksum text not null, applied_at timestamptz not null default now())');
+    await client.query(
+      'create table if not exists schema_migrations (name text primary key, checksum text not null, applied_at timestamptz not null default now())',
+    );
     const { rows } = await client.query<{ name: string; checksum: string }>('select name, checksum from schema_migrations');
     const applied = new Map(rows.map((row) => [row.name, row.checksum]));
     const done: string[] = [];
@@ -46,10 +48,12 @@ export async function migratePostgres(config: Config): Promise<string[]> {
 /** The .sql files of a folder in order, with their checksums. */
 export async function readMigrations(folder: string): Promise<{ name: string; sql: string; checksum: string }[]> {
   const names = (await readdir(folder)).filter((name) => name.endsWith('.sql')).sort();
-  return Promise.all(names.map(async (name) => {
-    const sql = await readFile(join(folder, name), 'utf8');
-    return { name, sql, checksum: createHash('sha256').update(sql).digest('hex') };
-  }));
+  return Promise.all(
+    names.map(async (name) => {
+      const sql = await readFile(join(folder, name), 'utf8');
+      return { name, sql, checksum: createHash('sha256').update(sql).digest('hex') };
+    }),
+  );
 }
 
 async function applyOne(client: pg.Client, name: string, sql: string, checksum: string): Promise<void> {

@@ -15,24 +15,48 @@ export interface SystemEvent {
 }
 
 export interface OutboxRow {
-  readonly id: string; readonly tenantId: string; readonly environmentId: string;
-  readonly eventName: string; readonly entityType: string; readonly entityId: string; readonly payload: Readonly<Record<string, unknown>>;
-  readonly actorId: string; readonly actorType: string; readonly requestId: string;
-  readonly createdAt: DateTime; readonly publishedAt: DateTime | null; readonly nextAttemptAt: DateTime | null;
-  readonly failureCount: number; readonly failureReason: string | null; readonly position: number;
+  readonly id: string;
+  readonly tenantId: string;
+  readonly environmentId: string;
+  readonly eventName: string;
+  readonly entityType: string;
+  readonly entityId: string;
+  readonly payload: Readonly<Record<string, unknown>>;
+  readonly actorId: string;
+  readonly actorType: string;
+  readonly requestId: string;
+  readonly createdAt: DateTime;
+  readonly publishedAt: DateTime | null;
+  readonly nextAttemptAt: DateTime | null;
+  readonly failureCount: number;
+  readonly failureReason: string | null;
+  readonly position: number;
 }
 
 type Filled = 'tenantId' | 'environmentId' | 'actorId' | 'actorType' | 'requestId' | 'failureCount' | 'position';
-type OutboxTable = { [K in keyof OutboxRow]: K extends Filled ? import('kysely').ColumnType<OutboxRow[K], OutboxRow[K] | undefined, OutboxRow[K]> : import('kysely').ColumnType<OutboxRow[K], OutboxRow[K], OutboxRow[K]> };
+type OutboxTable = {
+  [K in keyof OutboxRow]: K extends Filled
+    ? import('kysely').ColumnType<OutboxRow[K], OutboxRow[K] | undefined, OutboxRow[K]>
+    : import('kysely').ColumnType<OutboxRow[K], OutboxRow[K], OutboxRow[K]>;
+};
 
 declare module './tables.ts' {
-  interface Tables { outbox: OutboxTable }
+  interface Tables {
+    outbox: OutboxTable;
+  }
 }
 
 /** Adds a state change to the outbox of the running transaction: both commit or neither does. */
 export async function appendSystemEvent(tx: TenantTransaction, clock: Clock, event: SystemEvent): Promise<void> {
-  await tx.insertInto('outbox').values({
-    id: newId('sys_event', clock), eventName: event.eventName, entityType: event.entityType, entityId: event.entityId,
-    payload: jsonb(event.payload), createdAt: clock.now(),
-  }).execute();
+  await tx
+    .insertInto('outbox')
+    .values({
+      id: newId('sys_event', clock),
+      eventName: event.eventName,
+      entityType: event.entityType,
+      entityId: event.entityId,
+      payload: jsonb(event.payload),
+      createdAt: clock.now(),
+    })
+    .execute();
 }

@@ -8,7 +8,9 @@ import { createDatabase, type Database } from './database.ts';
 import { NotBegun, pipelinedPool } from './pipelined-pool.ts';
 
 let postgres: TestPostgres;
-beforeAll(async () => { postgres = await createTestPostgres(); });
+beforeAll(async () => {
+  postgres = await createTestPostgres();
+});
 afterAll(() => postgres.drop());
 
 describe('a connection', () => {
@@ -18,12 +20,17 @@ describe('a connection', () => {
 
   beforeEach(async () => {
     sent = [];
-    const real = new pg.Pool({ ...await connectionOptions(postgres.config), max: 1, pipeline: true });
+    const real = new pg.Pool({ ...(await connectionOptions(postgres.config)), max: 1, pipeline: true });
     real.on('error', () => undefined);
     real.on('connect', (client) => {
       client.on('error', () => undefined);
       const query = client.query.bind(client) as (...args: unknown[]) => unknown;
-      Object.assign(client, { query: (...args: unknown[]) => { sent.push(String(args[0])); return query(...args); } });
+      Object.assign(client, {
+        query: (...args: unknown[]) => {
+          sent.push(String(args[0]));
+          return query(...args);
+        },
+      });
     });
     pool = pipelinedPool(real);
     return () => pool.end();
@@ -34,11 +41,15 @@ describe('a connection', () => {
     await client.query('begin', []);
     await client.query(`select set_config('app.tenant_id', $1, true)`, ['tenant_1']);
     expect(sent).toEqual([]);
-    expect((await client.query<{ tenant: string }>(`select current_setting('app.tenant_id') as tenant`, [])).rows).toEqual([{ tenant: 'tenant_1' }]);
+    expect((await client.query<{ tenant: string }>(`select current_setting('app.tenant_id') as tenant`, [])).rows).toEqual([
+      { tenant: 'tenant_1' },
+    ]);
     expect(sent).toHaveLength(3);
     await client.query('commit', []);
     expect(sent.slice(3)).toEqual(['commit']);
-    expect((await client.query<{ tenant: string | null }>(`select current_setting('app.tenant_id', true) as tenant`, [])).rows).toEqual([{ tenant: '' }]);
+    expect((await client.query<{ tenant: string | null }>(`select current_setting('app.tenant_id', true) as tenant`, [])).rows).toEqual([
+      { tenant: '' },
+    ]);
     client.release();
   });
 
@@ -80,16 +91,28 @@ describe('a connection', () => {
 
 describe('transactions over few connections', () => {
   let database: Database;
-  beforeAll(() => { database = createDatabase({ ...postgres.config, pool_max: 3 }); });
+  beforeAll(() => {
+    database = createDatabase({ ...postgres.config, pool_max: 3 });
+  });
   afterAll(() => database.close());
 
   test('each see their own tenant, whatever becomes of the others', async () => {
-    const outcomes = await Promise.allSettled(Array.from({ length: 200 }, (_, index) => database.withTenant(systemContext(`tenant_${index}`, `env_${index}`, 'req'), async (tx) => {
-      if (index % 5 === 1) throw new Error(`given up ${index}`);
-      if (index % 5 === 2) await sql`select no_such_column`.execute(tx);
-      const seen = async () => (await sql<{ tenant: string; environment: string }>`select current_setting('app.tenant_id') as tenant, current_setting('app.environment_id') as environment`.execute(tx)).rows[0];
-      return [await seen(), await seen()];
-    })));
+    const outcomes = await Promise.allSettled(
+      Array.from({ length: 200 }, (_, index) =>
+        database.withTenant(systemContext(`tenant_${index}`, `env_${index}`, 'req'), async (tx) => {
+          if (index % 5 === 1) throw new Error(`given up ${index}`);
+          if (index % 5 === 2) await sql`select no_such_column`.execute(tx);
+          const seen = async () =>
+            (
+              await sql<{
+                tenant: string;
+                environment: string;
+              }>`select current_setting('app.tenant_id') as tenant, current_setting('app.environment_id') as environment`.execute(tx)
+            ).rows[0];
+          return [await seen(), await seen()];
+        }),
+      ),
+    );
     outcomes.forEach((outcome, index) => {
       const own = { tenant: `tenant_${index}`, environment: `env_${index}` };
       if (index % 5 === 1) expect(outcome).toMatchObject({ status: 'rejected', reason: { message: `given up ${index}` } });

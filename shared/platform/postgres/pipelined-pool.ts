@@ -45,7 +45,9 @@ function holdingBack(client: pg.PoolClient): PostgresPoolClient {
     for (const answer of answers) answer.catch(() => undefined);
     if (begins) {
       isBegun = false;
-      await (answers[0] as Promise<unknown>).catch((cause: unknown) => { throw new NotBegun(cause); });
+      await (answers[0] as Promise<unknown>).catch((cause: unknown) => {
+        throw new NotBegun(cause);
+      });
       isBegun = true;
     }
     for (const answer of answers.slice(0, -1)) await answer;

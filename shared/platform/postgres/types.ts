@@ -7,8 +7,16 @@ import { wireTime } from '#kernel/wire.ts';
 const { builtins } = pg.types;
 
 // pg calls `toPostgres` on a parameter that has it; without it both types would be sent as quoted JSON text.
-Object.assign(Decimal.prototype, { toPostgres(this: Decimal) { return this.toFixed(); } });
-Object.assign(DateTime.prototype, { toPostgres(this: DateTime) { return this.toUTC().toISO(); } });
+Object.assign(Decimal.prototype, {
+  toPostgres(this: Decimal) {
+    return this.toFixed();
+  },
+});
+Object.assign(DateTime.prototype, {
+  toPostgres(this: DateTime) {
+    return this.toUTC().toISO();
+  },
+});
 
 /** As Postgres writes a time to a session in UTC. */
 const UTC_TIME = /^(\d{4})-(\d\d)-(\d\d) (\d\d):(\d\d):(\d\d)(?:\.(\d{1,3})\d*)?\+00$/;
@@ -25,7 +33,10 @@ function timeOf(text: string): DateTime {
 function parseTime(text: string): DateTime {
   const [, year, month, day, hour, minute, second, fraction = ''] = UTC_TIME.exec(text) ?? [];
   if (year === undefined) return DateTime.fromSQL(text, { setZone: true }).toUTC();
-  return DateTime.fromMillis(Date.UTC(Number(year), Number(month) - 1, Number(day), Number(hour), Number(minute), Number(second), Number(fraction.padEnd(3, '0'))), { zone: 'utc' });
+  return DateTime.fromMillis(
+    Date.UTC(Number(year), Number(month) - 1, Number(day), Number(hour), Number(minute), Number(second), Number(fraction.padEnd(3, '0'))),
+    { zone: 'utc' },
+  );
 }
 
 /** Parsers of this product: numeric is exact, times are UTC, 64-bit integers are numbers (counts and positions stay far below 2^53). */
@@ -37,7 +48,8 @@ const PARSERS: Readonly<Record<number, (text: string) => unknown>> = {
 
 /** Per-pool type configuration, so that other users of `pg` in the process are not affected. */
 export const typeParsers: pg.CustomTypesConfig = {
-  getTypeParser: ((oid: number, format?: 'text' | 'binary') => PARSERS[oid] ?? pg.types.getTypeParser(oid, format as 'text')) as pg.CustomTypesConfig['getTypeParser'],
+  getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
+    PARSERS[oid] ?? pg.types.getTypeParser(oid, format as 'text')) as pg.CustomTypesConfig['getTypeParser'],
 };
 
 /** A value for a jsonb column. Decimals inside become text, times are written as the wire writes them. */

@@ -19,13 +19,16 @@ function reader() {
 
 test('references become secrets, whole or by key, and each secret is read once', async () => {
   const { reads, read } = reader();
-  const resolved = await resolveSecretReferences({
-    FLEXPRICE_POSTGRES_PASSWORD: 'secretsmanager:arn:aws:secretsmanager:us-east-1:1:secret:db-x#password',
-    FLEXPRICE_POSTGRES_PORT: 'secretsmanager:arn:aws:secretsmanager:us-east-1:1:secret:db-x#port',
-    FLEXPRICE_AUTH_ROOT_KEY: 'secretsmanager:flexprice/root-key',
-    FLEXPRICE_LOG_LEVEL: 'WARN',
-    OTHER: 'secretsmanager:flexprice/root-key',
-  }, read);
+  const resolved = await resolveSecretReferences(
+    {
+      FLEXPRICE_POSTGRES_PASSWORD: 'secretsmanager:arn:aws:secretsmanager:us-east-1:1:secret:db-x#password',
+      FLEXPRICE_POSTGRES_PORT: 'secretsmanager:arn:aws:secretsmanager:us-east-1:1:secret:db-x#port',
+      FLEXPRICE_AUTH_ROOT_KEY: 'secretsmanager:flexprice/root-key',
+      FLEXPRICE_LOG_LEVEL: 'WARN',
+      OTHER: 'secretsmanager:flexprice/root-key',
+    },
+    read,
+  );
   expect(resolved).toEqual({
     FLEXPRICE_POSTGRES_PASSWORD: 'hunter2',
     FLEXPRICE_POSTGRES_PORT: '5432',
@@ -42,7 +45,7 @@ test.each([
   ['secretsmanager:flexprice/root-key#password', 'flexprice/root-key cannot be used'],
 ])('%s stops the start with the name of the variable and without the secret', async (value, message) => {
   const failure = resolveSecretReferences({ FLEXPRICE_POSTGRES_PASSWORD: value }, reader().read).catch((error: Error) => error);
-  const error = await failure as Error;
+  const error = (await failure) as Error;
   expect(error.message).toContain(message);
   expect(`${error.message} ${String(error.cause)}`).not.toMatch(/hunter2|sk_root/);
 });

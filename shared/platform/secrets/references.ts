@@ -10,21 +10,26 @@ const REFERENCE = /^secretsmanager:([^#]+)(?:#(.+))?$/;
  * Replaces secret references among `FLEXPRICE_` variables by the secrets themselves, each secret read once. Other values stay as they are.
  * Throws with the variable's name when a secret cannot be read or lacks the key; the message never holds a secret.
  */
-export async function resolveSecretReferences(env: Environment, read: SecretReader = readFromSecretsManager): Promise<Record<string, string | undefined>> {
+export async function resolveSecretReferences(
+  env: Environment,
+  read: SecretReader = readFromSecretsManager,
+): Promise<Record<string, string | undefined>> {
   const secrets = new Map<string, Promise<string>>();
   const resolved: Record<string, string | undefined> = { ...env };
-  await Promise.all(Object.entries(env).map(async ([name, value]) => {
-    const match = name.startsWith('FLEXPRICE_') ? REFERENCE.exec(value ?? '') : null;
-    if (!match) return;
-    const [, id = '', key] = match;
-    const secret = secrets.get(id) ?? read(id);
-    secrets.set(id, secret);
-    try {
-      resolved[name] = pick(await secret, key);
-    } catch (error) {
-      throw new Error(`${name}: the secret ${id} cannot be used`, { cause: error });
-    }
-  }));
+  await Promise.all(
+    Object.entries(env).map(async ([name, value]) => {
+      const match = name.startsWith('FLEXPRICE_') ? REFERENCE.exec(value ?? '') : null;
+      if (!match) return;
+      const [, id = '', key] = match;
+      const secret = secrets.get(id) ?? read(id);
+      secrets.set(id, secret);
+      try {
+        resolved[name] = pick(await secret, key);
+      } catch (error) {
+        throw new Error(`${name}: the secret ${id} cannot be used`, { cause: error });
+      }
+    }),
+  );
   return resolved;
 }
 

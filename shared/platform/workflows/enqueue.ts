@@ -17,5 +17,10 @@ export interface JobStart {
 
 /** Starts a job when the running transaction commits, and not when it rolls back. */
 export async function enqueueJob(tx: TenantTransaction, clock: Clock, { job, workflowId, input }: JobStart): Promise<void> {
-  await appendSystemEvent(tx, clock, { eventName: JOB_START, entityType: 'job', entityId: workflowId, payload: { job, workflow_id: workflowId, input } });
+  await appendSystemEvent(tx, clock, {
+    eventName: JOB_START,
+    entityType: 'job',
+    entityId: workflowId,
+    payload: { job, workflow_id: workflowId, input },
+  });
 }

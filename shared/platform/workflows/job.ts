@@ -10,7 +10,12 @@ export interface RetryPolicy {
 }
 
 /** The step policy that holds unless a job says otherwise (billing.md section 9). */
-export const DEFAULT_RETRY: RetryPolicy = { initialIntervalMs: 10_000, backoffCoefficient: 2, maximumIntervalMs: 300_000, maximumAttempts: 3 };
+export const DEFAULT_RETRY: RetryPolicy = {
+  initialIntervalMs: 10_000,
+  backoffCoefficient: 2,
+  maximumIntervalMs: 300_000,
+  maximumAttempts: 3,
+};
 
 /**
  * A job is a plain async function over injected activities, and runs unchanged under every driver.
@@ -32,7 +37,9 @@ export interface Job<Activities, Input, Output> {
 }
 
 /** The answer of a run that goes on with another input: a fresh history in Temporal, the next round in process. */
-export interface ContinueAs<Input> { readonly continueAs: Input }
+export interface ContinueAs<Input> {
+  readonly continueAs: Input;
+}
 
 /** Ends this run and starts the next round of the same job, under the same id, with `input`. */
 export function continueAs<Input>(input: Input): ContinueAs<Input> {

@@ -8,7 +8,10 @@ function controlled() {
   let pauses = 0;
   const loop = startPollLoop({
     intervalMs: 60_000,
-    work: () => new Promise((resolve, reject) => { rounds.push({ end: resolve, fail: reject }); }),
+    work: () =>
+      new Promise((resolve, reject) => {
+        rounds.push({ end: resolve, fail: reject });
+      }),
     onError: (error) => errors.push(error),
     sleep: (_, signal) => {
       pauses += 1;
@@ -18,7 +21,10 @@ function controlled() {
   return { loop, rounds, errors, pauses: () => pauses };
 }
 /** Lets everything happen that waits for nothing but its turn. */
-const settle = () => new Promise((resolve) => { setImmediate(resolve); });
+const settle = () =>
+  new Promise((resolve) => {
+    setImmediate(resolve);
+  });
 
 test('it works at once, goes on while there is more, and then pauses until it is woken', async () => {
   const { loop, rounds, pauses } = controlled();
@@ -67,7 +73,9 @@ test('a round that throws is reported and the loop goes on after the pause', asy
 test('stop waits for the round in hand and begins no other', async () => {
   const { loop, rounds } = controlled();
   let stopped = false;
-  const stopping = loop.stop().then(() => { stopped = true; });
+  const stopping = loop.stop().then(() => {
+    stopped = true;
+  });
   await settle();
   expect(stopped).toBe(false);
   rounds[0]?.end(true);

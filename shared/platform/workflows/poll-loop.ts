@@ -33,7 +33,10 @@ export function startPollLoop({ work, onError, intervalMs, sleep = realSleep }: 
   async function run(): Promise<void> {
     while (!stopped) {
       woken = false;
-      const more = await work().catch((error: unknown) => { onError(error); return false; });
+      const more = await work().catch((error: unknown) => {
+        onError(error);
+        return false;
+      });
       if (stopped || more || woken) continue;
       waiting = new AbortController();
       await sleep(intervalMs, waiting.signal);

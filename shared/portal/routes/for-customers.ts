@@ -10,7 +10,9 @@ const VERBATIM: ReadonlySet<string> = new Set(['properties', 'config_value', 'co
 /** A route of the portal: it takes a session and nothing else, and its answer holds nothing of the tenant's own. */
 export function forCustomers(route: Route): Route {
   return {
-    ...route, tag: 'Customer Portal', credential: 'portal_session',
+    ...route,
+    tag: 'Customer Portal',
+    credential: 'portal_session',
     handler: async (input) => {
       const reply = await route.handler(input);
       return { ...reply, body: shownToCustomers(reply.body), headers: { ...reply.headers, 'Cache-Control': 'no-store' } };
@@ -24,6 +26,9 @@ export function shownToCustomers(value: unknown): unknown {
   // Numbers that keep their digits are objects, too.
   if (typeof value !== 'object' || value === null || Object.getPrototypeOf(value) !== Object.prototype) return value;
   const isInherited = 'subscription_type' in value && value.subscription_type === 'inherited';
-  return Object.fromEntries(Object.entries(value).filter(([key]) => !SELLERS.has(key) && !(isInherited && PARENTS.has(key))).map(([key, inner]) =>
-    [key, key === 'metadata' ? {} : VERBATIM.has(key) ? inner : shownToCustomers(inner)]));
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([key]) => !SELLERS.has(key) && !(isInherited && PARENTS.has(key)))
+      .map(([key, inner]) => [key, key === 'metadata' ? {} : VERBATIM.has(key) ? inner : shownToCustomers(inner)]),
+  );
 }

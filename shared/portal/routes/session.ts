@@ -7,8 +7,14 @@ import type { PortalSessionService } from '../service/sessions.ts';
 /** Served under the customers' prefix. Whoever makes a session can write what it can write, so reading is not enough. */
 export const portalSessionRoutes = (sessions: PortalSessionService): Route[] => [
   route({
-    method: 'GET', path: '/v1/customers/portal/{external_id}', operationId: 'createPortalSession', tag: 'Customers', summary: 'A session of the customer portal for an hour', permission: 'write:Customer',
-    params: z.object({ external_id: z.string() }), responses: { 200: PortalSessionResponse },
+    method: 'GET',
+    path: '/v1/customers/portal/{external_id}',
+    operationId: 'createPortalSession',
+    tag: 'Customers',
+    summary: 'A session of the customer portal for an hour',
+    permission: 'write:Customer',
+    params: z.object({ external_id: z.string() }),
+    responses: { 200: PortalSessionResponse },
     handler: async ({ ctx, params }) => {
       const { session, token, url } = await sessions.create(ctx, params.external_id);
       // A GET, but never the same answer twice.

@@ -24,11 +24,15 @@ export type PortalService = ReturnType<typeof createPortalService>;
  */
 export function createPortalService({ customers, subscriptions, invoices, settings }: PortalDependencies) {
   /** Read with each request: whoever withdraws its costs from customers wants it to hold. */
-  const showsCosts = async (ctx: RequestContext): Promise<boolean> => (await settings.valueOf(ctx, 'customer_portal_config')).cost_analytics_enabled;
+  const showsCosts = async (ctx: RequestContext): Promise<boolean> =>
+    (await settings.valueOf(ctx, 'customer_portal_config')).cost_analytics_enabled;
 
   return {
     /** Which parts of the portal there is something to show in. */
-    tabs: async (ctx: RequestContext): Promise<typeof PORTAL_TABS & { readonly costs: boolean }> => ({ ...PORTAL_TABS, costs: await showsCosts(ctx) }),
+    tabs: async (ctx: RequestContext): Promise<typeof PORTAL_TABS & { readonly costs: boolean }> => ({
+      ...PORTAL_TABS,
+      costs: await showsCosts(ctx),
+    }),
 
     customer: (ctx: RequestContext): Promise<Customer> => customers.get(ctx, customerIdOf(ctx)),
 
@@ -38,10 +42,16 @@ export function createPortalService({ customers, subscriptions, invoices, settin
       return customers.get(ctx, customerIdOf(ctx));
     },
 
-    updateCustomer: (ctx: RequestContext, request: Camelized<UpdatePortalCustomerRequest>): Promise<Customer> => customers.update(ctx, customerIdOf(ctx), request),
+    updateCustomer: (ctx: RequestContext, request: Camelized<UpdatePortalCustomerRequest>): Promise<Customer> =>
+      customers.update(ctx, customerIdOf(ctx), request),
 
     subscriptions: (ctx: RequestContext, options: ListOptions): Promise<Page<SubscriptionView>> =>
-      subscriptions.list(ctx, { customerIds: [customerIdOf(ctx)], subscriptionStatus: SHOWN_SUBSCRIPTIONS }, options, { items: true, prices: true, customer: false, plan: true }),
+      subscriptions.list(ctx, { customerIds: [customerIdOf(ctx)], subscriptionStatus: SHOWN_SUBSCRIPTIONS }, options, {
+        items: true,
+        prices: true,
+        customer: false,
+        plan: true,
+      }),
 
     subscription: async (ctx: RequestContext, id: string): Promise<SubscriptionView> => {
       const view = await subscriptions.view(ctx, id);
@@ -52,7 +62,11 @@ export function createPortalService({ customers, subscriptions, invoices, settin
 
     /** Those that were issued, also when they were voided later: a draft may still change. */
     invoices: (ctx: RequestContext, options: ListOptions): Promise<Page<InvoiceView>> =>
-      invoices.list(ctx, { customerIds: [customerIdOf(ctx)], isIssued: true }, options, { lines: true, customer: false, subscription: false }),
+      invoices.list(ctx, { customerIds: [customerIdOf(ctx)], isIssued: true }, options, {
+        lines: true,
+        customer: false,
+        subscription: false,
+      }),
 
     invoice: async (ctx: RequestContext, id: string): Promise<InvoiceView> => {
       const view = await invoices.view(ctx, id, { lines: true, customer: false, subscription: false });

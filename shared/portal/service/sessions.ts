@@ -33,9 +33,18 @@ export function createPortalSessionService({ database, clock, customers, url }: 
         const now = clock.now();
         await portalSessionRepository.deleteExpired(tx, now, DELETED_WITH_EACH);
         const token = generateToken();
-        const session = await portalSessionRepository.insert(tx, { id: newId('psess', clock), customerId: customer.id, tokenHash: hashKey(token), expiresAt: now.plus(SESSION_LIFETIME), createdAt: now });
+        const session = await portalSessionRepository.insert(tx, {
+          id: newId('psess', clock),
+          customerId: customer.id,
+          tokenHash: hashKey(token),
+          expiresAt: now.plus(SESSION_LIFETIME),
+          createdAt: now,
+        });
         await appendSystemEvent(tx, clock, {
-          eventName: 'portal_session.created', entityType: 'portal_session', entityId: session.id, payload: { id: session.id, customer_id: customer.id, expires_at: wireTime(session.expiresAt) },
+          eventName: 'portal_session.created',
+          entityType: 'portal_session',
+          entityId: session.id,
+          payload: { id: session.id, customer_id: customer.id, expires_at: wireTime(session.expiresAt) },
         });
         return { session, token, url: portalUrl(url, token) };
       }),
@@ -46,10 +55,17 @@ export function createPortalSessionService({ database, clock, customers, url }: 
     /** Nothing is remembered between requests: a session that was ended opens nothing any more, in no process. */
     findByTokenHash: (async (hash) => {
       const session = await database.asSystem('portal session look-up', (tx) => portalSessionRepository.findByHash(tx, hash));
-      return session && {
-        tenantId: session.tenantId, environmentId: session.environmentId, actorId: session.customerId, actorType: 'customer', roles: [],
-        tenantSuspended: session.internalStatus === 'suspended', expiresAtMs: session.expiresAt.toMillis(),
-      };
+      return (
+        session && {
+          tenantId: session.tenantId,
+          environmentId: session.environmentId,
+          actorId: session.customerId,
+          actorType: 'customer',
+          roles: [],
+          tenantSuspended: session.internalStatus === 'suspended',
+          expiresAtMs: session.expiresAt.toMillis(),
+        }
+      );
     }) satisfies SessionStore['findByTokenHash'],
   };
 }

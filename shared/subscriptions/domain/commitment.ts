@@ -7,7 +7,10 @@ import { invalid } from '#kernel/errors.ts';
 export type CommitmentType = 'amount' | 'quantity';
 
 /** A reading of the wall clock. 24:00 is the end of the day. */
-export interface TimeOfDay { readonly hour: number; readonly minute: number }
+export interface TimeOfDay {
+  readonly hour: number;
+  readonly minute: number;
+}
 
 /** A part of the day with a price and a commitment of its own, as the JSON column keeps it: decimals are text. */
 export interface TimeOfDayBucket {
@@ -37,8 +40,14 @@ export interface LineCommitment {
 }
 
 export const NO_COMMITMENT: LineCommitment = {
-  commitmentType: null, commitmentAmount: null, commitmentQuantity: null, commitmentOverageFactor: null, commitmentTrueUpEnabled: false, commitmentWindowed: false,
-  commitmentDuration: null, commitmentTimeBuckets: [],
+  commitmentType: null,
+  commitmentAmount: null,
+  commitmentQuantity: null,
+  commitmentOverageFactor: null,
+  commitmentTrueUpEnabled: false,
+  commitmentWindowed: false,
+  commitmentDuration: null,
+  commitmentTimeBuckets: [],
 };
 
 /** Whether the line, or a part of the day on it, is committed to something. */
@@ -47,7 +56,15 @@ export function isCommitted({ commitmentType, commitmentTimeBuckets }: LineCommi
 }
 
 const DAY_MINUTES = 1440;
-const MINUTES: Readonly<Partial<Record<WindowSize, number>>> = { MINUTE: 1, '15MIN': 15, '30MIN': 30, HOUR: 60, '3HOUR': 180, '6HOUR': 360, '12HOUR': 720 };
+const MINUTES: Readonly<Partial<Record<WindowSize, number>>> = {
+  MINUTE: 1,
+  '15MIN': 15,
+  '30MIN': 30,
+  HOUR: 60,
+  '3HOUR': 180,
+  '6HOUR': 360,
+  '12HOUR': 720,
+};
 
 export function minuteOfDay({ hour, minute }: TimeOfDay): number {
   return hour * 60 + minute;
@@ -72,13 +89,23 @@ export interface CommittableLine {
  * usage price, a factor of at least 1, either an amount or a quantity, and for windows a bucketed meter (metering.md 7, billing.md 3.8).
  */
 export function checkCommitment(commitment: LineCommitment, line: CommittableLine, path: string): void {
-  const { commitmentType: type, commitmentAmount: amount, commitmentQuantity: quantity, commitmentOverageFactor: factor, commitmentTimeBuckets: buckets } = commitment;
+  const {
+    commitmentType: type,
+    commitmentAmount: amount,
+    commitmentQuantity: quantity,
+    commitmentOverageFactor: factor,
+    commitmentTimeBuckets: buckets,
+  } = commitment;
   if (!isCommitted(commitment)) throw invalid(path, 'needs a commitment_amount, a commitment_quantity or commitment_time_buckets');
   if (line.priceType !== 'USAGE') throw invalid(path, 'only a usage price can have a commitment');
-  if (amount !== null && quantity !== null) throw invalid(`${path}.commitment_quantity`, 'must not be given together with commitment_amount');
+  if (amount !== null && quantity !== null)
+    throw invalid(`${path}.commitment_quantity`, 'must not be given together with commitment_amount');
   if (type === 'amount' && amount === null) throw invalid(`${path}.commitment_amount`, 'is required for commitment_type amount');
   if (type === 'quantity' && quantity === null) throw invalid(`${path}.commitment_quantity`, 'is required for commitment_type quantity');
-  for (const [name, value] of [['commitment_amount', amount], ['commitment_quantity', quantity]] as const) {
+  for (const [name, value] of [
+    ['commitment_amount', amount],
+    ['commitment_quantity', quantity],
+  ] as const) {
     if (value !== null && !value.gt(0)) throw invalid(`${path}.${name}`, 'must be above 0');
   }
   if (type === null && commitment.commitmentTrueUpEnabled) throw invalid(`${path}.enable_true_up`, 'needs a commitment of the line');
@@ -90,9 +117,16 @@ export function checkCommitment(commitment: LineCommitment, line: CommittableLin
 }
 
 /** A commitment for longer than the line's own period would be cumulative. */
-function checkDuration({ commitmentDuration: duration }: LineCommitment, { billingPeriod, billingPeriodCount }: CommittableLine, path: string): void {
+function checkDuration(
+  { commitmentDuration: duration }: LineCommitment,
+  { billingPeriod, billingPeriodCount }: CommittableLine,
+  path: string,
+): void {
   if (duration !== null && (duration !== billingPeriod || billingPeriodCount !== 1)) {
-    throw invalid(`${path}.commitment_duration`, `must be the billing period of the line (${billingPeriod}): commitments over several periods are not supported yet`);
+    throw invalid(
+      `${path}.commitment_duration`,
+      `must be the billing period of the line (${billingPeriod}): commitments over several periods are not supported yet`,
+    );
   }
 }
 

@@ -43,7 +43,10 @@ const DAYS: Readonly<Partial<Record<RecurringPeriod, number>>> = { DAILY: 1, WEE
  * that is the subscription's own or a whole number of them, because such a line keeps periods of its own (3.5). One-time prices
  * always do. Months and weeks have no common measure: there any longer unit counts.
  */
-export function isEligible(price: Pick<Price, 'currency' | 'billingPeriod' | 'billingPeriodCount'>, { currency, billingPeriod, billingPeriodCount }: Rhythm): boolean {
+export function isEligible(
+  price: Pick<Price, 'currency' | 'billingPeriod' | 'billingPeriodCount'>,
+  { currency, billingPeriod, billingPeriodCount }: Rhythm,
+): boolean {
   if (price.currency.toLowerCase() !== currency.toLowerCase()) return false;
   if (price.billingPeriod === 'ONETIME') return true;
   const ratio = lengthRatio(price.billingPeriod, price.billingPeriodCount, billingPeriod, billingPeriodCount);
@@ -57,8 +60,9 @@ export function isEligible(price: Pick<Price, 'currency' | 'billingPeriod' | 'bi
 export function takenPrices(prices: readonly Price[], subscription: Rhythm & Pick<Subscription, 'startDate'>): Price[] {
   const begins = (price: Price) => lineStart(subscription.startDate, price.startDate);
   const living = prices.filter((price) => isEligible(price, subscription) && (price.endDate === null || price.endDate > begins(price)));
-  const isLaterVersion = (price: Price) => price.billingPeriod === 'ONETIME'
-    && living.some((other) => (other.parentPriceId ?? other.id) === (price.parentPriceId ?? price.id) && begins(other) < begins(price));
+  const isLaterVersion = (price: Price) =>
+    price.billingPeriod === 'ONETIME' &&
+    living.some((other) => (other.parentPriceId ?? other.id) === (price.parentPriceId ?? price.id) && begins(other) < begins(price));
   return living.filter((price) => !isLaterVersion(price));
 }
 
@@ -66,7 +70,10 @@ export function takenPrices(prices: readonly Price[], subscription: Rhythm & Pic
  * Whether a line's period is longer than the subscription's, so that the line keeps periods of its own (billing.md 3.5): by unit,
  * DAILY first, and by true length where a count makes a lesser unit the longer period (six months against a quarter).
  */
-export function hasOwnPeriods(line: { readonly billingPeriod: RecurringPeriod; readonly billingPeriodCount: number }, { billingPeriod, billingPeriodCount }: Omit<Rhythm, 'currency'>): boolean {
+export function hasOwnPeriods(
+  line: { readonly billingPeriod: RecurringPeriod; readonly billingPeriodCount: number },
+  { billingPeriod, billingPeriodCount }: Omit<Rhythm, 'currency'>,
+): boolean {
   const ratio = lengthRatio(line.billingPeriod, line.billingPeriodCount, billingPeriod, billingPeriodCount);
   return comparePeriods(line.billingPeriod, billingPeriod) > 0 || (ratio !== null && ratio > 1);
 }

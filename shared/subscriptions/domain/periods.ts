@@ -14,17 +14,21 @@ export function knownEnd({ endDate, cancelAt }: Ends): DateTime | null {
 /** The billing period that begins at `start`, cut at the known end (billing.md 4.3). */
 export function periodFrom(subscription: Rhythm & Ends, start: DateTime): Period {
   const { billingAnchor, billingPeriodCount, billingPeriod, timezone } = subscription;
-  return { start: start.toUTC(), end: nextBillingDate(start, billingAnchor, billingPeriodCount, billingPeriod, timezone, knownEnd(subscription)) };
+  return {
+    start: start.toUTC(),
+    end: nextBillingDate(start, billingAnchor, billingPeriodCount, billingPeriod, timezone, knownEnd(subscription)),
+  };
 }
 
-export function currentPeriod({ currentPeriodStart, currentPeriodEnd }: Pick<Subscription, 'currentPeriodStart' | 'currentPeriodEnd'>): Period {
+export function currentPeriod({
+  currentPeriodStart,
+  currentPeriodEnd,
+}: Pick<Subscription, 'currentPeriodStart' | 'currentPeriodEnd'>): Period {
   return { start: currentPeriodStart, end: currentPeriodEnd };
 }
 
 /** What the period that has just closed means for the subscription (billing.md 4.4). */
-export type RollOver =
-  | { readonly kind: 'next'; readonly period: Period }
-  | { readonly kind: 'over'; readonly cancelledAt: DateTime };
+export type RollOver = { readonly kind: 'next'; readonly period: Period } | { readonly kind: 'over'; readonly cancelledAt: DateTime };
 
 /**
  * Looks at the closed period only: an end at or before its end makes it the last one; an end in a later period changes nothing yet.

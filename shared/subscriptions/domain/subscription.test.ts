@@ -8,8 +8,15 @@ import { periodFrom, rollOver } from './periods.ts';
 describe('which prices of a plan a subscription takes', () => {
   const monthly = subscriptionOf();
   test.each([
-    ['MONTHLY', 1, 'usd', true], ['MONTHLY', 1, 'USD', true], ['MONTHLY', 1, 'eur', false], ['MONTHLY', 2, 'usd', true], ['QUARTERLY', 1, 'usd', true], ['ANNUAL', 1, 'usd', true],
-    ['ONETIME', 1, 'usd', true], ['WEEKLY', 1, 'usd', false], ['DAILY', 1, 'usd', false],
+    ['MONTHLY', 1, 'usd', true],
+    ['MONTHLY', 1, 'USD', true],
+    ['MONTHLY', 1, 'eur', false],
+    ['MONTHLY', 2, 'usd', true],
+    ['QUARTERLY', 1, 'usd', true],
+    ['ANNUAL', 1, 'usd', true],
+    ['ONETIME', 1, 'usd', true],
+    ['WEEKLY', 1, 'usd', false],
+    ['DAILY', 1, 'usd', false],
   ] as const)('%s x %i in %s', (billingPeriod, billingPeriodCount, currency, expected) => {
     expect(isEligible({ currency, billingPeriod, billingPeriodCount }, monthly)).toBe(expected);
   });
@@ -18,17 +25,27 @@ describe('which prices of a plan a subscription takes', () => {
     const everyTwo = subscriptionOf({ billingPeriodCount: 2 });
     expect(isEligible({ currency: 'usd', billingPeriod: 'QUARTERLY', billingPeriodCount: 1 }, everyTwo)).toBe(false);
     expect(isEligible({ currency: 'usd', billingPeriod: 'HALF_YEARLY', billingPeriodCount: 1 }, everyTwo)).toBe(true);
-    expect(isEligible({ currency: 'usd', billingPeriod: 'MONTHLY', billingPeriodCount: 1 }, subscriptionOf({ billingPeriod: 'WEEKLY' }))).toBe(true);
+    expect(
+      isEligible({ currency: 'usd', billingPeriod: 'MONTHLY', billingPeriodCount: 1 }, subscriptionOf({ billingPeriod: 'WEEKLY' })),
+    ).toBe(true);
   });
 });
 
 describe('which versions of a price a subscription takes', () => {
   const subscription = subscriptionOf({ startDate: at('2026-03-01') });
   const version = (id: string, startDate: string | null, endDate: string | null, more: object = {}) =>
-    priceWith({ id, startDate: startDate ? at(startDate) : null, endDate: endDate ? at(endDate) : null, parentPriceId: id === 'root' ? null : 'root', ...more });
+    priceWith({
+      id,
+      startDate: startDate ? at(startDate) : null,
+      endDate: endDate ? at(endDate) : null,
+      parentPriceId: id === 'root' ? null : 'root',
+      ...more,
+    });
   const taken = (...prices: ReturnType<typeof priceWith>[]) => takenPrices(prices, subscription).map(({ id }) => id);
   test('of a recurring price all that live after its start: each is charged for its own time', () => {
-    expect(taken(version('root', null, '2026-02-01'), version('second', '2026-02-01', '2026-03-05'), version('third', '2026-03-05', null))).toEqual(['second', 'third']);
+    expect(
+      taken(version('root', null, '2026-02-01'), version('second', '2026-02-01', '2026-03-05'), version('third', '2026-03-05', null)),
+    ).toEqual(['second', 'third']);
   });
   test('none that ended before it began', () => {
     expect(taken(version('root', '2026-04-01', '2026-04-01'), version('second', '2026-04-01', null))).toEqual(['second']);
@@ -36,7 +53,13 @@ describe('which versions of a price a subscription takes', () => {
   });
   test('of a one-time price only the first, because it is charged once', () => {
     const once = { billingPeriod: 'ONETIME', invoiceCadence: 'ADVANCE' };
-    expect(taken(version('root', null, '2026-03-05', once), version('second', '2026-03-05', null, once), priceWith({ id: 'other', billingPeriod: 'ONETIME' }))).toEqual(['root', 'other']);
+    expect(
+      taken(
+        version('root', null, '2026-03-05', once),
+        version('second', '2026-03-05', null, once),
+        priceWith({ id: 'other', billingPeriod: 'ONETIME' }),
+      ),
+    ).toEqual(['root', 'other']);
   });
 });
 
@@ -62,7 +85,9 @@ describe('roll-over', () => {
   });
 
   test.each([
-    [{ endDate: at('2023-12-01') }, '2023-12-01'], [{ cancelAt: at('2023-12-01') }, '2023-12-01'], [{ endDate: at('2023-12-01'), cancelAt: at('2023-11-20') }, '2023-11-20'],
+    [{ endDate: at('2023-12-01') }, '2023-12-01'],
+    [{ cancelAt: at('2023-12-01') }, '2023-12-01'],
+    [{ endDate: at('2023-12-01'), cancelAt: at('2023-11-20') }, '2023-11-20'],
   ])('ends with the period that reaches the end', (ends, expected) => {
     const outcome = rollOver(subscriptionOf(ends));
     expect(outcome.kind === 'over' && outcome.cancelledAt.toISODate()).toBe(expected);

@@ -2,13 +2,31 @@ import { invalid } from '#kernel/errors.ts';
 
 /** Parts of a subscription that this release does not bill, with the values that mean "none of it". */
 const UNSUPPORTED: Readonly<Record<string, readonly unknown[]>> = {
-  addons: [], auto_invoice_threshold: ['0'], checkout: [], commitment_amount: ['0'], commitment_duration: [], coupons: [], credit_grants: [], enable_true_up: [false],
-  gateway_payment_method_id: [], line_item_coupons: [], line_items: [], overage_factor: ['1', '0'], override_entitlements: [],
-  phases: [], subscription_coupons: [], tax_rate_overrides: [], trial_period_days: ['0'],
+  addons: [],
+  auto_invoice_threshold: ['0'],
+  checkout: [],
+  commitment_amount: ['0'],
+  commitment_duration: [],
+  coupons: [],
+  credit_grants: [],
+  enable_true_up: [false],
+  gateway_payment_method_id: [],
+  line_item_coupons: [],
+  line_items: [],
+  overage_factor: ['1', '0'],
+  override_entitlements: [],
+  phases: [],
+  subscription_coupons: [],
+  tax_rate_overrides: [],
+  trial_period_days: ['0'],
 };
 
 /** The same inside of `inheritance`. */
-const UNSUPPORTED_INHERITANCE = { grouped_invoicing_children_to_create: [], invoicing_customer_external_id: [], subscriptions_ids_for_grouped_invoicing: [] };
+const UNSUPPORTED_INHERITANCE = {
+  grouped_invoicing_children_to_create: [],
+  invoicing_customer_external_id: [],
+  subscriptions_ids_for_grouped_invoicing: [],
+};
 
 /**
  * Refuses a request for what would not be billed as asked, before anything is written (billing.md section 12, rule 27).

@@ -31,44 +31,92 @@ export interface Cancelled {
  * so that nothing of them is lost. What is inherited from it ends with it. Throws `invalid_operation` when it is cancelled, has an end
  * scheduled already, or is itself inherited.
  */
-export async function cancelWithin(tx: TenantTransaction, ctx: RequestContext, dependencies: SubscriptionDependencies, id: string, request: Cancellation): Promise<Cancelled> {
+export async function cancelWithin(
+  tx: TenantTransaction,
+  ctx: RequestContext,
+  dependencies: SubscriptionDependencies,
+  id: string,
+  request: Cancellation,
+): Promise<Cancelled> {
   const invoiceIds: string[] = [];
   let subscription = await subscriptionRepository.lock(tx, id);
   requireCancellable(subscription);
-  for (let closed = await closePeriod(tx, ctx, dependencies, subscription); closed !== null; closed = await closePeriod(tx, ctx, dependencies, subscription)) {
+  for (
+    let closed = await closePeriod(tx, ctx, dependencies, subscription);
+    closed !== null;
+    closed = await closePeriod(tx, ctx, dependencies, subscription)
+  ) {
     ({ subscription } = closed);
     invoiceIds.push(closed.invoiceId);
   }
   // Its own end was reached before anybody had closed the period.
-  if (subscription.subscriptionStatus === 'cancelled') return { subscription, effectiveDate: subscription.cancelledAt ?? subscription.currentPeriodEnd, invoiceIds };
+  if (subscription.subscriptionStatus === 'cancelled')
+    return { subscription, effectiveDate: subscription.cancelledAt ?? subscription.currentPeriodEnd, invoiceIds };
   switch (request.cancellationType) {
-    case 'immediate': return cancelNow(tx, ctx, dependencies, subscription, request, invoiceIds);
-    case 'end_of_period': return scheduled(tx, ctx, dependencies, subscription, { cancelAt: subscription.currentPeriodEnd, cancelAtPeriodEnd: true, cancellationReason: request.reason }, subscription.currentPeriodEnd, invoiceIds);
-    case 'scheduled_date': return cancelOn(tx, ctx, dependencies, subscription, request, invoiceIds);
+    case 'immediate':
+      return cancelNow(tx, ctx, dependencies, subscription, request, invoiceIds);
+    case 'end_of_period':
+      return scheduled(
+        tx,
+        ctx,
+        dependencies,
+        subscription,
+        { cancelAt: subscription.currentPeriodEnd, cancelAtPeriodEnd: true, cancellationReason: request.reason },
+        subscription.currentPeriodEnd,
+        invoiceIds,
+      );
+    case 'scheduled_date':
+      return cancelOn(tx, ctx, dependencies, subscription, request, invoiceIds);
   }
 }
 
 function requireCancellable(subscription: Subscription): void {
   if (subscription.subscriptionType === 'inherited') {
-    throw invalidOperation('an inherited subscription ends with its parent: cancel that one', { id: subscription.id, parent_subscription_id: subscription.parentSubscriptionId });
+    throw invalidOperation('an inherited subscription ends with its parent: cancel that one', {
+      id: subscription.id,
+      parent_subscription_id: subscription.parentSubscriptionId,
+    });
   }
-  if (subscription.subscriptionStatus === 'cancelled') throw invalidOperation('the subscription is cancelled already', { id: subscription.id });
-  if (subscription.subscriptionStatus !== 'active') throw invalidOperation(`a ${subscription.subscriptionStatus} subscription cannot be cancelled`, { id: subscription.id });
+  if (subscription.subscriptionStatus === 'cancelled')
+    throw invalidOperation('the subscription is cancelled already', { id: subscription.id });
+  if (subscription.subscriptionStatus !== 'active')
+    throw invalidOperation(`a ${subscription.subscriptionStatus} subscription cannot be cancelled`, { id: subscription.id });
 }
 
-async function cancelNow(tx: TenantTransaction, ctx: RequestContext, dependencies: SubscriptionDependencies, read: Subscription, request: Cancellation, invoiceIds: string[]): Promise<Cancelled> {
+async function cancelNow(
+  tx: TenantTransaction,
+  ctx: RequestContext,
+  dependencies: SubscriptionDependencies,
+  read: Subscription,
+  request: Cancellation,
+  invoiceIds: string[],
+): Promise<Cancelled> {
   const { clock, invoicing } = dependencies;
   const now = clock.now();
-  if (request.cancelAt !== null && request.cancelAt > now) throw invalid('cancel_at', 'lies in the future: use cancellation_type scheduled_date');
-  if (request.cancelAt !== null && request.cancelAt <= read.currentPeriodStart) throw invalid('cancel_at', 'must be after the start of the current period');
+  if (request.cancelAt !== null && request.cancelAt > now)
+    throw invalid('cancel_at', 'lies in the future: use cancellation_type scheduled_date');
+  if (request.cancelAt !== null && request.cancelAt <= read.currentPeriodStart)
+    throw invalid('cancel_at', 'must be after the start of the current period');
   const effective = request.cancelAt ?? now;
   const fullPeriodEnd = read.currentPeriodEnd;
   // Not begun yet: it ends where it begins, and there is nothing to invoice.
   const end = effective > read.startDate ? effective : read.startDate;
-  const subscription = await changeSubscription(tx, ctx, clock, read, {
-    subscriptionStatus: 'cancelled', endDate: end, cancelAt: null, cancelAtPeriodEnd: false, cancelledAt: effective, cancellationReason: request.reason,
-    currentPeriodEnd: end > read.currentPeriodStart ? end : read.currentPeriodStart,
-  }, 'cancelled');
+  const subscription = await changeSubscription(
+    tx,
+    ctx,
+    clock,
+    read,
+    {
+      subscriptionStatus: 'cancelled',
+      endDate: end,
+      cancelAt: null,
+      cancelAtPeriodEnd: false,
+      cancelledAt: effective,
+      cancellationReason: request.reason,
+      currentPeriodEnd: end > read.currentPeriodStart ? end : read.currentPeriodStart,
+    },
+    'cancelled',
+  );
   await subscriptionRepository.endItems(tx, subscription.id, end, now, ctx.actorId);
   if (request.invoicePolicy === 'generate_invoice' && end > read.currentPeriodStart) {
     const period = { start: read.currentPeriodStart, end };
@@ -77,20 +125,41 @@ async function cancelNow(tx: TenantTransaction, ctx: RequestContext, dependencie
   return { subscription, effectiveDate: effective, invoiceIds };
 }
 
-function cancelOn(tx: TenantTransaction, ctx: RequestContext, dependencies: SubscriptionDependencies, read: Subscription, { cancelAt, reason }: Cancellation, invoiceIds: string[]): Promise<Cancelled> {
+function cancelOn(
+  tx: TenantTransaction,
+  ctx: RequestContext,
+  dependencies: SubscriptionDependencies,
+  read: Subscription,
+  { cancelAt, reason }: Cancellation,
+  invoiceIds: string[],
+): Promise<Cancelled> {
   if (cancelAt === null) throw invalid('cancel_at', 'is required for scheduled_date');
   if (cancelAt <= dependencies.clock.now()) throw invalid('cancel_at', 'must lie in the future for scheduled_date');
   if (cancelAt <= read.currentPeriodStart) throw invalid('cancel_at', 'must be after the start of the current period');
   if (read.endDate !== null && cancelAt > read.endDate) throw invalid('cancel_at', 'must not be after the end of the subscription');
   const currentPeriodEnd = cancelAt < read.currentPeriodEnd ? cancelAt : read.currentPeriodEnd;
-  return scheduled(tx, ctx, dependencies, read, { cancelAt, endDate: cancelAt, currentPeriodEnd, cancellationReason: reason }, cancelAt, invoiceIds);
+  return scheduled(
+    tx,
+    ctx,
+    dependencies,
+    read,
+    { cancelAt, endDate: cancelAt, currentPeriodEnd, cancellationReason: reason },
+    cancelAt,
+    invoiceIds,
+  );
 }
 
 async function scheduled(
-  tx: TenantTransaction, ctx: RequestContext, { clock }: SubscriptionDependencies, read: Subscription,
-  change: Partial<Pick<Subscription, 'cancelAt' | 'cancelAtPeriodEnd' | 'cancellationReason' | 'endDate' | 'currentPeriodEnd'>>, effectiveDate: DateTime, invoiceIds: readonly string[],
+  tx: TenantTransaction,
+  ctx: RequestContext,
+  { clock }: SubscriptionDependencies,
+  read: Subscription,
+  change: Partial<Pick<Subscription, 'cancelAt' | 'cancelAtPeriodEnd' | 'cancellationReason' | 'endDate' | 'currentPeriodEnd'>>,
+  effectiveDate: DateTime,
+  invoiceIds: readonly string[],
 ): Promise<Cancelled> {
-  if (read.cancelAt !== null) throw invalidOperation('a cancellation is scheduled already', { id: read.id, cancel_at: knownEnd(read)?.toISO() });
+  if (read.cancelAt !== null)
+    throw invalidOperation('a cancellation is scheduled already', { id: read.id, cancel_at: knownEnd(read)?.toISO() });
   const subscription = await changeSubscription(tx, ctx, clock, read, change, 'updated');
   return { subscription, effectiveDate, invoiceIds };
 }

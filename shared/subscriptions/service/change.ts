@@ -10,7 +10,12 @@ import { publishSubscription } from './publish.ts';
  * state or another period than their parent. Each change has its system event. Throws `version_conflict`.
  */
 export async function changeSubscription(
-  tx: TenantTransaction, ctx: RequestContext, clock: Clock, read: Subscription, change: Omit<SubscriptionChange, 'updatedAt'>, event: 'updated' | 'cancelled',
+  tx: TenantTransaction,
+  ctx: RequestContext,
+  clock: Clock,
+  read: Subscription,
+  change: Omit<SubscriptionChange, 'updatedAt'>,
+  event: 'updated' | 'cancelled',
 ): Promise<Subscription> {
   const subscription = await subscriptionRepository.update(tx, read, { ...change, updatedAt: clock.now() }, ctx.actorId);
   const inherited = subscription.subscriptionType === 'parent' ? await subscriptionRepository.follow(tx, subscription, ctx.actorId) : [];

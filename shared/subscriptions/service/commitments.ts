@@ -7,7 +7,14 @@ import { DomainError, invalid } from '#kernel/errors.ts';
 import { newId } from '#kernel/ids.ts';
 import type { Meter } from '#metering/domain/meter.ts';
 import type { TenantTransaction } from '#platform/postgres/database.ts';
-import { type CommitmentType, checkCommitment, type LineCommitment, NO_COMMITMENT, type TimeOfDay, type TimeOfDayBucket } from '../domain/commitment.ts';
+import {
+  type CommitmentType,
+  checkCommitment,
+  type LineCommitment,
+  NO_COMMITMENT,
+  type TimeOfDay,
+  type TimeOfDayBucket,
+} from '../domain/commitment.ts';
 import type { SubscriptionDependencies } from './dependencies.ts';
 
 /** A part of the day as a caller asks for it. Without a price of its own it is charged at the line's. */
@@ -47,44 +54,84 @@ export function requireKnownPrices(requests: readonly CommitmentRequest[], offer
  * Throws a validation error that names the field which cannot be billed as asked (metering.md 7).
  */
 export async function writeCommitment(
-  tx: TenantTransaction, ctx: RequestContext, { prices, clock }: Pick<SubscriptionDependencies, 'prices' | 'clock'>,
-  subscriptionId: string, line: { readonly price: Price; readonly meter: Meter | null }, request: CommitmentRequest | undefined,
+  tx: TenantTransaction,
+  ctx: RequestContext,
+  { prices, clock }: Pick<SubscriptionDependencies, 'prices' | 'clock'>,
+  subscriptionId: string,
+  line: { readonly price: Price; readonly meter: Meter | null },
+  request: CommitmentRequest | undefined,
 ): Promise<LineCommitment> {
   if (request === undefined) return NO_COMMITMENT;
   const { price, meter } = line;
   const field = fieldOf(request);
   const commitment = commitmentOf(request, price.id, () => newId('bucket', clock));
-  checkCommitment(commitment, {
-    priceType: price.type, billingPeriod: price.billingPeriod, billingPeriodCount: price.billingPeriodCount,
-    meter: meter && { bucketSize: meter.aggregation.bucketSize, resetUsage: meter.resetUsage },
-  }, field);
+  checkCommitment(
+    commitment,
+    {
+      priceType: price.type,
+      billingPeriod: price.billingPeriod,
+      billingPeriodCount: price.billingPeriodCount,
+      meter: meter && { bucketSize: meter.aggregation.bucketSize, resetUsage: meter.resetUsage },
+    },
+    field,
+  );
   const buckets: TimeOfDayBucket[] = [];
   for (const [index, bucket] of commitment.commitmentTimeBuckets.entries()) {
     const own = request.timeBuckets[index]?.price ?? null;
     const path = `${field}.commitment_time_buckets[${index}].price`;
     if (own !== null) requireSameThing(own, price, path);
-    buckets.push(own === null ? bucket : { ...bucket, priceId: (await named(path, prices.createWithin(tx, ctx, {
-      ...draftFrom(price), ...changedTerms(price, own.terms), entityType: 'SUBSCRIPTION', entityId: subscriptionId, parentPriceId: price.parentPriceId ?? price.id, lookupKey: null,
-    }))).id });
+    buckets.push(
+      own === null
+        ? bucket
+        : {
+            ...bucket,
+            priceId: (
+              await named(
+                path,
+                prices.createWithin(tx, ctx, {
+                  ...draftFrom(price),
+                  ...changedTerms(price, own.terms),
+                  entityType: 'SUBSCRIPTION',
+                  entityId: subscriptionId,
+                  parentPriceId: price.parentPriceId ?? price.id,
+                  lookupKey: null,
+                }),
+              )
+            ).id,
+          },
+    );
   }
   return { ...commitment, commitmentTimeBuckets: buckets };
 }
 
 function commitmentOf(request: CommitmentRequest, linePriceId: string, bucketId: () => string): LineCommitment {
-  const type = request.commitmentType ?? (request.commitmentAmount !== null ? 'amount' : request.commitmentQuantity !== null ? 'quantity' : null);
+  const type =
+    request.commitmentType ?? (request.commitmentAmount !== null ? 'amount' : request.commitmentQuantity !== null ? 'quantity' : null);
   return {
-    commitmentType: type, commitmentAmount: request.commitmentAmount, commitmentQuantity: request.commitmentQuantity,
-    commitmentOverageFactor: request.overageFactor ?? (type === null ? null : ONE), commitmentTrueUpEnabled: request.trueUpEnabled,
-    commitmentWindowed: request.windowed ?? request.timeBuckets.length > 0, commitmentDuration: request.duration,
+    commitmentType: type,
+    commitmentAmount: request.commitmentAmount,
+    commitmentQuantity: request.commitmentQuantity,
+    commitmentOverageFactor: request.overageFactor ?? (type === null ? null : ONE),
+    commitmentTrueUpEnabled: request.trueUpEnabled,
+    commitmentWindowed: request.windowed ?? request.timeBuckets.length > 0,
+    commitmentDuration: request.duration,
     commitmentTimeBuckets: request.timeBuckets.map(({ start, end, commitmentType, commitmentValue, overageFactor, trueUpEnabled }) => ({
-      id: bucketId(), start, end, priceId: linePriceId, commitmentType, commitmentValue: commitmentValue.toFixed(), overageFactor: (overageFactor ?? ONE).toFixed(), trueUpEnabled,
+      id: bucketId(),
+      start,
+      end,
+      priceId: linePriceId,
+      commitmentType,
+      commitmentValue: commitmentValue.toFixed(),
+      overageFactor: (overageFactor ?? ONE).toFixed(),
+      trueUpEnabled,
     })),
   };
 }
 
 /** A time bucket has another price for the same thing in the same money. */
 function requireSameThing({ currency, meterId }: NonNullable<TimeBucketRequest['price']>, line: Price, path: string): void {
-  if (currency !== null && currency.toLowerCase() !== line.currency.toLowerCase()) throw invalid(`${path}.currency`, `must be the line's, ${line.currency}`);
+  if (currency !== null && currency.toLowerCase() !== line.currency.toLowerCase())
+    throw invalid(`${path}.currency`, `must be the line's, ${line.currency}`);
   if (meterId !== null && meterId !== line.meterId) throw invalid(`${path}.meter_id`, "must be the line's meter");
 }
 

@@ -19,17 +19,40 @@ export interface ClosedPeriod {
  * Null when there is nothing to close, so that a second sweep, or one at the same time, changes nothing; and for an inherited
  * subscription, whose periods are its parent's.
  */
-export async function closePeriod(tx: TenantTransaction, ctx: RequestContext, { clock, invoicing }: SubscriptionDependencies, locked: Subscription): Promise<ClosedPeriod | null> {
+export async function closePeriod(
+  tx: TenantTransaction,
+  ctx: RequestContext,
+  { clock, invoicing }: SubscriptionDependencies,
+  locked: Subscription,
+): Promise<ClosedPeriod | null> {
   const now = clock.now();
   if (locked.subscriptionStatus !== 'active' || locked.subscriptionType === 'inherited' || locked.currentPeriodEnd > now) return null;
   const outcome = rollOver(locked);
   // The draft comes first: a subscription never ends without its final invoice.
-  const { id } = await invoicing.draft(tx, ctx, locked, { reason: 'SUBSCRIPTION_CYCLE', period: currentPeriod(locked), fullPeriodEnd: null });
+  const { id } = await invoicing.draft(tx, ctx, locked, {
+    reason: 'SUBSCRIPTION_CYCLE',
+    period: currentPeriod(locked),
+    fullPeriodEnd: null,
+  });
   if (outcome.kind === 'next') {
-    const subscription = await changeSubscription(tx, ctx, clock, locked, { currentPeriodStart: outcome.period.start, currentPeriodEnd: outcome.period.end }, 'updated');
+    const subscription = await changeSubscription(
+      tx,
+      ctx,
+      clock,
+      locked,
+      { currentPeriodStart: outcome.period.start, currentPeriodEnd: outcome.period.end },
+      'updated',
+    );
     return { subscription, invoiceId: id };
   }
-  const subscription = await changeSubscription(tx, ctx, clock, locked, { subscriptionStatus: 'cancelled', cancelledAt: outcome.cancelledAt, endDate: locked.endDate ?? outcome.cancelledAt }, 'cancelled');
+  const subscription = await changeSubscription(
+    tx,
+    ctx,
+    clock,
+    locked,
+    { subscriptionStatus: 'cancelled', cancelledAt: outcome.cancelledAt, endDate: locked.endDate ?? outcome.cancelledAt },
+    'cancelled',
+  );
   await subscriptionRepository.endItems(tx, subscription.id, outcome.cancelledAt, now, ctx.actorId);
   return { subscription, invoiceId: id };
 }

@@ -7,7 +7,9 @@ runMutantApi((app) => ({
   ingest: mutantIngest(app, (log) => ({
     eventLog: {
       partitionCount: (topic) => log.partitionCount(topic),
-      append: async (topic, records) => { setTimeout(() => void log.append(topic, records).catch(() => undefined), LATER_MS); },
+      append: async (topic, records) => {
+        setTimeout(() => void log.append(topic, records).catch(() => undefined), LATER_MS);
+      },
     },
   })),
 }));

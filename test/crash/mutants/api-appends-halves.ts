@@ -16,6 +16,10 @@ runMutantApi((app) => ({
         throw new Error('only the first record is in the log');
       },
     },
-    overflow: { put: async () => { throw new Error('there is no overflow'); } },
+    overflow: {
+      put: async () => {
+        throw new Error('there is no overflow');
+      },
+    },
   })),
 }));

@@ -7,6 +7,12 @@ import { runMutantApi } from './api.ts';
 // Reads without FINAL count a row as often as it was written.
 runMutantApi((app) => {
   const { clickhouse: real, meters, customers, clock } = app;
-  const clickhouse: ClickHouse = { ...real, query: (sql, ...rest) => real.query(sql.replaceAll('FROM events FINAL', 'FROM events'), ...rest) };
-  return { usage: createUsageService({ clickhouse, meters, customers, clock }), events: createEventService({ clickhouse, inFlight: createInFlight(() => app.eventLog), meters, customers }) };
+  const clickhouse: ClickHouse = {
+    ...real,
+    query: (sql, ...rest) => real.query(sql.replaceAll('FROM events FINAL', 'FROM events'), ...rest),
+  };
+  return {
+    usage: createUsageService({ clickhouse, meters, customers, clock }),
+    events: createEventService({ clickhouse, inFlight: createInFlight(() => app.eventLog), meters, customers }),
+  };
 });

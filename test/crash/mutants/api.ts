@@ -15,7 +15,10 @@ export function runMutantApi(mutation: (app: App) => Promise<Partial<App>> | Par
     const parts = Object.entries(await mutation(app)).map(([name, value]) => [name, { value }] as const);
     const mutant = Object.create(app, Object.fromEntries(parts)) as App;
     const { host, port = 8080 } = app.config.server;
-    const gateway = await startGateway({ ingest: createIngestHandler(mutant), management: createManagementHandler(mutant) }, { host, port });
+    const gateway = await startGateway(
+      { ingest: createIngestHandler(mutant), management: createManagementHandler(mutant) },
+      { host, port },
+    );
     return {
       ready: { port: gateway.port },
       stop: async () => {
@@ -27,7 +30,10 @@ export function runMutantApi(mutation: (app: App) => Promise<Partial<App>> | Par
 }
 
 /** The ingest service over a changed way into the log. */
-export async function mutantIngest(app: App, change: (log: EventLog) => Pick<IngestDependencies, 'eventLog'> & Partial<IngestDependencies>): Promise<IngestService> {
+export async function mutantIngest(
+  app: App,
+  change: (log: EventLog) => Pick<IngestDependencies, 'eventLog'> & Partial<IngestDependencies>,
+): Promise<IngestService> {
   const overflow = await createOverflow(app.config);
   return createIngestService({ overflow, clock: app.clock, config: app.config, ...change(await app.eventLog) });
 }

@@ -19,7 +19,10 @@ export function runMutantConsumer({ clickhouse = (real) => real, eventLog = (rea
     const config = await loadRuntimeConfig();
     const logger = fieldLogger(createLogger(config, 'consumer'));
     const app = createApp(config, { logger });
-    const mutant = Object.create(app, { clickhouse: { value: clickhouse(app.clickhouse) }, eventLog: { value: app.eventLog.then(eventLog) } }) as App;
+    const mutant = Object.create(app, {
+      clickhouse: { value: clickhouse(app.clickhouse) },
+      eventLog: { value: app.eventLog.then(eventLog) },
+    }) as App;
     const consumer = await startConsumer({ app: mutant, logger });
     return {
       stop: async () => {
@@ -34,5 +37,8 @@ type Handler = SubscribeOptions['handler'];
 
 /** A log whose subscriptions get a changed handler, everything else of it as it is. */
 export function withHandler(real: EventLog, change: (handler: Handler) => Handler): EventLog {
-  return { ...real, subscribe: (options) => real.subscribe({ ...options, handler: change((batch, signal) => options.handler(batch, signal)) }) };
+  return {
+    ...real,
+    subscribe: (options) => real.subscribe({ ...options, handler: change((batch, signal) => options.handler(batch, signal)) }),
+  };
 }

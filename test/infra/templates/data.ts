@@ -10,12 +10,17 @@ export function dataTests(env: string, of: () => Synthesised): void {
     const clusters = of().resources('AWS::RDS::DBCluster');
     expect(clusters).toHaveLength(1);
     expect(clusters[0]?.Properties).toMatchObject({
-      StorageEncrypted: true, DeletionProtection: production, EnableIAMDatabaseAuthentication: true, BackupRetentionPeriod: config.postgres.backupDays,
+      StorageEncrypted: true,
+      DeletionProtection: production,
+      EnableIAMDatabaseAuthentication: true,
+      BackupRetentionPeriod: config.postgres.backupDays,
       ServerlessV2ScalingConfiguration: { MinCapacity: config.postgres.minCapacity, MaxCapacity: config.postgres.maxCapacity },
     });
     expect(JSON.stringify(clusters[0]?.Properties?.KmsKeyId)).toContain('Key');
     expect(clusters[0]?.DeletionPolicy).toBe(production ? 'Snapshot' : 'Delete');
-    expect(of().properties('AWS::RDS::DBClusterParameterGroup')).toEqual([expect.objectContaining({ Parameters: expect.objectContaining({ 'rds.force_ssl': '1' }) as unknown })]);
+    expect(of().properties('AWS::RDS::DBClusterParameterGroup')).toEqual([
+      expect.objectContaining({ Parameters: expect.objectContaining({ 'rds.force_ssl': '1' }) as unknown }),
+    ]);
     expect(of().properties('AWS::RDS::DBInstance')).toHaveLength(1 + config.postgres.readers);
     for (const { PubliclyAccessible = false } of of().properties('AWS::RDS::DBInstance')) expect(PubliclyAccessible).toBe(false);
     const proxies = of().properties('AWS::RDS::DBProxy');
@@ -24,8 +29,11 @@ export function dataTests(env: string, of: () => Synthesised): void {
   });
 
   test('the application logs in to Postgres with tokens, as itself only, and has no password', () => {
-    const users = of().properties('AWS::IAM::Policy').flatMap(({ PolicyDocument }) => (PolicyDocument as { Statement: { Action: unknown; Resource: unknown }[] }).Statement)
-      .filter(({ Action }) => Action === 'rds-db:connect').map(({ Resource }) => JSON.stringify(Resource));
+    const users = of()
+      .properties('AWS::IAM::Policy')
+      .flatMap(({ PolicyDocument }) => (PolicyDocument as { Statement: { Action: unknown; Resource: unknown }[] }).Statement)
+      .filter(({ Action }) => Action === 'rds-db:connect')
+      .map(({ Resource }) => JSON.stringify(Resource));
     expect(users).toHaveLength(config.postgres.proxy ? 7 : 6);
     for (const user of users) expect(user).toMatch(/\/flexprice_app"/);
     expect(of().properties('AWS::SecretsManager::Secret', 'data')).toHaveLength(1);
@@ -35,7 +43,14 @@ export function dataTests(env: string, of: () => Synthesised): void {
     const queues = of().stacks.get('data')?.Resources ?? {};
     const all = Object.entries(queues).filter(([, { Type }]) => Type === 'AWS::SQS::Queue');
     expect(of().properties('AWS::SQS::Queue')).toHaveLength(all.length);
-    const targets = new Set(all.map(([, { Properties }]) => (Properties?.RedrivePolicy as { deadLetterTargetArn: { 'Fn::GetAtt': string[] } } | undefined)?.deadLetterTargetArn['Fn::GetAtt'][0]));
+    const targets = new Set(
+      all.map(
+        ([, { Properties }]) =>
+          (Properties?.RedrivePolicy as { deadLetterTargetArn: { 'Fn::GetAtt': string[] } } | undefined)?.deadLetterTargetArn[
+            'Fn::GetAtt'
+          ][0],
+      ),
+    );
     for (const [id, { Properties }] of all) {
       expect(Properties?.SqsManagedSseEnabled ?? Properties?.KmsMasterKeyId).toBeTruthy();
       if (!targets.has(id)) expect(Properties?.RedrivePolicy).toMatchObject({ maxReceiveCount: 20 });
@@ -50,7 +65,12 @@ export function dataTests(env: string, of: () => Synthesised): void {
     const buckets = of().properties('AWS::S3::Bucket');
     expect(buckets).toHaveLength(3);
     for (const bucket of buckets) {
-      expect(bucket.PublicAccessBlockConfiguration).toEqual({ BlockPublicAcls: true, BlockPublicPolicy: true, IgnorePublicAcls: true, RestrictPublicBuckets: true });
+      expect(bucket.PublicAccessBlockConfiguration).toEqual({
+        BlockPublicAcls: true,
+        BlockPublicPolicy: true,
+        IgnorePublicAcls: true,
+        RestrictPublicBuckets: true,
+      });
       expect(bucket.BucketEncryption).toBeDefined();
       expect((bucket.LifecycleConfiguration as { Rules: { Id: string }[] }).Rules.length).toBeGreaterThan(1);
     }
@@ -69,10 +89,14 @@ export function dataTests(env: string, of: () => Synthesised): void {
     const plans = of().properties('AWS::Backup::BackupPlan');
     expect(plans).toHaveLength(production ? 1 : 0);
     if (!production) return;
-    const { BackupPlanRule: rules } = of().only('AWS::Backup::BackupPlan').BackupPlan as { BackupPlanRule: { CopyActions: { DestinationBackupVaultArn: unknown }[]; Lifecycle: unknown }[] };
+    const { BackupPlanRule: rules } = of().only('AWS::Backup::BackupPlan').BackupPlan as {
+      BackupPlanRule: { CopyActions: { DestinationBackupVaultArn: unknown }[]; Lifecycle: unknown }[];
+    };
     expect(rules[0]?.Lifecycle).toEqual({ DeleteAfterDays: 35 });
     expect(JSON.stringify(rules[0]?.CopyActions[0]?.DestinationBackupVaultArn)).toContain('backup:us-west-2:');
-    expect(of().properties('AWS::Backup::BackupVault', 'recovery')).toEqual([expect.objectContaining({ BackupVaultName: 'flexprice-prod' })]);
+    expect(of().properties('AWS::Backup::BackupVault', 'recovery')).toEqual([
+      expect.objectContaining({ BackupVaultName: 'flexprice-prod' }),
+    ]);
     for (const type of ['AWS::S3::Bucket', 'AWS::KMS::Key', 'AWS::Logs::LogGroup']) {
       for (const { DeletionPolicy } of of().resources(type)) expect(DeletionPolicy).toBe('Retain');
     }

@@ -6,8 +6,14 @@ import type { Schedule } from '#platform/workflows/schedules.ts';
 import { type RecordedActivities, recordedActivities } from './recorded-activities.ts';
 
 /** A driver with whatever runs its jobs. */
-export interface JobHost { readonly driver: JobDriver; stop(): Promise<void> }
-export interface HostOptions { readonly schedules?: readonly Schedule[]; readonly onJobFailed?: () => void }
+export interface JobHost {
+  readonly driver: JobDriver;
+  stop(): Promise<void>;
+}
+export interface HostOptions {
+  readonly schedules?: readonly Schedule[];
+  readonly onJobFailed?: () => void;
+}
 export type StartHost = (activities: RecordedActivities, options?: HostOptions) => Promise<JobHost>;
 
 const WAIT = { timeout: 20_000, interval: 20 };
@@ -19,7 +25,11 @@ export function jobDriverContract(startHost: StartHost): void {
   let driver: JobDriver;
   let failed = 0;
   beforeAll(async () => {
-    host = await startHost(activities, { onJobFailed: () => { failed += 1; } });
+    host = await startHost(activities, {
+      onJobFailed: () => {
+        failed += 1;
+      },
+    });
     driver = host.driver;
   });
   afterAll(() => host.stop());
@@ -28,7 +38,10 @@ export function jobDriverContract(startHost: StartHost): void {
   const newRun = () => `run-${randomUUID()}`;
   const callsOf = (run: string) => activities.calls.filter((call) => call.startsWith(`${run}/`)).map((call) => call.slice(run.length + 1));
   const failure = async (run: string): Promise<JobFailedError> => {
-    const error: unknown = await driver.result(run).then(() => undefined, (reason: unknown) => reason);
+    const error: unknown = await driver.result(run).then(
+      () => undefined,
+      (reason: unknown) => reason,
+    );
     expect(error).toBeInstanceOf(JobFailedError);
     return error as JobFailedError;
   };
@@ -129,10 +142,12 @@ export function jobDriverContract(startHost: StartHost): void {
   test('a schedule starts again and again, but never while its previous run is going', async () => {
     const [slow, quick] = [newRun(), newRun()];
     const release = activities.hold(`${slow}/first`);
-    const scheduled = await startHost(activities, { schedules: [
-      { id: `slow-${slow}`, job: 'sample-two-steps', everySeconds: 1, input: { run: slow } },
-      { id: `quick-${quick}`, job: 'sample-two-steps', everySeconds: 1, input: { run: quick } },
-    ] });
+    const scheduled = await startHost(activities, {
+      schedules: [
+        { id: `slow-${slow}`, job: 'sample-two-steps', everySeconds: 1, input: { run: slow } },
+        { id: `quick-${quick}`, job: 'sample-two-steps', everySeconds: 1, input: { run: quick } },
+      ],
+    });
     try {
       // The quick one measures the time: it has come round three times since the slow one began.
       await expect.poll(() => callsOf(slow), WAIT).toEqual(['first']);

@@ -13,7 +13,15 @@ process.on('message', ({ postgres, run, leaseMs }: { postgres: Config['postgres'
       return name === 'second' ? new Promise(() => undefined) : Promise.resolve({ done: name });
     },
   };
-  const driver = createLocalJobDriver({ app, database: createDatabase(postgres), clock: systemClock, logger: silentLogger, jobs: SAMPLE_JOBS, leaseMs, pollMs: 50 });
+  const driver = createLocalJobDriver({
+    app,
+    database: createDatabase(postgres),
+    clock: systemClock,
+    logger: silentLogger,
+    jobs: SAMPLE_JOBS,
+    leaseMs,
+    pollMs: 50,
+  });
   void driver.start('sample-two-steps', run, { run });
 });
 process.on('disconnect', () => process.exit(1));

@@ -23,7 +23,13 @@ mkdirSync(FIXTURES, { recursive: true });
 try {
   for (const [index, { workflows, jobs, app, runs }] of RECORDINGS.entries()) {
     const config = { ...loadConfig({ env: {}, file: '/dev/null' }).temporal, address: temporal.address, task_queue: `record-${index}` };
-    const worker = await startTemporalWorker({ config, jobs: jobs as readonly RegisteredJob<unknown>[], app, logger: silentLogger, workflows: { path: join(ROOT, workflows) } });
+    const worker = await startTemporalWorker({
+      config,
+      jobs: jobs as readonly RegisteredJob<unknown>[],
+      app,
+      logger: silentLogger,
+      workflows: { path: join(ROOT, workflows) },
+    });
     const client = await createTemporalClient(config);
     const driver = createTemporalJobDriver(config, jobs as readonly RegisteredJob<unknown>[]);
     for (const { job, name, input } of runs) {
@@ -34,7 +40,10 @@ try {
       const firstRun = description.raw.workflowExecutionInfo?.firstRunId ?? description.runId;
       await driver.result(workflowId).catch((error: Error) => console.log(`${workflowId} fails, as recorded: ${error.message}`));
       const history = await client.workflow.getHandle(workflowId, firstRun).fetchHistory();
-      writeFileSync(join(FIXTURES, `${workflowId}.json`), `${JSON.stringify(JSON.parse(historyToJSON(history), withoutMachine), null, 1)}\n`);
+      writeFileSync(
+        join(FIXTURES, `${workflowId}.json`),
+        `${JSON.stringify(JSON.parse(historyToJSON(history), withoutMachine), null, 1)}\n`,
+      );
       console.log(`${workflowId}: ${history.events?.length} events`);
     }
     await driver.close();

@@ -16,11 +16,16 @@ export function recordedActivities(): RecordedActivities {
   const gates = new Map<string, Promise<void>>();
   return {
     calls,
-    failNext: (step, ...errors) => { failures.set(step, [...(failures.get(step) ?? []), ...errors]); },
+    failNext: (step, ...errors) => {
+      failures.set(step, [...(failures.get(step) ?? []), ...errors]);
+    },
     hold(step) {
       const gate = Promise.withResolvers<void>();
       gates.set(step, gate.promise);
-      return () => { gates.delete(step); gate.resolve(); };
+      return () => {
+        gates.delete(step);
+        gate.resolve();
+      };
     },
     async step({ run, name }) {
       const step = `${run}/${name}`;

@@ -28,20 +28,30 @@ const billing = (): Pick<App, 'billingActivities'> => {
         return invoiceId === undefined ? null : { invoiceId };
       },
       processInvoice: async () => ({ invoiceStatus: 'FINALIZED' }),
-      startBillingCycles: async ({ after }) => after === null ? { started: 2, next: { time: '2026-01-01T00:00:00.000Z', id: 'subs_2' } } : { started: 1, next: null },
+      startBillingCycles: async ({ after }) =>
+        after === null ? { started: 2, next: { time: '2026-01-01T00:00:00.000Z', id: 'subs_2' } } : { started: 1, next: null },
       startStrandedDrafts: async () => ({ started: 1, next: null }),
     },
   };
 };
 /** A full round of what is forgotten, two pages of counters, and two of stored events. */
 const metering = (): Pick<App, 'meteringActivities'> => {
-  const rounds = [{ deleted: 5000, more: true }, { deleted: 3, more: false }];
+  const rounds = [
+    { deleted: 5000, more: true },
+    { deleted: 3, more: false },
+  ];
   return {
     meteringActivities: {
-      reprocessPage: async ({ after }) => after === undefined ? { processed: 1000, after: { externalCustomerId: 'c1', eventName: 'call', timestamp: 1, id: 'e1' } } : { processed: 1003, after: null },
+      reprocessPage: async ({ after }) =>
+        after === undefined
+          ? { processed: 1000, after: { externalCustomerId: 'c1', eventName: 'call', timestamp: 1, id: 'e1' } }
+          : { processed: 1003, after: null },
       failReprocess: async () => undefined,
       forgetCounters: async () => rounds.shift() ?? { deleted: 0, more: false },
-      reconcileCounters: async ({ after }) => after === null ? { read: 1000, failures: [], next: { time: '2026-01-01T00:00:00.000Z', id: 'uctr_2' } } : { read: 1, failures: [], next: null },
+      reconcileCounters: async ({ after }) =>
+        after === null
+          ? { read: 1000, failures: [], next: { time: '2026-01-01T00:00:00.000Z', id: 'uctr_2' } }
+          : { read: 1, failures: [], next: null },
     },
   };
 };
@@ -54,7 +64,9 @@ const environment = { tenantId: 'tenant_1', environmentId: 'env_1' };
 
 export const RECORDINGS: readonly Recording[] = [
   {
-    workflows: 'test/support/jobs/sample-workflows.ts', jobs: SAMPLE_JOBS, app: sample,
+    workflows: 'test/support/jobs/sample-workflows.ts',
+    jobs: SAMPLE_JOBS,
+    app: sample,
     runs: [
       { job: 'sample-two-steps', name: 'retried', input: { run: 'retried' } },
       { job: 'sample-tolerant', name: 'caught', input: { run: 'caught' } },
@@ -63,7 +75,9 @@ export const RECORDINGS: readonly Recording[] = [
     ],
   },
   {
-    workflows: 'workers/temporal/workflows.ts', jobs: JOBS, app: { ...billing(), ...metering(), ...onboarding() },
+    workflows: 'workers/temporal/workflows.ts',
+    jobs: JOBS,
+    app: { ...billing(), ...metering(), ...onboarding() },
     runs: [
       { job: 'billing-sweep', name: 'paged', input: {} },
       { job: 'billing-cycle', name: 'two-periods', input: { ...environment, subscriptionId: 'subs_1' } },

@@ -10,7 +10,9 @@ const FAST_RETRY = { initialIntervalMs: 10, backoffCoefficient: 2, maximumInterv
 
 /** Two steps in order. */
 const twoSteps: Job<SampleActivities, { readonly run: string }, { readonly steps: readonly string[] }> = {
-  name: 'sample-two-steps', retry: FAST_RETRY, activityTimeoutMs: 10_000,
+  name: 'sample-two-steps',
+  retry: FAST_RETRY,
+  activityTimeoutMs: 10_000,
   async run(activities, { run }) {
     const first = await activities.step({ run, name: 'first' });
     const second = await activities.step({ run, name: 'second' });
@@ -20,7 +22,9 @@ const twoSteps: Job<SampleActivities, { readonly run: string }, { readonly steps
 
 /** Goes on when its step fails for good, and says why it failed. */
 const tolerant: Job<SampleActivities, { readonly run: string }, { readonly code: string; readonly message: string }> = {
-  name: 'sample-tolerant', retry: FAST_RETRY, activityTimeoutMs: 10_000,
+  name: 'sample-tolerant',
+  retry: FAST_RETRY,
+  activityTimeoutMs: 10_000,
   async run(activities, { run }) {
     try {
       await activities.step({ run, name: 'first' });
@@ -34,7 +38,9 @@ const tolerant: Job<SampleActivities, { readonly run: string }, { readonly code:
 
 /** One step per round, in as many rounds as asked. */
 const rounds: Job<SampleActivities, { readonly run: string; readonly left: number }, { readonly left: number }> = {
-  name: 'sample-rounds', retry: FAST_RETRY, activityTimeoutMs: 10_000,
+  name: 'sample-rounds',
+  retry: FAST_RETRY,
+  activityTimeoutMs: 10_000,
   async run(activities, { run, left }) {
     await activities.step({ run, name: `round ${left}` });
     return left > 1 ? continueAs({ run, left: left - 1 }) : { left: 0 };
@@ -43,7 +49,9 @@ const rounds: Job<SampleActivities, { readonly run: string; readonly left: numbe
 
 /** Fails by itself, not in an activity. */
 const broken: Job<SampleActivities, { readonly run: string }, never> = {
-  name: 'sample-broken', retry: FAST_RETRY, activityTimeoutMs: 10_000,
+  name: 'sample-broken',
+  retry: FAST_RETRY,
+  activityTimeoutMs: 10_000,
   async run() {
     throw new Error('the plan has no prices');
   },

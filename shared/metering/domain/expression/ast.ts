@@ -12,8 +12,15 @@ export type ComparisonOperator = '==' | '!=' | '<' | '<=' | '>' | '>=';
 
 /** How many arguments each function takes. */
 export const FUNCTIONS = {
-  max: { least: 2, most: 32 }, min: { least: 2, most: 32 }, pow: { least: 2, most: 2 }, abs: { least: 1, most: 1 }, ceil: { least: 1, most: 1 },
-  floor: { least: 1, most: 1 }, round: { least: 1, most: 1 }, sqrt: { least: 1, most: 1 }, log: { least: 1, most: 1 },
+  max: { least: 2, most: 32 },
+  min: { least: 2, most: 32 },
+  pow: { least: 2, most: 2 },
+  abs: { least: 1, most: 1 },
+  ceil: { least: 1, most: 1 },
+  floor: { least: 1, most: 1 },
+  round: { least: 1, most: 1 },
+  sqrt: { least: 1, most: 1 },
+  log: { least: 1, most: 1 },
 } as const;
 export type FunctionName = keyof typeof FUNCTIONS;
 
@@ -49,11 +56,16 @@ function nodesOf(node: Node): Node[] {
 function childrenOf(node: Node): readonly Node[] {
   switch (node.kind) {
     case 'literal':
-    case 'property': return [];
+    case 'property':
+      return [];
     case 'negation':
-    case 'not': return [node.operand];
-    case 'call': return node.operands;
-    case 'choice': return [node.condition, node.whenTrue, node.whenFalse];
-    default: return [node.left, node.right];
+    case 'not':
+      return [node.operand];
+    case 'call':
+      return node.operands;
+    case 'choice':
+      return [node.condition, node.whenTrue, node.whenFalse];
+    default:
+      return [node.left, node.right];
   }
 }

@@ -14,18 +14,30 @@ export function evaluateExpression({ root }: Expression, properties: Properties)
 
 function number(node: NumberNode, properties: Properties): Result {
   switch (node.kind) {
-    case 'literal': return node.value;
-    case 'property': return propertyValue(properties, node.name);
-    case 'negation': return each([number(node.operand, properties)], ([value]) => times(value, new Decimal(-1)));
-    case 'arithmetic': return each([number(node.left, properties), number(node.right, properties)], ([left, right]) => {
-      switch (node.operator) {
-        case '+': return plus(left, right);
-        case '-': return plus(left, right.negated());
-        case '*': return times(left, right);
-        case '/': return over(left, right);
-      }
-    });
-    case 'call': return call(node, node.operands.map((operand) => number(operand, properties)));
+    case 'literal':
+      return node.value;
+    case 'property':
+      return propertyValue(properties, node.name);
+    case 'negation':
+      return each([number(node.operand, properties)], ([value]) => times(value, new Decimal(-1)));
+    case 'arithmetic':
+      return each([number(node.left, properties), number(node.right, properties)], ([left, right]) => {
+        switch (node.operator) {
+          case '+':
+            return plus(left, right);
+          case '-':
+            return plus(left, right.negated());
+          case '*':
+            return times(left, right);
+          case '/':
+            return over(left, right);
+        }
+      });
+    case 'call':
+      return call(
+        node,
+        node.operands.map((operand) => number(operand, properties)),
+      );
     case 'choice': {
       const condition = holds(node.condition, properties);
       return condition instanceof Refusal ? condition : number(condition ? node.whenTrue : node.whenFalse, properties);
@@ -37,13 +49,20 @@ function call({ name }: Extract<NumberNode, { kind: 'call' }>, operands: readonl
   return each(operands, (values) => {
     const [first, second] = values as [Decimal, Decimal];
     switch (name) {
-      case 'max': return Decimal.max(...values);
-      case 'min': return Decimal.min(...values);
-      case 'abs': return first.abs();
-      case 'pow': return power(first, second);
-      case 'sqrt': return squareRoot(first);
-      case 'log': return logarithm(first);
-      default: return wholeBy(name, first);
+      case 'max':
+        return Decimal.max(...values);
+      case 'min':
+        return Decimal.min(...values);
+      case 'abs':
+        return first.abs();
+      case 'pow':
+        return power(first, second);
+      case 'sqrt':
+        return squareRoot(first);
+      case 'log':
+        return logarithm(first);
+      default:
+        return wholeBy(name, first);
     }
   });
 }
@@ -57,19 +76,25 @@ function holds(node: ConditionNode, properties: Properties): boolean | Refusal {
   if (node.kind === 'logic') {
     const sides = [holds(node.left, properties), holds(node.right, properties)];
     const deciding = node.operator === '||';
-    return sides.includes(deciding) ? deciding : sides.find((side) => side instanceof Refusal) ?? !deciding;
+    return sides.includes(deciding) ? deciding : (sides.find((side) => side instanceof Refusal) ?? !deciding);
   }
   const [left, right] = [number(node.left, properties), number(node.right, properties)];
   if (left instanceof Refusal) return left;
   if (right instanceof Refusal) return right;
   const order = left.comparedTo(right);
   switch (node.operator) {
-    case '==': return order === 0;
-    case '!=': return order !== 0;
-    case '<': return order < 0;
-    case '<=': return order <= 0;
-    case '>': return order > 0;
-    case '>=': return order >= 0;
+    case '==':
+      return order === 0;
+    case '!=':
+      return order !== 0;
+    case '<':
+      return order < 0;
+    case '<=':
+      return order <= 0;
+    case '>':
+      return order > 0;
+    case '>=':
+      return order >= 0;
   }
 }
 

@@ -47,7 +47,9 @@ export function exponential(value: Decimal): Decimal | null {
   const part = (units - tens * LN10) >> BigInt(EXP_HALVINGS);
   let power = series(EXP_SERIES, (part << BINARY_DIGITS) / UNIT);
   for (let halving = 0; halving < EXP_HALVINGS; halving += 1) power = (power * power) >> BINARY_DIGITS;
-  return decimalOf((power * UNIT) >> BINARY_DIGITS).toDecimalPlaces(EXP_DIGITS - 1).times(new Decimal(10).pow(new Decimal(tens.toString())));
+  return decimalOf((power * UNIT) >> BINARY_DIGITS)
+    .toDecimalPlaces(EXP_DIGITS - 1)
+    .times(new Decimal(10).pow(new Decimal(tens.toString())));
 }
 
 function series(coefficients: readonly bigint[], x: bigint): bigint {

@@ -49,12 +49,16 @@ export function wholeBy(mode: 'ceil' | 'floor' | 'round', value: Decimal): Resul
 
 /** To 18 fraction digits; refused of a negative number. */
 export function squareRoot(value: Decimal): Result {
-  return value.isNegative() ? new Refusal('square root of a negative number') : quantity(new Wide(value).sqrt().toDecimalPlaces(ROOT_DIGITS));
+  return value.isNegative()
+    ? new Refusal('square root of a negative number')
+    : quantity(new Wide(value).sqrt().toDecimalPlaces(ROOT_DIGITS));
 }
 
 /** Natural logarithm to 18 fraction digits; refused of 0 and less. */
 export function logarithm(value: Decimal): Result {
-  return value.lte(0) ? new Refusal('logarithm of a number that is not greater than 0') : quantity(naturalLog(value).toDecimalPlaces(ROOT_DIGITS));
+  return value.lte(0)
+    ? new Refusal('logarithm of a number that is not greater than 0')
+    : quantity(naturalLog(value).toDecimalPlaces(ROOT_DIGITS));
 }
 
 /** Whole exponents multiply, rounding each product; others go through the logarithm, so the base must not be negative. */

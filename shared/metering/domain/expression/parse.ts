@@ -1,7 +1,17 @@
 import { type ASTNode, Environment, ParseError } from '@marcbachmann/cel-js';
 import { ZERO } from '#kernel/decimal.ts';
 import { type DomainError, invalid } from '#kernel/errors.ts';
-import { type ArithmeticOperator, type ComparisonOperator, type ConditionNode, type Expression, FUNCTIONS, type FunctionName, type NumberNode, propertiesOf, weightOf } from './ast.ts';
+import {
+  type ArithmeticOperator,
+  type ComparisonOperator,
+  type ConditionNode,
+  type Expression,
+  FUNCTIONS,
+  type FunctionName,
+  type NumberNode,
+  propertiesOf,
+  weightOf,
+} from './ast.ts';
 import { isNumberInRange, literalOf } from './literal.ts';
 
 /** Bounds of what one expression may ask of every event that it looks at, and of the parser. */
@@ -18,7 +28,8 @@ const cel = new Environment({ limits: LIMITS });
 export function parseExpression(text: string): Expression {
   const expression = { text, root: numberOf(syntaxOf(text), text) };
   if (propertiesOf(expression).length === 0) throw refused(text, 0, 'names no property, so it would be worth the same for every event');
-  if (weightOf(expression) > MAX_WEIGHT) throw refused(text, 0, 'is too long: a power or logarithm counts as 20 operations of the 200 that there may be');
+  if (weightOf(expression) > MAX_WEIGHT)
+    throw refused(text, 0, 'is too long: a power or logarithm counts as 20 operations of the 200 that there may be');
   return expression;
 }
 
@@ -42,8 +53,10 @@ function refused(text: string, offset: number, reason: string): DomainError {
 function numberOf(node: ASTNode, text: string): NumberNode {
   const inner = (child: ASTNode): NumberNode => numberOf(child, text);
   switch (node.op) {
-    case 'value': return literalNode(node, text);
-    case 'id': return { kind: 'property', name: node.args };
+    case 'value':
+      return literalNode(node, text);
+    case 'id':
+      return { kind: 'property', name: node.args };
     case '-_': {
       const operand = inner(node.args);
       return operand.kind === 'literal' ? { kind: 'literal', value: ZERO.minus(operand.value) } : { kind: 'negation', operand };
@@ -51,18 +64,26 @@ function numberOf(node: ASTNode, text: string): NumberNode {
     case '+':
     case '-':
     case '*':
-    case '/': return { kind: 'arithmetic', operator: node.op satisfies ArithmeticOperator, left: inner(node.args[0]), right: inner(node.args[1]) };
-    case '?:': return { kind: 'choice', condition: conditionOf(node.args[0], text), whenTrue: inner(node.args[1]), whenFalse: inner(node.args[2]) };
-    case 'call': return callOf(node, text);
-    case '%': throw refused(text, node.args[0].end, 'the remainder % is not available');
+    case '/':
+      return { kind: 'arithmetic', operator: node.op satisfies ArithmeticOperator, left: inner(node.args[0]), right: inner(node.args[1]) };
+    case '?:':
+      return { kind: 'choice', condition: conditionOf(node.args[0], text), whenTrue: inner(node.args[1]), whenFalse: inner(node.args[2]) };
+    case 'call':
+      return callOf(node, text);
+    case '%':
+      throw refused(text, node.args[0].end, 'the remainder % is not available');
     case '.':
-    case '.?': throw refused(text, node.pos, 'only first-level properties can be used, without a dot');
-    case 'rcall': throw refused(text, node.start, `macros and methods such as .${node.args[0]}() are not available`);
+    case '.?':
+      throw refused(text, node.pos, 'only first-level properties can be used, without a dot');
+    case 'rcall':
+      throw refused(text, node.start, `macros and methods such as .${node.args[0]}() are not available`);
     case '[]':
     case '[?]':
     case 'list':
-    case 'map': throw refused(text, node.start, 'lists and maps are not available');
-    default: throw refused(text, node.start, 'is a condition where a number is needed');
+    case 'map':
+      throw refused(text, node.start, 'lists and maps are not available');
+    default:
+      throw refused(text, node.start, 'is a condition where a number is needed');
   }
 }
 
@@ -73,17 +94,27 @@ function conditionOf(node: ASTNode, text: string): ConditionNode {
     case '<':
     case '<=':
     case '>':
-    case '>=': return { kind: 'comparison', operator: node.op satisfies ComparisonOperator, left: numberOf(node.args[0], text), right: numberOf(node.args[1], text) };
+    case '>=':
+      return {
+        kind: 'comparison',
+        operator: node.op satisfies ComparisonOperator,
+        left: numberOf(node.args[0], text),
+        right: numberOf(node.args[1], text),
+      };
     case '&&':
-    case '||': return { kind: 'logic', operator: node.op, left: conditionOf(node.args[0], text), right: conditionOf(node.args[1], text) };
-    case '!_': return { kind: 'not', operand: conditionOf(node.args, text) };
-    default: throw refused(text, node.start, 'is no condition: compare two numbers');
+    case '||':
+      return { kind: 'logic', operator: node.op, left: conditionOf(node.args[0], text), right: conditionOf(node.args[1], text) };
+    case '!_':
+      return { kind: 'not', operand: conditionOf(node.args, text) };
+    default:
+      throw refused(text, node.start, 'is no condition: compare two numbers');
   }
 }
 
 function literalNode(node: Extract<ASTNode, { op: 'value' }>, text: string): NumberNode {
   const { args } = node;
-  if (args === null || typeof args === 'boolean' || typeof args === 'string' || args instanceof Uint8Array) throw refused(text, node.start, 'only numbers can be computed with');
+  if (args === null || typeof args === 'boolean' || typeof args === 'string' || args instanceof Uint8Array)
+    throw refused(text, node.start, 'only numbers can be computed with');
   const value = literalOf(text.slice(node.start, node.end));
   if (!isNumberInRange(value)) throw refused(text, node.start, 'numbers must be smaller than 1e30 and have at most 36 fraction digits');
   return { kind: 'literal', value };
@@ -94,7 +125,11 @@ function callOf(node: Extract<ASTNode, { op: 'call' }>, text: string): NumberNod
   if (!isFunction(name)) throw refused(text, node.start, `there is no function ${name}: use one of ${Object.keys(FUNCTIONS).join(', ')}`);
   const { least, most } = FUNCTIONS[name];
   if (operands.length < least || operands.length > most) {
-    throw refused(text, node.start, `${name} takes ${least === most ? `${least}` : `at least ${least}`} argument${most === 1 ? '' : 's'}, not ${operands.length}`);
+    throw refused(
+      text,
+      node.start,
+      `${name} takes ${least === most ? `${least}` : `at least ${least}`} argument${most === 1 ? '' : 's'}, not ${operands.length}`,
+    );
   }
   return { kind: 'call', name, operands: operands.map((operand) => numberOf(operand, text)) };
 }

@@ -25,7 +25,9 @@ export function createAppender(kafka: Kafka, timeoutMs: number) {
     if (connected) return connected;
     const connecting = connect();
     connected = connecting;
-    connecting.catch(() => { if (connected === connecting) connected = undefined; });
+    connecting.catch(() => {
+      if (connected === connecting) connected = undefined;
+    });
     return connecting;
   }
 
@@ -33,7 +35,10 @@ export function createAppender(kafka: Kafka, timeoutMs: number) {
     const created = kafka.producer({
       allowAutoTopicCreation: false,
       idempotent: false,
-      createPartitioner: () => ({ message, partitionMetadata }) => message.partition ?? partitionOf(String(message.key), partitionMetadata.length),
+      createPartitioner:
+        () =>
+        ({ message, partitionMetadata }) =>
+          message.partition ?? partitionOf(String(message.key), partitionMetadata.length),
     });
     try {
       await created.connect();
@@ -52,7 +57,12 @@ export function createAppender(kafka: Kafka, timeoutMs: number) {
 
   async function send(current: Producer, topic: string, records: readonly LogRecord[]): Promise<void> {
     const bytes = records.reduce((sum, each) => sum + sizeOf(each), 0);
-    await current.send({ topic, acks: -1, compression: bytes < WORTH_COMPRESSING_BYTES ? CompressionTypes.None : CompressionTypes.ZSTD, messages: records.map(toMessage) });
+    await current.send({
+      topic,
+      acks: -1,
+      compression: bytes < WORTH_COMPRESSING_BYTES ? CompressionTypes.None : CompressionTypes.ZSTD,
+      messages: records.map(toMessage),
+    });
     proven.add(current);
   }
 
@@ -64,7 +74,7 @@ export function createAppender(kafka: Kafka, timeoutMs: number) {
       } catch (error) {
         // The broker closes connections that were idle (a thawed Lambda finds them dead): once more on a fresh one.
         if (!proven.has(current)) throw error;
-        if (await connected === current) reset();
+        if ((await connected) === current) reset();
         await send(await producer(), topic, chunk);
       }
     }

@@ -19,7 +19,15 @@ const PATIENT = { connectionTimeout: 3000, retry: { initialRetryTime: 100, maxRe
 const IMPATIENT = { connectionTimeout: 1000, retry: { initialRetryTime: 100, maxRetryTime: 1000, retries: 2 } };
 
 /** A kafkajs client. Opens no connection by itself. */
-export function createKafkaClient({ brokers, client_id: clientId, auth, region, ssl, logger, impatient = false }: KafkaClientOptions): Kafka {
+export function createKafkaClient({
+  brokers,
+  client_id: clientId,
+  auth,
+  region,
+  ssl,
+  logger,
+  impatient = false,
+}: KafkaClientOptions): Kafka {
   useZstd();
   const config: KafkaConfig = {
     clientId,

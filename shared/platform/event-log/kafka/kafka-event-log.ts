@@ -21,7 +21,13 @@ export interface KafkaEventLogOptions extends KafkaClientOptions {
 const COUNTS_TTL_MS = 5 * 60_000;
 
 /** The event log in Kafka. Opens no connection before it is used. */
-export function createKafkaEventLog({ appendTimeoutMs = 12_000, sessionTimeoutMs = 45_000, rebalanceTimeoutMs = 60_000, stopGraceMs = 20_000, ...options }: KafkaEventLogOptions): EventLog {
+export function createKafkaEventLog({
+  appendTimeoutMs = 12_000,
+  sessionTimeoutMs = 45_000,
+  rebalanceTimeoutMs = 60_000,
+  stopGraceMs = 20_000,
+  ...options
+}: KafkaEventLogOptions): EventLog {
   const { logger } = options;
   const kafka = createKafkaClient(options);
   // Requests have a deadline, and the overflow takes what Kafka does not.

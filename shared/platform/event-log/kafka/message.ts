@@ -14,5 +14,7 @@ export function toLogMessage({ offset, key, value, headers = {}, timestamp }: Ka
 }
 
 function textHeaders(headers: IHeaders): Record<string, string> {
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, String(Array.isArray(value) ? value[0] : value ?? '')]));
+  return Object.fromEntries(
+    Object.entries(headers).map(([name, value]) => [name, String(Array.isArray(value) ? value[0] : (value ?? ''))]),
+  );
 }

@@ -15,7 +15,12 @@ const FETCH_WAIT_MS = 100;
 const READ_MS = 20_000;
 
 /** What is still wanted of a partition: from `next` on, up to the end that it had when the read began. */
-interface Wanted { next: bigint; readonly end: bigint; readonly messages: LogMessage[]; bytes: number }
+interface Wanted {
+  next: bigint;
+  readonly end: bigint;
+  readonly messages: LogMessage[];
+  bytes: number;
+}
 
 /**
  * Reads without a subscription. kafkajs fetches through a member of a group only (its fetch request is private), so each read is the sole
@@ -23,7 +28,11 @@ interface Wanted { next: bigint; readonly end: bigint; readonly messages: LogMes
  * Should that fail, the broker forgets a group without members and offsets by itself. A shared group would make two readers take each
  * other's partitions away. Joining costs a second or some: whoever reads several partitions asks for them at once.
  */
-export function createReader(kafka: Kafka, topics: Pick<ReturnType<typeof createTopicsAdmin>, 'offsets' | 'deleteGroup'>, logger: EventLogLogger) {
+export function createReader(
+  kafka: Kafka,
+  topics: Pick<ReturnType<typeof createTopicsAdmin>, 'offsets' | 'deleteGroup'>,
+  logger: EventLogLogger,
+) {
   return {
     async read(topic: string, { from, limit, maxBytes = READ_MAX_BYTES }: ReadOptions): Promise<LogSlice[]> {
       const held = new Map((await topics.offsets(topic)).map((each) => [each.partition, each]));
@@ -41,8 +50,13 @@ export function createReader(kafka: Kafka, topics: Pick<ReturnType<typeof create
   async function fetchAll(topic: string, wanted: ReadonlyMap<number, Wanted>, limit: number, maxBytes: number): Promise<void> {
     const groupId = `${READER_GROUP_PREFIX}${ulid()}`;
     const consumer = kafka.consumer({
-      groupId, sessionTimeout: SESSION_MS, heartbeatInterval: SESSION_MS / 5, allowAutoTopicCreation: false,
-      maxWaitTimeInMs: FETCH_WAIT_MS, maxBytesPerPartition: Math.max(maxBytes, 1), retry: { restartOnFailure: async () => false },
+      groupId,
+      sessionTimeout: SESSION_MS,
+      heartbeatInterval: SESSION_MS / 5,
+      allowAutoTopicCreation: false,
+      maxWaitTimeInMs: FETCH_WAIT_MS,
+      maxBytesPerPartition: Math.max(maxBytes, 1),
+      retry: { restartOnFailure: async () => false },
     });
     const done = Promise.withResolvers<void>();
     done.promise.catch(() => undefined);

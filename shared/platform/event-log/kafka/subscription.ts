@@ -18,7 +18,11 @@ const FETCH_MAX_BYTES = 32 * 1024 * 1024;
 const CONCURRENT_PARTITIONS = 8;
 
 /** A batch that its handler refused: the same messages are handed over again, not more, so that tokens made of offsets match. */
-interface Refused { readonly first: string; readonly last: bigint; readonly failures: number }
+interface Refused {
+  readonly first: string;
+  readonly last: bigint;
+  readonly failures: number;
+}
 
 /** One member of a Kafka consumer group. */
 export class KafkaSubscription implements Subscription {
@@ -46,14 +50,21 @@ export class KafkaSubscription implements Subscription {
       sessionTimeout: sessionTimeoutMs,
       heartbeatInterval: Math.floor(sessionTimeoutMs / 10),
       rebalanceTimeout: rebalanceTimeoutMs,
-      minBytes, maxWaitTimeInMs: maxWaitMs, maxBytesPerPartition: maxBytes, maxBytes: Math.max(maxBytes, FETCH_MAX_BYTES),
+      minBytes,
+      maxWaitTimeInMs: maxWaitMs,
+      maxBytesPerPartition: maxBytes,
+      maxBytes: Math.max(maxBytes, FETCH_MAX_BYTES),
       allowAutoTopicCreation: false,
       retry: { restartOnFailure: async () => this.#stopping === undefined },
     });
     this.#consumer = consumer;
     // kafkajs gives up on errors that it deems final (no broker left, for one). A consumer must not end in silence.
-    consumer.on(consumer.events.CRASH, ({ payload: { restart, error } }) => { if (!restart) this.#restartLater(error); });
-    consumer.on(consumer.events.GROUP_JOIN, () => { this.#crashes = 0; });
+    consumer.on(consumer.events.CRASH, ({ payload: { restart, error } }) => {
+      if (!restart) this.#restartLater(error);
+    });
+    consumer.on(consumer.events.GROUP_JOIN, () => {
+      this.#crashes = 0;
+    });
     try {
       await consumer.connect();
       await consumer.subscribe({ topics: [...topics], fromBeginning: true });
@@ -76,19 +87,32 @@ export class KafkaSubscription implements Subscription {
 
   async #stop(): Promise<void> {
     for (const timer of this.#timers) clearTimeout(timer);
-    const grace = setTimeout(() => { for (const abort of this.#aborts) abort.abort(new Error('the subscription has stopped')); }, this.#deps.stopGraceMs);
+    const grace = setTimeout(() => {
+      for (const abort of this.#aborts) abort.abort(new Error('the subscription has stopped'));
+    }, this.#deps.stopGraceMs);
     await this.#restarting?.catch(() => {});
     // Stops fetching, lets running batches finish and commit, leaves the group, closes the connections.
-    await this.#consumer?.disconnect().catch((error: Error) => this.#deps.logger.warn('event log: consumer did not stop cleanly', { group: this.#options.group, error: error.message }));
+    await this.#consumer
+      ?.disconnect()
+      .catch((error: Error) =>
+        this.#deps.logger.warn('event log: consumer did not stop cleanly', { group: this.#options.group, error: error.message }),
+      );
     clearTimeout(grace);
   }
 
   #restartLater(error: Error): void {
     if (this.#stopping) return;
     const delayMs = backoffMs(this.#crashes++);
-    this.#deps.logger.warn('event log: consumer crashed, starting a new one', { group: this.#options.group, delayMs, error: error.message });
+    this.#deps.logger.warn('event log: consumer crashed, starting a new one', {
+      group: this.#options.group,
+      delayMs,
+      error: error.message,
+    });
     this.#later(delayMs, () => {
-      this.#restarting = this.start().then(() => {}, (again: Error) => this.#restartLater(again));
+      this.#restarting = this.start().then(
+        () => {},
+        (again: Error) => this.#restartLater(again),
+      );
     });
   }
 
@@ -133,7 +157,14 @@ export class KafkaSubscription implements Subscription {
   /** The partition is left alone for a while and then read from the same offset; the others go on meanwhile. */
   #pause(consumer: Consumer, topic: string, partition: number, failures: number, error: Error): void {
     const delayMs = backoffMs(failures - 1);
-    this.#deps.logger.warn('event log: handling failed, trying again', { group: this.#options.group, topic, partition, failures, delayMs, error: error.message });
+    this.#deps.logger.warn('event log: handling failed, trying again', {
+      group: this.#options.group,
+      topic,
+      partition,
+      failures,
+      delayMs,
+      error: error.message,
+    });
     consumer.pause([{ topic, partitions: [partition] }]);
     this.#later(delayMs, () => consumer.resume([{ topic, partitions: [partition] }]));
   }
@@ -162,7 +193,9 @@ export class KafkaSubscription implements Subscription {
         await beat();
         abort.signal.throwIfAborted();
       },
-      get lost() { return lost; },
+      get lost() {
+        return lost;
+      },
       end: () => {
         clearInterval(timer);
         clearTimeout(giveUp);

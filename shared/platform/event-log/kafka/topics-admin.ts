@@ -30,42 +30,66 @@ export function createTopicsAdmin(kafka: Kafka, replicationFactor: number) {
 
   return {
     /** Retention is set when a topic is created; on an existing one it is left to whoever runs the cluster. */
-    ensureTopics: (specs: readonly TopicSpec[]): Promise<void> => withAdmin(async (admin) => {
-      const counts = await partitionCounts(admin, specs.map(({ name }) => name));
-      const missing = specs.filter(({ name }) => !counts.has(name));
-      if (missing.length > 0) {
-        await admin.createTopics({ waitForLeaders: true, topics: missing.map((spec) => ({
-          topic: spec.name, numPartitions: spec.partitions, replicationFactor, configEntries: [
-            { name: 'retention.ms', value: String(spec.retentionHours * HOUR_MS) },
-            { name: 'max.message.bytes', value: String(MAX_MESSAGE_BYTES) },
-            // With three copies, acks -1 means at least two: one broker may be away without writes stopping.
-            { name: 'min.insync.replicas', value: String(Math.min(2, Math.max(1, replicationFactor - 1))) },
-          ],
-        })) });
-      }
-      const grown = specs.filter(({ name, partitions }) => partitions > (counts.get(name) ?? partitions));
-      if (grown.length > 0) await admin.createPartitions({ topicPartitions: grown.map(({ name, partitions }) => ({ topic: name, count: partitions })) });
-      // A leader that is named may not have opened its log yet. It answers for offsets only when it has; a producer that came
-      // earlier would be refused for some partitions, and its retry would write the others twice.
-      for (const { name } of [...missing, ...grown]) await untilReady(() => admin.fetchTopicOffsets(name));
-    }),
+    ensureTopics: (specs: readonly TopicSpec[]): Promise<void> =>
+      withAdmin(async (admin) => {
+        const counts = await partitionCounts(
+          admin,
+          specs.map(({ name }) => name),
+        );
+        const missing = specs.filter(({ name }) => !counts.has(name));
+        if (missing.length > 0) {
+          await admin.createTopics({
+            waitForLeaders: true,
+            topics: missing.map((spec) => ({
+              topic: spec.name,
+              numPartitions: spec.partitions,
+              replicationFactor,
+              configEntries: [
+                { name: 'retention.ms', value: String(spec.retentionHours * HOUR_MS) },
+                { name: 'max.message.bytes', value: String(MAX_MESSAGE_BYTES) },
+                // With three copies, acks -1 means at least two: one broker may be away without writes stopping.
+                { name: 'min.insync.replicas', value: String(Math.min(2, Math.max(1, replicationFactor - 1))) },
+              ],
+            })),
+          });
+        }
+        const grown = specs.filter(({ name, partitions }) => partitions > (counts.get(name) ?? partitions));
+        if (grown.length > 0)
+          await admin.createPartitions({ topicPartitions: grown.map(({ name, partitions }) => ({ topic: name, count: partitions })) });
+        // A leader that is named may not have opened its log yet. It answers for offsets only when it has; a producer that came
+        // earlier would be refused for some partitions, and its retry would write the others twice.
+        for (const { name } of [...missing, ...grown]) await untilReady(() => admin.fetchTopicOffsets(name));
+      }),
 
     partitionCounts: (names: readonly string[]): Promise<Map<string, number>> => withAdmin((admin) => partitionCounts(admin, names)),
 
-    offsets: (topic: string): Promise<PartitionOffsets[]> => withAdmin(async (admin) =>
-      (await admin.fetchTopicOffsets(topic)).map(({ partition, low, high }) => ({ partition, earliest: BigInt(low), end: BigInt(high) })).sort((a, b) => a.partition - b.partition)),
+    offsets: (topic: string): Promise<PartitionOffsets[]> =>
+      withAdmin(async (admin) =>
+        (await admin.fetchTopicOffsets(topic))
+          .map(({ partition, low, high }) => ({ partition, earliest: BigInt(low), end: BigInt(high) }))
+          .sort((a, b) => a.partition - b.partition),
+      ),
 
-    deleteGroup: (group: string): Promise<void> => withAdmin(async (admin) => { await admin.deleteGroups([group]); }),
+    deleteGroup: (group: string): Promise<void> =>
+      withAdmin(async (admin) => {
+        await admin.deleteGroups([group]);
+      }),
 
-    lag: (group: string, topic: string): Promise<PartitionLag[]> => withAdmin(async (admin) => {
-      const [ends, [offsets]] = await Promise.all([admin.fetchTopicOffsets(topic), admin.fetchOffsets({ groupId: group, topics: [topic] })]);
-      const committed = new Map(offsets?.partitions.map(({ partition, offset }) => [partition, BigInt(offset)]));
-      return ends.map(({ partition, high, low }) => {
-        const offset = committed.get(partition) ?? -1n;
-        // -1: the group has committed nothing yet and starts at the oldest message.
-        return { partition, end: BigInt(high), committed: offset < 0n ? BigInt(low) : offset };
-      }).sort((a, b) => a.partition - b.partition);
-    }),
+    lag: (group: string, topic: string): Promise<PartitionLag[]> =>
+      withAdmin(async (admin) => {
+        const [ends, [offsets]] = await Promise.all([
+          admin.fetchTopicOffsets(topic),
+          admin.fetchOffsets({ groupId: group, topics: [topic] }),
+        ]);
+        const committed = new Map(offsets?.partitions.map(({ partition, offset }) => [partition, BigInt(offset)]));
+        return ends
+          .map(({ partition, high, low }) => {
+            const offset = committed.get(partition) ?? -1n;
+            // -1: the group has committed nothing yet and starts at the oldest message.
+            return { partition, end: BigInt(high), committed: offset < 0n ? BigInt(low) : offset };
+          })
+          .sort((a, b) => a.partition - b.partition);
+      }),
   };
 }
 

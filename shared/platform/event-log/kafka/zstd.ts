@@ -2,7 +2,9 @@ import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib';
 import kafkajs from 'kafkajs';
 
 /** What kafkajs hands to a codec: the encoded records of a batch. */
-interface EncodedRecords { readonly buffer: Buffer }
+interface EncodedRecords {
+  readonly buffer: Buffer;
+}
 
 /** The fastest level compresses events better than gzip does, for a sixth of its time. */
 const OPTIONS = { params: { [constants.ZSTD_c_compressionLevel]: 1 } };

@@ -1,8 +1,18 @@
 /** A live member of a group and the topics it reads. */
-export interface GroupMember { readonly id: string; readonly topics: readonly string[] }
+export interface GroupMember {
+  readonly id: string;
+  readonly topics: readonly string[];
+}
 /** A partition as the group sees it; `owner` is null when nobody has it. */
-export interface GroupPartition { readonly topic: string; readonly partition: number; readonly owner: string | null }
-export interface AssignmentPlan { readonly claim: readonly GroupPartition[]; readonly release: readonly GroupPartition[] }
+export interface GroupPartition {
+  readonly topic: string;
+  readonly partition: number;
+  readonly owner: string | null;
+}
+export interface AssignmentPlan {
+  readonly claim: readonly GroupPartition[];
+  readonly release: readonly GroupPartition[];
+}
 
 /**
  * What one member should take and give up so that every topic is shared evenly among the members that read it.
@@ -24,7 +34,10 @@ export function planAssignment(me: string, members: readonly GroupMember[], part
 }
 
 function shareOf(me: string, topic: string, members: readonly GroupMember[], partitions: number): number {
-  const readers = members.filter(({ topics }) => topics.includes(topic)).map(({ id }) => id).sort();
+  const readers = members
+    .filter(({ topics }) => topics.includes(topic))
+    .map(({ id }) => id)
+    .sort();
   // Turned by topic: the odd partitions of several small topics go to different members.
   const place = (readers.indexOf(me) + turnOf(topic)) % readers.length;
   return Math.floor(partitions / readers.length) + (place < partitions % readers.length ? 1 : 0);

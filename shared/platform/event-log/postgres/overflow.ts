@@ -15,8 +15,11 @@ export function createPostgresOverflow(pool: pg.Pool): Overflow {
   /** One entry under its row lock: it is deleted in the same commit that ends its replay. Zero when nothing waits. */
   function takeOne(handler: OverflowHandler): Promise<number> {
     return inTransaction(pool, async (client) => {
-      const { rows: [entry] } = await client.query<{ id: string; topic: string; payload: Buffer }>(
-        'select id::text as id, topic, payload from event_log.ingest_overflow order by ingest_overflow.id limit 1 for update skip locked');
+      const {
+        rows: [entry],
+      } = await client.query<{ id: string; topic: string; payload: Buffer }>(
+        'select id::text as id, topic, payload from event_log.ingest_overflow order by ingest_overflow.id limit 1 for update skip locked',
+      );
       if (!entry) return 0;
       const records = decodeRecords(entry.payload);
       await handler(entry.topic, records);
@@ -26,11 +29,16 @@ export function createPostgresOverflow(pool: pg.Pool): Overflow {
   }
 
   return {
-    put: (topic, records) => inTransaction(pool, async (client) => {
-      for (const chunk of inChunks(records, framedSize, ROW_MAX_BYTES)) {
-        await client.query('insert into event_log.ingest_overflow (topic, record_count, payload) values ($1, $2, $3)', [topic, chunk.length, encodeRecords(chunk)]);
-      }
-    }),
+    put: (topic, records) =>
+      inTransaction(pool, async (client) => {
+        for (const chunk of inChunks(records, framedSize, ROW_MAX_BYTES)) {
+          await client.query('insert into event_log.ingest_overflow (topic, record_count, payload) values ($1, $2, $3)', [
+            topic,
+            chunk.length,
+            encodeRecords(chunk),
+          ]);
+        }
+      }),
 
     async take(handler, signal) {
       let total = 0;

@@ -99,7 +99,11 @@ export class PartitionReader {
   async #commit(offset: bigint): Promise<void> {
     const { store, group, member } = this.#options;
     // Also after end(): what was handled is committed, unless the partition is no longer ours.
-    const kept = await this.#retrying('committing', () => store.commit(group, member, this.claim, offset), () => this.#abort.signal.aborted);
+    const kept = await this.#retrying(
+      'committing',
+      () => store.commit(group, member, this.claim, offset),
+      () => this.#abort.signal.aborted,
+    );
     if (kept === false) this.abort('the partition has gone to another member');
   }
 
@@ -112,7 +116,14 @@ export class PartitionReader {
         if (isOver()) return undefined;
         const { topic, partition } = this.claim;
         const delayMs = backoffMs(failures);
-        this.#options.logger.warn(`event log: ${what} failed, trying again`, { group: this.#options.group, topic, partition, failures: failures + 1, delayMs, error: (error as Error).message });
+        this.#options.logger.warn(`event log: ${what} failed, trying again`, {
+          group: this.#options.group,
+          topic,
+          partition,
+          failures: failures + 1,
+          delayMs,
+          error: (error as Error).message,
+        });
         await this.#pause(delayMs, isOver);
         if (isOver()) return undefined;
       }
@@ -133,7 +144,10 @@ export class PartitionReader {
     if (this.#woken || ms <= 0) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, ms);
-      this.#wake = () => { clearTimeout(timer); resolve(); };
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
     });
     this.#wake = () => {};
   }

@@ -6,7 +6,10 @@ import type { ConnectionSecurity } from '#platform/postgres/connection.ts';
  * Connections of the event log in Postgres: apart from those of the services, so that neither can starve the other.
  * Opens none by itself. `security` is that of `connectionSecurity`, for whoever may talk to RDS. One connection is kept for notifications while something is subscribed.
  */
-export function eventLogPool(postgres: Config['postgres'], security: ConnectionSecurity = { password: postgres.password, ssl: postgres.ssl }): pg.Pool {
+export function eventLogPool(
+  postgres: Config['postgres'],
+  security: ConnectionSecurity = { password: postgres.password, ssl: postgres.ssl },
+): pg.Pool {
   if (postgres.host === undefined) throw new Error('postgres.host is not set: the event log in Postgres needs it (or set kafka.brokers)');
   const pool = new pg.Pool({
     host: postgres.host,
@@ -22,6 +25,8 @@ export function eventLogPool(postgres: Config['postgres'], security: ConnectionS
     keepAlive: true,
   });
   // A connection can be cut at any moment, also between two of its statements; without a listener that would end the process.
-  pool.on('connect', (client) => { client.on('error', () => undefined); });
+  pool.on('connect', (client) => {
+    client.on('error', () => undefined);
+  });
   return pool;
 }

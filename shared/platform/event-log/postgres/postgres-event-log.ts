@@ -25,7 +25,13 @@ export interface PostgresEventLogOptions {
 const COUNTS_TTL_MS = 60_000;
 
 /** The event log in Postgres: tables of schema `event_log`, see the migration for their meaning. */
-export function createPostgresEventLog({ pool, logger = silentLogger, leaseMs = 10_000, pollMs = 1000, stopGraceMs = 20_000 }: PostgresEventLogOptions): EventLog {
+export function createPostgresEventLog({
+  pool,
+  logger = silentLogger,
+  leaseMs = 10_000,
+  pollMs = 1000,
+  stopGraceMs = 20_000,
+}: PostgresEventLogOptions): EventLog {
   // Without a listener the loss of an idle connection would end the process; the pool opens a new one by itself.
   pool.on('error', (error) => logger.warn('event log: an idle connection was lost', { error: error.message }));
   const store = createStore(pool);
@@ -57,7 +63,10 @@ export function createPostgresEventLog({ pool, logger = silentLogger, leaseMs = 
       const outside = placed.find(({ partition }) => !(partition >= 0 && partition < partitions));
       if (outside) throw new RangeError(`topic "${topic}" has ${partitions} partitions, not one of number ${outside.partition}`);
       await answered(queue.append(topic, placed));
-      wakeups.appended(topic, placed.map(({ partition }) => partition));
+      wakeups.appended(
+        topic,
+        placed.map(({ partition }) => partition),
+      );
     },
 
     async subscribe(options) {
@@ -82,7 +91,11 @@ export function createPostgresEventLog({ pool, logger = silentLogger, leaseMs = 
 
     async read(topic, { from, ...bounds }) {
       await counts.of(topic);
-      return answered(Promise.all(from.map(async ({ partition, offset }) => ({ partition, messages: await store.readFrom(topic, partition, offset, bounds) }))));
+      return answered(
+        Promise.all(
+          from.map(async ({ partition, offset }) => ({ partition, messages: await store.readFrom(topic, partition, offset, bounds) })),
+        ),
+      );
     },
 
     async close() {

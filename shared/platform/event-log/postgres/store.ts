@@ -6,11 +6,20 @@ import type { LogMessage, LogRecord, PartitionLag, PartitionOffsets, ReadOptions
 import { batchParts, decodeBatch, framedSize } from '../framing.ts';
 
 /** One stored batch without its payload. */
-export interface StoredBatch { readonly baseOffset: bigint; readonly count: number; readonly bytes: number }
+export interface StoredBatch {
+  readonly baseOffset: bigint;
+  readonly count: number;
+  readonly bytes: number;
+}
 /** A record whose partition has been decided. */
 export type PlacedRecord = LogRecord & { readonly partition: number };
 /** A partition that a member holds, in the epoch in which it got it. */
-export interface Claim { readonly topic: string; readonly partition: number; readonly epoch: bigint; readonly committed: bigint }
+export interface Claim {
+  readonly topic: string;
+  readonly partition: number;
+  readonly epoch: bigint;
+  readonly committed: bigint;
+}
 
 /** A stored batch is what a reader must take at once, so it is bounded; one larger record still travels, alone. */
 const BATCH_MAX_BYTES = 1024 * 1024;
@@ -37,7 +46,9 @@ export function createStore(pool: pg.Pool) {
 
     async partitionCounts(topics: readonly string[]): Promise<Map<string, number>> {
       const { rows } = await pool.query<{ topic: string; partitions: string }>(
-        'select topic, count(*)::text as partitions from event_log.partitions where topic = any($1) group by topic', [topics]);
+        'select topic, count(*)::text as partitions from event_log.partitions where topic = any($1) group by topic',
+        [topics],
+      );
       return new Map(rows.map(({ topic, partitions }) => [topic, Number(partitions)]));
     },
 
@@ -59,7 +70,8 @@ export function createStore(pool: pg.Pool) {
       const { rows } = await pool.query<{ base: string; count: string; bytes: string }>(
         `select base_offset::text as base, record_count::text as count, payload_bytes::text as bytes from event_log.batches
          where topic = $1 and partition = $2 and base_offset >= $3 order by base_offset limit $4`,
-        [topic, partition, String(from), PEEK_ROWS]);
+        [topic, partition, String(from), PEEK_ROWS],
+      );
       return rows.map(({ base, count, bytes }) => ({ baseOffset: BigInt(base), count: Number(count), bytes: Number(bytes) }));
     },
 
@@ -68,7 +80,8 @@ export function createStore(pool: pg.Pool) {
       const { rows } = await pool.query<{ base: string; payload: Buffer; millis: string }>(
         `select base_offset::text as base, payload, (extract(epoch from appended_at) * 1000)::bigint::text as millis from event_log.batches
          where topic = $1 and partition = $2 and base_offset between $3 and $4 order by base_offset`,
-        [topic, partition, String(first), String(last)]);
+        [topic, partition, String(first), String(last)],
+      );
       return rows.flatMap(({ base, payload, millis }) => {
         const timestamp = DateTime.fromMillis(Number(millis), { zone: 'utc' });
         return decodeBatch(payload).map((record, index) => ({ ...record, offset: BigInt(base) + BigInt(index), timestamp }));
@@ -78,11 +91,15 @@ export function createStore(pool: pg.Pool) {
     /** Messages from any offset on, which may lie within a stored batch. */
     async readFrom(topic: string, partition: number, from: bigint, bounds: Pick<ReadOptions, 'limit' | 'maxBytes'>): Promise<LogMessage[]> {
       const { limit, maxBytes = READ_MAX_BYTES } = bounds;
-      const { rows: [containing] } = await pool.query<{ base: string | null }>(
-        'select max(base_offset)::text as base from event_log.batches where topic = $1 and partition = $2 and base_offset <= $3', [topic, partition, String(from)]);
+      const {
+        rows: [containing],
+      } = await pool.query<{ base: string | null }>(
+        'select max(base_offset)::text as base from event_log.batches where topic = $1 and partition = $2 and base_offset <= $3',
+        [topic, partition, String(from)],
+      );
       const messages: LogMessage[] = [];
       const stored = await store.peek(topic, partition, BigInt(containing?.base ?? from));
-      for (let next = 0; next < stored.length && messages.length < limit;) {
+      for (let next = 0; next < stored.length && messages.length < limit; ) {
         // As many batches at a time as the bounds are likely to take.
         const first = stored[next] as StoredBatch;
         let [records, bytes] = [0, 0];
@@ -103,7 +120,8 @@ export function createStore(pool: pg.Pool) {
       const { rowCount } = await pool.query(
         `update event_log.group_partitions set committed = $6
          where group_name = $1 and topic = $2 and partition = $3 and member_id = $4 and epoch = $5`,
-        [group, topic, partition, member, String(epoch), String(offset)]);
+        [group, topic, partition, member, String(epoch), String(offset)],
+      );
       return rowCount === 1;
     },
 
@@ -112,15 +130,23 @@ export function createStore(pool: pg.Pool) {
         `select p.partition::text as partition, p.next_offset::text as "end", coalesce(g.committed, 0)::text as committed
          from event_log.partitions p
          left join event_log.group_partitions g on g.group_name = $1 and g.topic = p.topic and g.partition = p.partition
-         where p.topic = $2 order by p.partition`, [group, topic]);
-      return rows.map(({ partition, end, committed }) => ({ partition: Number(partition), end: BigInt(end), committed: BigInt(committed) }));
+         where p.topic = $2 order by p.partition`,
+        [group, topic],
+      );
+      return rows.map(({ partition, end, committed }) => ({
+        partition: Number(partition),
+        end: BigInt(end),
+        committed: BigInt(committed),
+      }));
     },
 
     async offsets(topic: string): Promise<PartitionOffsets[]> {
       const { rows } = await pool.query<{ partition: string; earliest: string; end: string }>(
         `select p.partition::text as partition, p.next_offset::text as "end",
            coalesce((select min(b.base_offset) from event_log.batches b where b.topic = p.topic and b.partition = p.partition), p.next_offset)::text as earliest
-         from event_log.partitions p where p.topic = $1 order by p.partition`, [topic]);
+         from event_log.partitions p where p.topic = $1 order by p.partition`,
+        [topic],
+      );
       return rows.map(({ partition, earliest, end }) => ({ partition: Number(partition), earliest: BigInt(earliest), end: BigInt(end) }));
     },
 
@@ -128,7 +154,8 @@ export function createStore(pool: pg.Pool) {
     async removeExpired(): Promise<number> {
       const { rowCount } = await pool.query(
         `delete from event_log.batches b using event_log.topics t
-         where t.name = b.topic and b.appended_at < clock_timestamp() - make_interval(hours => t.retention_hours)`);
+         where t.name = b.topic and b.appended_at < clock_timestamp() - make_interval(hours => t.retention_hours)`,
+      );
       return rowCount ?? 0;
     },
   };
@@ -137,7 +164,12 @@ export function createStore(pool: pg.Pool) {
 
 export type Store = ReturnType<typeof createStore>;
 
-interface EncodedBatch { readonly partition: number; readonly count: number; readonly parts: readonly Buffer[]; readonly bytes: number }
+interface EncodedBatch {
+  readonly partition: number;
+  readonly count: number;
+  readonly parts: readonly Buffer[];
+  readonly bytes: number;
+}
 
 function toBatches(records: readonly PlacedRecord[]): EncodedBatch[] {
   const byPartition = Map.groupBy(records, ({ partition }) => partition);
@@ -145,7 +177,8 @@ function toBatches(records: readonly PlacedRecord[]): EncodedBatch[] {
     inChunks(ofPartition, framedSize, BATCH_MAX_BYTES).map((chunk) => {
       const parts = batchParts(chunk);
       return { partition, count: chunk.length, parts, bytes: parts.reduce((sum, part) => sum + part.length, 0) };
-    }));
+    }),
+  );
 }
 
 function inStatements(batches: readonly EncodedBatch[]): EncodedBatch[][] {

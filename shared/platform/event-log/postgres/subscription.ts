@@ -44,9 +44,15 @@ export class PostgresSubscription implements Subscription {
     this.#deps = deps;
     this.#group = createGroup(deps.pool, options.group, member, options.topics, deps.leaseMs);
     this.#reader = {
-      group: options.group, member, handler: (batch, signal) => options.handler(batch, signal),
-      minBytes: options.minBytes ?? 1, maxBytes: options.maxBytes ?? DEFAULT_MAX_BYTES, maxWaitMs: options.maxWaitMs ?? DEFAULT_MAX_WAIT_MS,
-      pollMs: deps.pollMs, store: deps.store, logger: deps.logger,
+      group: options.group,
+      member,
+      handler: (batch, signal) => options.handler(batch, signal),
+      minBytes: options.minBytes ?? 1,
+      maxBytes: options.maxBytes ?? DEFAULT_MAX_BYTES,
+      maxWaitMs: options.maxWaitMs ?? DEFAULT_MAX_WAIT_MS,
+      pollMs: deps.pollMs,
+      store: deps.store,
+      logger: deps.logger,
     };
   }
 
@@ -55,9 +61,12 @@ export class PostgresSubscription implements Subscription {
     const { group } = this.#options;
     this.#removeListener = await this.#deps.wakeups.add({
       onAppend: (topic, partitions) => {
-        for (const reader of this.#readers.values()) if (reader.claim.topic === topic && partitions.includes(reader.claim.partition)) reader.wake();
+        for (const reader of this.#readers.values())
+          if (reader.claim.topic === topic && partitions.includes(reader.claim.partition)) reader.wake();
       },
-      onGroupChange: (changed) => { if (changed === group) this.#requestBeat(); },
+      onGroupChange: (changed) => {
+        if (changed === group) this.#requestBeat();
+      },
     });
     try {
       await this.#beat();
@@ -86,7 +95,11 @@ export class PostgresSubscription implements Subscription {
     this.#closed = true;
     await this.#beating;
     // If the database does not answer, the lease runs out by itself.
-    await this.#group.leave().catch((error: Error) => this.#deps.logger.warn('event log: could not leave the group', { group: this.#options.group, error: error.message }));
+    await this.#group
+      .leave()
+      .catch((error: Error) =>
+        this.#deps.logger.warn('event log: could not leave the group', { group: this.#options.group, error: error.message }),
+      );
   }
 
   #schedule(): void {
@@ -98,13 +111,19 @@ export class PostgresSubscription implements Subscription {
   /** Beats now, or once more after the beat that is under way. */
   #requestBeat(): void {
     if (this.#closed) return;
-    if (this.#beating) { this.#beatAgain = true; return; }
+    if (this.#beating) {
+      this.#beatAgain = true;
+      return;
+    }
     this.#beating = this.#beat()
       .catch((error: Error) => this.#beatFailed(error))
       .finally(() => {
         this.#beating = undefined;
         this.#schedule();
-        if (this.#beatAgain) { this.#beatAgain = false; this.#requestBeat(); }
+        if (this.#beatAgain) {
+          this.#beatAgain = false;
+          this.#requestBeat();
+        }
       });
   }
 
@@ -131,7 +150,11 @@ export class PostgresSubscription implements Subscription {
     void reader.done.then(async () => {
       if (this.#stopping) return;
       // Given back before it is forgotten: else a beat in between would find it held and read it anew.
-      await this.#group.release(claim).catch((error: Error) => this.#deps.logger.warn('event log: could not give a partition back', { ...keyFields(claim), error: error.message }));
+      await this.#group
+        .release(claim)
+        .catch((error: Error) =>
+          this.#deps.logger.warn('event log: could not give a partition back', { ...keyFields(claim), error: error.message }),
+        );
       this.#readers.delete(keyOf(claim));
       this.#requestBeat();
     });

@@ -8,7 +8,10 @@ export interface Wakeups {
   /** Calls `listener` whenever something was appended (topic and partitions) or a member of a group came or went. */
   add(listener: WakeupListener): Promise<() => Promise<void>>;
 }
-export interface WakeupListener { onAppend(topic: string, partitions: readonly number[]): void; onGroupChange(group: string): void }
+export interface WakeupListener {
+  onAppend(topic: string, partitions: readonly number[]): void;
+  onGroupChange(group: string): void;
+}
 
 /** The payload is a topic, a space, and the numbers of its partitions with commas between them. */
 const APPEND_CHANNEL = 'event_log';
@@ -24,7 +27,10 @@ export function createWakeups(pool: pg.Pool, logger: EventLogLogger): Wakeups {
   let connecting: Promise<void> | undefined;
   let retry: NodeJS.Timeout | undefined;
 
-  const connect = () => (connecting ??= open().finally(() => { connecting = undefined; }));
+  const connect = () =>
+    (connecting ??= open().finally(() => {
+      connecting = undefined;
+    }));
 
   async function open(): Promise<void> {
     if (client) return;
@@ -49,7 +55,10 @@ export function createWakeups(pool: pg.Pool, logger: EventLogLogger): Wakeups {
       client = opened;
       await opened.query(`listen ${APPEND_CHANNEL}; listen ${GROUP_CHANNEL}`);
     } catch (error) {
-      if (client) { client.release(true); client = undefined; }
+      if (client) {
+        client.release(true);
+        client = undefined;
+      }
       reconnectLater(error as Error);
     }
   }
@@ -57,7 +66,9 @@ export function createWakeups(pool: pg.Pool, logger: EventLogLogger): Wakeups {
   function reconnectLater(error: Error | undefined): void {
     logger.warn('event log: no notifications, polling only', { error: error?.message });
     clearTimeout(retry);
-    retry = setTimeout(() => { if (listeners.size > 0) void connect(); }, RECONNECT_MS);
+    retry = setTimeout(() => {
+      if (listeners.size > 0) void connect();
+    }, RECONNECT_MS);
   }
 
   let news = new Map<string, Set<number>>();

@@ -24,10 +24,18 @@ type StepPolicy = Pick<Job<never, never, never>, 'retry' | 'activityTimeoutMs' |
 
 /** The activities as a job calls them in process: retried by the job's policy, timed out, JSON on both sides as in Temporal. */
 export function retryingActivities(activities: Activities, policy: StepPolicy, options: ActivityRunnerOptions): Activities {
-  return Object.fromEntries(Object.entries(activities).map(([name, activity]) => [name, (input: unknown) => callActivity(name, activity, input, policy, options)]));
+  return Object.fromEntries(
+    Object.entries(activities).map(([name, activity]) => [name, (input: unknown) => callActivity(name, activity, input, policy, options)]),
+  );
 }
 
-async function callActivity(name: string, activity: Activity, input: unknown, policy: StepPolicy, options: ActivityRunnerOptions): Promise<unknown> {
+async function callActivity(
+  name: string,
+  activity: Activity,
+  input: unknown,
+  policy: StepPolicy,
+  options: ActivityRunnerOptions,
+): Promise<unknown> {
   for (let attempt = 1; ; attempt += 1) {
     if (options.stopping.aborted) {
       options.onInterrupt();
@@ -44,14 +52,21 @@ async function callActivity(name: string, activity: Activity, input: unknown, po
   }
 }
 
-async function attemptActivity(activity: Activity, input: unknown, attempt: number, policy: StepPolicy, options: ActivityRunnerOptions): Promise<unknown> {
+async function attemptActivity(
+  activity: Activity,
+  input: unknown,
+  attempt: number,
+  policy: StepPolicy,
+  options: ActivityRunnerOptions,
+): Promise<unknown> {
   const controller = new AbortController();
   const timedOut = Promise.withResolvers<never>();
-  const expire = (what: string, ms: number) => setTimeout(() => {
-    const error = new Error(`${what} of ${ms} ms passed`);
-    controller.abort(error);
-    timedOut.reject(error);
-  }, ms);
+  const expire = (what: string, ms: number) =>
+    setTimeout(() => {
+      const error = new Error(`${what} of ${ms} ms passed`);
+      controller.abort(error);
+      timedOut.reject(error);
+    }, ms);
   const wholeTimer = expire('the time of one attempt', policy.activityTimeoutMs);
   const silence = policy.heartbeatTimeoutMs;
   let silenceTimer = silence === undefined ? undefined : expire('the heartbeat time-out', silence);
@@ -63,7 +78,10 @@ async function attemptActivity(activity: Activity, input: unknown, attempt: numb
   const signal = AbortSignal.any([controller.signal, options.stopping]);
   try {
     // An attempt that timed out may still be running: activities are idempotent, and the next attempt repeats the work.
-    return await Promise.race([runInActivity({ workflowId: options.workflowId, attempt, signal, heartbeat }, () => activity(input)), timedOut.promise]);
+    return await Promise.race([
+      runInActivity({ workflowId: options.workflowId, attempt, signal, heartbeat }, () => activity(input)),
+      timedOut.promise,
+    ]);
   } finally {
     clearTimeout(wholeTimer);
     clearTimeout(silenceTimer);

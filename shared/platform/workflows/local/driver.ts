@@ -43,7 +43,21 @@ export interface LocalJobDriverOptions<App> {
  * and one whose owner died is resumed from its first activity (activities are idempotent).
  */
 export function createLocalJobDriver<App>(options: LocalJobDriverOptions<App>): JobDriver {
-  const { database, clock, logger, jobs, app, schedules = [], concurrency = 8, leaseMs = 15_000, pollMs = 1_000, retrySleep = realSleep, onJobStarted, onJobFailed, onScheduleMissed } = options;
+  const {
+    database,
+    clock,
+    logger,
+    jobs,
+    app,
+    schedules = [],
+    concurrency = 8,
+    leaseMs = 15_000,
+    pollMs = 1_000,
+    retrySleep = realSleep,
+    onJobStarted,
+    onJobFailed,
+    onScheduleMissed,
+  } = options;
   const starter = createLocalJobStarter({ database, clock, jobs });
   const owner = randomUUID();
   const stopping = new AbortController();
@@ -63,12 +77,15 @@ export function createLocalJobDriver<App>(options: LocalJobDriverOptions<App>): 
       for (const run of claimed) {
         // After a long stall of this process its own lease has run out; the run is still in hand.
         if (running.has(run.workflowId)) continue;
-        running.set(run.workflowId, execute(run).finally(() => {
-          running.delete(run.workflowId);
-          finished.resolve();
-          finished = Promise.withResolvers();
-          claiming.wake();
-        }));
+        running.set(
+          run.workflowId,
+          execute(run).finally(() => {
+            running.delete(run.workflowId);
+            finished.resolve();
+            finished = Promise.withResolvers();
+            claiming.wake();
+          }),
+        );
       }
       return false;
     },
@@ -82,14 +99,23 @@ export function createLocalJobDriver<App>(options: LocalJobDriverOptions<App>): 
       return false;
     },
   });
-  const scheduling = startSchedules({ database, clock, schedules, onError: onError('scheduling jobs'), onStarted: () => claiming.wake(), onMissed: (count) => onScheduleMissed?.(count) });
+  const scheduling = startSchedules({
+    database,
+    clock,
+    schedules,
+    onError: onError('scheduling jobs'),
+    onStarted: () => claiming.wake(),
+    onMissed: (count) => onScheduleMissed?.(count),
+  });
 
   async function execute(run: JobRun): Promise<void> {
     const outcome = await runToEnd(run);
     try {
-      await database.asSystem('job end', (tx) => outcome === 'interrupted'
-        ? jobRuns.release(tx, owner, run.workflowId)
-        : jobRuns.finish(tx, owner, run.workflowId, outcome, clock.now()));
+      await database.asSystem('job end', (tx) =>
+        outcome === 'interrupted'
+          ? jobRuns.release(tx, owner, run.workflowId)
+          : jobRuns.finish(tx, owner, run.workflowId, outcome, clock.now()),
+      );
     } catch (error) {
       // The lease runs out and the run is repeated: nothing is lost, something is done twice.
       logger.error('the end of a job could not be recorded', { workflow_id: run.workflowId, error: String(error) });
@@ -104,7 +130,12 @@ export function createLocalJobDriver<App>(options: LocalJobDriverOptions<App>): 
       const registered = findJob(jobs, run.job);
       const { job } = registered;
       const activities = retryingActivities(registered.activities(app), job, {
-        workflowId: run.workflowId, sleep: retrySleep, stopping: stopping.signal, onInterrupt: () => { interrupted = true; },
+        workflowId: run.workflowId,
+        sleep: retrySleep,
+        stopping: stopping.signal,
+        onInterrupt: () => {
+          interrupted = true;
+        },
       });
       let output = asJson(await job.run(activities, run.input));
       while (isContinueAs(output) && !interrupted) {

@@ -31,7 +31,8 @@ export function startSchedules({ database, clock, schedules, onStarted, onMissed
     if (last === slot) return;
     const workflowId = runIdOf(schedule, slot);
     const started = await database.asSystem('job schedule', (tx) =>
-      jobRuns.addScheduled(tx, { workflowId, scheduleId: schedule.id, job: schedule.job, input: schedule.input }, now));
+      jobRuns.addScheduled(tx, { workflowId, scheduleId: schedule.id, job: schedule.job, input: schedule.input }, now),
+    );
     tried.set(schedule.id, slot);
     if (last !== undefined && slot > last + 1) onMissed?.(slot - last - 1);
     if (started) onStarted();
@@ -45,7 +46,9 @@ export function startSchedules({ database, clock, schedules, onStarted, onMissed
       for (const schedule of schedules) await startDue(schedule, now);
       if (prunedAt === undefined || now.diff(prunedAt).as('hours') >= 1) {
         prunedAt = now;
-        await database.asSystem('job prune', (tx) => jobRuns.prune(tx, { scheduledBefore: now.minus({ days: 1 }), othersBefore: now.minus({ days: 30 }) }));
+        await database.asSystem('job prune', (tx) =>
+          jobRuns.prune(tx, { scheduledBefore: now.minus({ days: 1 }), othersBefore: now.minus({ days: 30 }) }),
+        );
       }
       return false;
     },

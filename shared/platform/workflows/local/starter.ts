@@ -16,7 +16,9 @@ export function createLocalJobStarter<App>({ database, clock, jobs }: LocalJobSt
   return {
     async start(job, workflowId, input) {
       findJob(jobs, job);
-      return { started: await database.asSystem('job start', (tx) => jobRuns.add(tx, { workflowId, job, input: asJson(input) }, clock.now())) };
+      return {
+        started: await database.asSystem('job start', (tx) => jobRuns.add(tx, { workflowId, job, input: asJson(input) }, clock.now())),
+      };
     },
   };
 }

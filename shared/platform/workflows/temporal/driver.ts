@@ -7,7 +7,7 @@ import { createTemporalClient, type TemporalConfig } from './client.ts';
 /** Starts jobs as Temporal workflows; a worker process runs them. Connects on first use, once. */
 export function createTemporalJobDriver<App>(config: TemporalConfig, jobs: readonly RegisteredJob<App>[]): JobDriver {
   let connecting: Promise<Client> | undefined;
-  const client = () => connecting ??= createTemporalClient(config);
+  const client = () => (connecting ??= createTemporalClient(config));
 
   return {
     async start(job, workflowId, input) {

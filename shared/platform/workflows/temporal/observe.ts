@@ -7,8 +7,11 @@ const TASK_QUEUE_TYPES = [1, 2] as const;
 /** Tasks of a task queue that wait for a worker. Approximate, as the server says. */
 export async function taskQueueBacklog(client: Client, taskQueue: string): Promise<number> {
   const { namespace } = client.options;
-  const answers = await Promise.all(TASK_QUEUE_TYPES.map((taskQueueType) =>
-    client.workflowService.describeTaskQueue({ namespace, taskQueue: { name: taskQueue }, taskQueueType, reportStats: true })));
+  const answers = await Promise.all(
+    TASK_QUEUE_TYPES.map((taskQueueType) =>
+      client.workflowService.describeTaskQueue({ namespace, taskQueue: { name: taskQueue }, taskQueueType, reportStats: true }),
+    ),
+  );
   return answers.reduce((sum, { stats }) => sum + Number(stats?.approximateBacklogCount ?? 0), 0);
 }
 

@@ -29,22 +29,41 @@ export interface TemporalWorker {
 }
 
 /** Connects, bundles the workflows unless they are given as a bundle, and polls the task queue. Resolves once it polls. */
-export async function startTemporalWorker<App>({ config, jobs, app, logger, workflows, shutdownGraceMs = 8_000, concurrency = 20, onJobStarted, onJobFailed }: TemporalWorkerOptions<App>): Promise<TemporalWorker> {
+export async function startTemporalWorker<App>({
+  config,
+  jobs,
+  app,
+  logger,
+  workflows,
+  shutdownGraceMs = 8_000,
+  concurrency = 20,
+  onJobStarted,
+  onJobFailed,
+}: TemporalWorkerOptions<App>): Promise<TemporalWorker> {
   const { bundleWorkflowCode, NativeConnection, Worker } = await import('@temporalio/worker');
   await installRuntime(logger);
   // The server may come up after this process, as in docker-compose.
   const connection = await pRetry(() => NativeConnection.connect(connectionOptions(config)), {
-    retries: 12, minTimeout: 500, maxTimeout: 5_000,
+    retries: 12,
+    minTimeout: 500,
+    maxTimeout: 5_000,
     onFailedAttempt: ({ error }) => logger.warn('Temporal is not reachable yet', { reason: error.message }),
   });
   const sinks: InjectedSinks<JobSinks> = { jobs: { started: { fn: () => onJobStarted?.() }, failed: { fn: () => onJobFailed?.() } } };
   try {
-    const workflowBundle: WorkerOptions['workflowBundle'] = 'bundle' in workflows
-      ? { codePath: workflows.bundle }
-      : await bundleWorkflowCode({ workflowsPath: workflows.path, logger: quiet(logger) });
+    const workflowBundle: WorkerOptions['workflowBundle'] =
+      'bundle' in workflows
+        ? { codePath: workflows.bundle }
+        : await bundleWorkflowCode({ workflowsPath: workflows.path, logger: quiet(logger) });
     const worker = await Worker.create({
-      connection, workflowBundle, namespace: config.namespace, taskQueue: config.task_queue, activities: temporalActivities(jobs, app), sinks,
-      shutdownGraceTime: shutdownGraceMs, maxConcurrentActivityTaskExecutions: concurrency,
+      connection,
+      workflowBundle,
+      namespace: config.namespace,
+      taskQueue: config.task_queue,
+      activities: temporalActivities(jobs, app),
+      sinks,
+      shutdownGraceTime: shutdownGraceMs,
+      maxConcurrentActivityTaskExecutions: concurrency,
     });
     const ended = worker.run().finally(() => connection.close());
     // Whoever awaits `ended` or `stop` sees the error; without either it must not end the process as unhandled.
@@ -77,13 +96,18 @@ function installRuntime(logger: EventLogLogger): Promise<void> {
 function quiet(logger: EventLogLogger) {
   type Meta = Record<string, unknown>;
   const write = {
-    TRACE: () => undefined, DEBUG: () => undefined,
+    TRACE: () => undefined,
+    DEBUG: () => undefined,
     INFO: (message: string, meta?: Meta) => logger.debug(message, meta),
     WARN: (message: string, meta?: Meta) => logger.warn(message, meta),
     ERROR: (message: string, meta?: Meta) => logger.error(message, meta),
   };
   return {
     log: (level: keyof typeof write, message: string, meta?: Meta) => write[level](message, meta),
-    trace: write.TRACE, debug: write.DEBUG, info: write.INFO, warn: write.WARN, error: write.ERROR,
+    trace: write.TRACE,
+    debug: write.DEBUG,
+    info: write.INFO,
+    warn: write.WARN,
+    error: write.ERROR,
   };
 }

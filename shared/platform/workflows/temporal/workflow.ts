@@ -1,10 +1,23 @@
-import { ActivityFailure, ApplicationFailure, ContinueAsNew, continueAsNew, isCancellation, proxyActivities, proxySinks, type Sinks, TemporalFailure, workflowInfo } from '@temporalio/workflow';
+import {
+  ActivityFailure,
+  ApplicationFailure,
+  ContinueAsNew,
+  continueAsNew,
+  isCancellation,
+  proxyActivities,
+  proxySinks,
+  type Sinks,
+  TemporalFailure,
+  workflowInfo,
+} from '@temporalio/workflow';
 import { ActivityFailedError, failureCode, isContinueAs, type Job } from '../job.ts';
 import { type Activities, type Activity, findJob, type RegisteredJob } from '../registry.ts';
 import { activityType } from './names.ts';
 
 /** What the workflows tell the process that runs them; the sandbox has no other way out. */
-export interface JobSinks extends Sinks { readonly jobs: { started(): void; failed(): void } }
+export interface JobSinks extends Sinks {
+  readonly jobs: { started(): void; failed(): void };
+}
 
 const { jobs: told } = proxySinks<JobSinks>();
 
@@ -23,7 +36,11 @@ export function jobWorkflow<App>(jobs: readonly RegisteredJob<App>[]): (input: u
       if (!(error instanceof ContinueAsNew || isCancellation(error))) told.failed();
       // Anything but a Temporal failure would be retried as a broken task for ever; a job that failed is to say so, as it does in process.
       if (error instanceof TemporalFailure || error instanceof ContinueAsNew) throw error;
-      throw ApplicationFailure.create({ type: failureCode(error), message: error instanceof Error ? error.message : String(error), nonRetryable: true });
+      throw ApplicationFailure.create({
+        type: failureCode(error),
+        message: error instanceof Error ? error.message : String(error),
+        nonRetryable: true,
+      });
     }
   };
 }
@@ -41,7 +58,7 @@ function remoteActivities(job: Job<Activities, unknown, unknown>): Activities {
     },
   });
   return new Proxy({} as Activities, {
-    get: (_, name) => typeof name === 'string' ? (input: unknown) => callActivity(remote, job.name, name, input) : undefined,
+    get: (_, name) => (typeof name === 'string' ? (input: unknown) => callActivity(remote, job.name, name, input) : undefined),
   });
 }
 
