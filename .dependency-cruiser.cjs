@@ -1,20 +1,45 @@
 // The arrows of the architecture (docs/adr/0003-layout-and-rules.md). A broken arrow fails `npm run lint`.
 
-/** Folders of shared/ that are business areas: all but kernel and platform. */
-const MODULE = '^shared/(?!kernel/|platform/)[^/]+/';
+/** Folders of shared/ that are business areas: all but kernel, platform, how a module is declared, and the composition. */
+const MODULE = '^shared/(?!kernel/|platform/|module/|app/)[^/]+/';
+/** Of the resource kit, what declares lists and nothing else. */
+const DECLARATIONS = '^shared/platform/resource/(conditions|filters|listing)\\.ts$';
 const TESTS = '\\.test\\.ts$';
-/** A room is a file or a folder of the same name. Files named after their room count too, such as `usage-repository.ts`. */
+/** A room is a file or a folder of the same name. */
 const room = (name) => [`^shared/[^/]+/${name}/`, `^shared/[^/]+/${name}\\.ts$`, `^shared/[^/]+/[^/]+-${name}\\.ts$`];
+
+/** The modules, each after those that it knows: an arrow from one to a later one runs upwards. */
+const MODULES_FROM_BELOW = [
+  'access',
+  'settings',
+  'tenancy',
+  'customers',
+  'ingestion',
+  'metering',
+  'counters',
+  'catalog',
+  'portal',
+  'subscriptions',
+  'entitlements',
+  'charges',
+  'numbering',
+  'ledger',
+  'invoicing',
+  'analytics',
+  'costs',
+  'onboarding',
+  'audit',
+];
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
   forbidden: [
     {
       name: 'no-cycles',
-      comment: 'Cycles make the order of loading matter. A port may load its adapters on demand, and they name its types.',
+      comment: 'Cycles make the order of loading matter, and nothing can be read first.',
       severity: 'error',
       from: {},
-      to: { circular: true, viaOnly: { dependencyTypesNot: ['dynamic-import'] } },
+      to: { circular: true },
     },
     {
       name: 'resolvable',
@@ -60,12 +85,32 @@ module.exports = {
     },
     {
       name: 'contracts-speak-the-wire',
-      comment: 'Wire schemas know the kernel, other contracts, and the types of their own domain.',
+      comment: 'Wire schemas know the kernel, other contracts, the types of their own domain, and how a list is declared.',
       severity: 'error',
       from: { path: room('contracts'), pathNot: TESTS },
       to: {
         path: '^(shared|functions|workers|local|infra|test|scripts)/',
-        pathNot: ['^shared/kernel/', ...room('contracts'), ...room('domain')],
+        pathNot: ['^shared/kernel/', ...room('contracts'), ...room('domain'), DECLARATIONS],
+      },
+    },
+    {
+      name: 'events-speak-the-wire',
+      comment: 'What others are told is made of contracts.',
+      severity: 'error',
+      from: { path: room('events'), pathNot: TESTS },
+      to: {
+        path: '^(shared|functions|workers|local|infra|test|scripts)/',
+        pathNot: ['^shared/kernel/', ...room('contracts'), '^shared/platform/resource/events\\.ts$'],
+      },
+    },
+    {
+      name: 'declarations-are-light',
+      comment: 'A contract that is loaded brings no engine with it.',
+      severity: 'error',
+      from: { path: DECLARATIONS },
+      to: {
+        path: '^shared/|node_modules/(kysely|pg)/',
+        pathNot: ['^shared/kernel/', '^shared/platform/resource/(conditions|cursor|field-filters|filters)\\.ts$'],
       },
     },
     {
@@ -104,11 +149,77 @@ module.exports = {
       to: { path: [...room('repository'), '^shared/platform/(postgres|clickhouse|event-log)/'] },
     },
     {
+      name: 'ingestion-knows-no-meter',
+      comment: 'The write path stores events and their accounts. What they count for is asked of the table of events.',
+      severity: 'error',
+      from: { path: '^shared/ingestion/', pathNot: TESTS },
+      to: { path: MODULE, pathNot: '^shared/(ingestion|tenancy|access|settings)/' },
+    },
+    {
+      name: 'front-doors-are-for-the-list',
+      comment: 'What a module builds reaches others through the app, by name; only the lists of modules know front doors.',
+      severity: 'error',
+      from: { path: '^(shared|functions|workers)/', pathNot: [TESTS, '^shared/app/'] },
+      to: { path: '^shared/[^/]+/module\\.ts$', pathNot: '^shared/app/' },
+    },
+    {
+      name: 'modules-know-no-app',
+      comment: 'A module names what it needs, and is composed by others.',
+      severity: 'error',
+      from: { path: ['^shared/(?!app/)'], pathNot: TESTS },
+      to: { path: '^shared/app/' },
+    },
+    {
+      name: 'every-module-has-its-place',
+      comment: 'A new module stands in MODULES_FROM_BELOW, after those that it knows.',
+      severity: 'error',
+      from: { path: `^shared/(?!(${[...MODULES_FROM_BELOW, 'kernel', 'platform', 'module', 'app'].join('|')})/)` },
+      to: {},
+    },
+    ...MODULES_FROM_BELOW.slice(0, -1).map((name, place) => ({
+      name: `${name}-knows-no-module-above`,
+      comment: 'Arrows between modules run one way. What a lower one needs of a higher one it names as a port, and is given.',
+      severity: 'error',
+      from: { path: `^shared/${name}/`, pathNot: TESTS },
+      to: { path: `^shared/(${MODULES_FROM_BELOW.slice(place + 1).join('|')})/` },
+    })),
+    {
+      name: 'portal-knows-no-routes',
+      comment: 'Each module brings what customers see of it.',
+      severity: 'error',
+      from: { path: '^shared/portal/', pathNot: TESTS },
+      to: { path: room('routes'), pathNot: '^shared/portal/' },
+    },
+    {
+      name: 'front-doors-know-how-to-be-declared',
+      comment: 'What is behind a front door is given what it needs, one by one.',
+      severity: 'error',
+      from: { path: MODULE, pathNot: [TESTS, '^shared/[^/]+/module\\.ts$'] },
+      to: { path: '^shared/module/(engines|declaration)\\.ts$' },
+    },
+    {
+      name: 'declarations-of-modules-know-none',
+      comment: 'How a module is declared stands below all of them.',
+      severity: 'error',
+      from: { path: '^shared/module/', pathNot: TESTS },
+      to: { path: [MODULE, '^shared/app/'] },
+    },
+    {
+      name: 'charges-are-rules',
+      comment: 'What a period costs is a function of plain data, for the server and for a browser.',
+      severity: 'error',
+      from: { path: '^shared/charges/', pathNot: TESTS },
+      to: {
+        path: '^(shared|functions|workers|local|infra|test|scripts)/',
+        pathNot: ['^shared/kernel/', '^shared/charges/', ...room('domain')],
+      },
+    },
+    {
       name: 'platform-knows-no-module',
       comment: 'Adapters serve every module and know none.',
       severity: 'error',
       from: { path: '^shared/platform/', pathNot: TESTS },
-      to: { path: [MODULE, '^shared/app\\.ts$'] },
+      to: { path: [MODULE, '^shared/app/'] },
     },
     {
       name: 'shared-knows-no-entry-point',
@@ -119,11 +230,10 @@ module.exports = {
     },
     {
       name: 'entry-points-import-shared',
-      comment:
-        'Entry points are thin and independent of each other, of Local Mode and of the tests. The frame of a long-lived process is one for all.',
+      comment: 'Entry points are thin and independent of each other, of Local Mode and of the tests.',
       severity: 'error',
       from: { path: '^(functions|workers)/', pathNot: TESTS },
-      to: { path: '^(local|infra|test|scripts)/', pathNot: '^local/child\\.ts$' },
+      to: { path: '^(local|infra|test|scripts)/' },
     },
     {
       name: 'functions-know-no-workers',

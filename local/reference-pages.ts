@@ -16,9 +16,10 @@ const PAGE = `<!doctype html>
   <title>FlexPrice API</title>
   <link rel="stylesheet" href="/docs/swagger-ui.css">
   <link rel="icon" type="image/png" href="/docs/favicon-32x32.png">
-  <style>body { margin: 0 } .swagger-ui .topbar { display: none } .swagger-ui .info { margin: 32px 0 8px }</style>
+  <style>body { margin: 0 } .swagger-ui .topbar { display: none } .swagger-ui .info { margin: 32px 0 8px } #key { max-width: 1420px; margin: 24px auto 0; padding: 0 20px; font: 14px sans-serif; color: #3b4151 }</style>
 </head>
 <body>
+  <p id="key">Every operation wants an API key (Authorize). Local Mode's is <code>sk_local_flexprice_test_key</code>, unless FLEXPRICE_LOCAL_API_KEY names another; npm start prints it.</p>
   <div id="reference"></div>
   <script src="/docs/swagger-ui-bundle.js"></script>
   <script src="/docs/start.js"></script>
@@ -27,6 +28,10 @@ const PAGE = `<!doctype html>
 `;
 
 const START = `SwaggerUIBundle({ url: '/openapi.json', dom_id: '#reference', deepLinking: true, docExpansion: 'none', filter: true, persistAuthorization: true, displayRequestDuration: true, tagsSorter: 'alpha', defaultModelsExpandDepth: 0, validatorUrl: null });
+// The page itself puts the cursor into the last field of the dialog, and the key belongs into the first.
+document.addEventListener('click', ({ target }) => {
+  if (target.closest('.btn.authorize:not(.modal-btn), .authorization__btn')) setTimeout(() => document.querySelector('.auth-container input')?.focus());
+});
 `;
 
 const FILES: Readonly<Record<string, { readonly type: string; readonly path: string }>> = {
@@ -44,7 +49,7 @@ const TEXTS: Readonly<Record<string, { readonly type: string; readonly text: str
 
 /** Serves the interactive API reference at `/docs`, where `/` leads, and its document; false for any other request. */
 export async function referencePages(request: IncomingMessage, response: ServerResponse): Promise<boolean> {
-  if (request.method !== 'GET') return false;
+  if (request.method !== 'GET' && request.method !== 'HEAD') return false;
   const path = (request.url ?? '').split('?', 1)[0] ?? '';
   if (path === '/') {
     response.writeHead(302, { Location: '/docs' }).end();

@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import type { Config } from '#platform/config/schema.ts';
+import { baseUrl } from './base-url.ts';
 import { loadCredentials } from './engines/postgres-credentials.ts';
-import { runningSupervisor } from './supervisor/data-dir.ts';
+import { runningApi, runningSupervisor } from './supervisor/data-dir.ts';
 
 /**
  * The configuration with the addresses of the embedded engines of a Local Mode that runs on the configured data directory, for a
@@ -23,6 +24,11 @@ export function runningLocalMode(config: Config): Config | null {
   if (!config.kafka.brokers?.length && listener !== undefined && read(join(root, 'kafka/kafka.pid')) !== undefined)
     found.kafka = { ...config.kafka, brokers: [listener] };
   return found;
+}
+
+/** Where the API of this machine is reached, without `/v1`: that of the Local Mode on the configured data directory, else on the configured port. Null when neither is known. */
+export function localApi({ server, local }: Config): string | null {
+  return runningApi(resolve(local.data_dir)) ?? (server.port ? baseUrl(server) : null);
 }
 
 function read(file: string): string | undefined {

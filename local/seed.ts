@@ -1,7 +1,7 @@
-import type { App } from '#app';
+import type { App } from '#app/create-app.ts';
 import { systemContext } from '#kernel/context.ts';
 import { newId } from '#kernel/ids.ts';
-import { hashKey } from '#platform/auth/authenticate.ts';
+import { hashKey } from '#access/domain/key-hash.ts';
 import { tenancyRepository } from '#tenancy/repository.ts';
 
 /**

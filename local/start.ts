@@ -3,13 +3,15 @@ import { relative } from 'node:path';
 import { ConfigError } from '#platform/config/load.ts';
 import type { Config } from '#platform/config/schema.ts';
 import { resolveSecretReferences } from '#platform/secrets/references.ts';
+import { baseUrl } from './base-url.ts';
 import { effectiveConfig } from './configuration.ts';
+import { outliveLostLines } from '#workers/log-streams.ts';
 import { StartError } from './start-error.ts';
 import { bold, dim, red, seconds, terminal } from './supervisor/output.ts';
-import { baseUrl, Supervisor } from './supervisor/supervisor.ts';
+import { Supervisor } from './supervisor/supervisor.ts';
 
-/** A Ctrl-C comes twice when it is pressed below npm: once from the terminal, once passed on. */
-const SAME_SIGNAL_MS = 500;
+/** A signal to the whole process group comes more than once below npm: from whoever sent it, and passed on by each process between. */
+const SAME_SIGNAL_MS = 1_000;
 
 const startedAt = performance.now();
 let stopping = false;
@@ -58,8 +60,6 @@ function stopOnSignals(supervisor: Supervisor): void {
     }
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
-  // The terminal may be gone before the processes are.
-  process.stdout.on('error', () => undefined);
   process.on('uncaughtException', (error) => {
     explain(error, 'Local Mode has to stop.');
     void supervisor.stop().finally(() => process.exit(1));
@@ -89,6 +89,8 @@ function explain(error: unknown, what = 'Local Mode did not start.'): void {
   process.stderr.write(`\n${red(what)} ${text}\n\n`);
 }
 
+// The terminal may be gone before the processes are.
+outliveLostLines();
 try {
   const config = effectiveConfig(await resolveSecretReferences(process.env));
   switch (config.deployment.mode) {

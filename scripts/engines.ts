@@ -1,86 +1,120 @@
 /**
- * Installs real Kafka and a real Temporal dev server below `.engines/`, for tests and for `npm run start:real`.
- * Never needed for `npm start`. Idempotent; `--check` only says what is there.
+ * Installs real Kafka, a real Temporal dev server and ElasticMQ (SQS) once per machine, and links them below `.engines/`: for tests, and the
+ * first two for `npm run start:real`. Never needed for `npm start`. Idempotent; names choose some of them; `--check` only says what is there.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ENGINES, kafkaIsInstalled, temporalIsInstalled } from '../local/engines/paths.ts';
+import { ENGINES, type InstalledEngine, isInstalled } from '../local/engines/paths.ts';
+import { installInto } from './engine-cache.ts';
 
-const KAFKA_VERSION = '3.9.1';
-const TEMPORAL_MODULE = 'github.com/temporalio/cli/cmd/temporal@v1.5.1';
-
-const POM = `<?xml version="1.0" encoding="UTF-8"?>
-<project xmlns="http://maven.apache.org/POM/4.0.0">
-  <modelVersion>4.0.0</modelVersion>
-  <groupId>local.engines</groupId>
-  <artifactId>kafka</artifactId>
-  <version>1</version>
-  <dependencies>
-    <dependency><groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>${KAFKA_VERSION}</version></dependency>
-    <dependency><groupId>org.slf4j</groupId><artifactId>slf4j-nop</artifactId><version>1.7.36</version></dependency>
-  </dependencies>
-</project>
-`;
-
-interface Engine {
-  readonly name: string;
-  /** Programs that must be on the PATH, with the Debian package that brings each. */
-  readonly needs: readonly { readonly program: string; readonly args: readonly string[]; readonly hint: string }[];
-  isInstalled(): boolean;
-  install(): void;
+interface Need {
+  readonly program: string;
+  readonly args: readonly string[];
+  /** The version, and the Debian package that brings it. */
+  readonly hint: string;
 }
 
-const engines: readonly Engine[] = [
+interface Recipe {
+  readonly engine: InstalledEngine;
+  readonly takes: string;
+  /** Programs that must be on the PATH. */
+  readonly needs: readonly Need[];
+  install(folder: string): void;
+}
+
+const JAVA: Need = { program: 'java', args: ['-version'], hint: 'Java 17 or newer; on Debian: apt-get install openjdk-17-jre-headless' };
+const MAVEN: Need = { program: 'mvn', args: ['-v'], hint: 'Maven 3; on Debian: apt-get install maven' };
+const GO: Need = { program: 'go', args: ['version'], hint: 'Go 1.24 or newer; on Debian: apt-get install golang' };
+const { kafka, temporal, elasticmq } = ENGINES;
+
+const recipes: readonly Recipe[] = [
   {
-    name: `Kafka ${KAFKA_VERSION}`,
-    needs: [
-      { program: 'java', args: ['-version'], hint: 'Java 17 or newer; on Debian: apt-get install openjdk-17-jre-headless' },
-      { program: 'mvn', args: ['-v'], hint: 'Maven 3; on Debian: apt-get install maven' },
-    ],
-    isInstalled: kafkaIsInstalled,
-    install() {
-      mkdirSync(ENGINES.kafka, { recursive: true });
-      writeFileSync(join(ENGINES.kafka, 'pom.xml'), POM);
-      run('mvn', ['-q', '-B', 'dependency:copy-dependencies', `-DoutputDirectory=${ENGINES.kafkaLib}`], ENGINES.kafka);
-    },
+    engine: kafka,
+    takes: 'under a minute',
+    needs: [JAVA, MAVEN],
+    install: (folder) => fromMaven(folder, `org.apache.kafka:kafka_2.13:${kafka.version}`, 'org.slf4j:slf4j-nop:1.7.36'),
   },
   {
-    name: 'Temporal dev server (CLI 1.5.1)',
-    needs: [{ program: 'go', args: ['version'], hint: 'Go 1.24 or newer; on Debian: apt-get install golang' }],
-    isInstalled: temporalIsInstalled,
-    install() {
-      mkdirSync(ENGINES.temporal, { recursive: true });
-      run('go', ['install', TEMPORAL_MODULE], ENGINES.temporal, { GOBIN: join(ENGINES.temporal, 'bin') });
-    },
+    engine: elasticmq,
+    takes: 'under a minute',
+    needs: [JAVA, MAVEN],
+    install: (folder) => fromMaven(folder, `org.elasticmq:elasticmq-server_2.13:${elasticmq.version}`),
+  },
+  {
+    engine: temporal,
+    takes: 'some minutes: it is compiled',
+    needs: [GO],
+    install: (folder) =>
+      run('go', ['install', `github.com/temporalio/cli/cmd/temporal@v${temporal.version}`], folder, { GOBIN: join(folder, 'bin') }),
   },
 ];
 
-const checkOnly = process.argv.includes('--check');
+const { chosen, checkOnly } = readArguments(process.argv.slice(2));
 let failed = false;
-for (const engine of engines) {
-  const missing = engine.needs.filter(({ program, args }) => spawnSync(program, [...args], { stdio: 'ignore' }).status !== 0);
-  if (engine.isInstalled()) {
-    console.log(`${engine.name}: installed`);
-  } else if (checkOnly) {
-    console.log(`${engine.name}: not installed${missing.length > 0 ? ` (needs ${missing.map(({ hint }) => hint).join('; ')})` : ''}`);
-    failed = true;
-  } else if (missing.length > 0) {
-    for (const { program, hint } of missing) console.error(`${engine.name}: "${program}" was not found. It needs ${hint}.`);
-    failed = true;
-  } else {
-    console.log(`${engine.name}: installing (Kafka takes under a minute, Temporal is compiled in some minutes)`);
-    try {
-      engine.install();
-      if (!engine.isInstalled()) throw new Error('the installer ended well, but the files are not there');
-      console.log(`${engine.name}: installed`);
-    } catch (error) {
-      console.error(`${engine.name}: ${(error as Error).message}`);
-      failed = true;
-    }
+// One after another: two compilers at once take longer than one after the other on a machine with few processors.
+for (const recipe of chosen) if (!provide(recipe)) failed = true;
+process.exitCode = failed ? 1 : 0;
+
+function readArguments(args: readonly string[]): { readonly chosen: readonly Recipe[]; readonly checkOnly: boolean } {
+  const names = args.filter((arg) => arg !== '--check');
+  const unknown = names.find((name) => !recipes.some(({ engine }) => engine.name === name));
+  if (unknown !== undefined) {
+    console.error(`There is no engine "${unknown}": choose among ${recipes.map(({ engine }) => engine.name).join(', ')}.`);
+    process.exit(2);
+  }
+  return {
+    chosen: names.length === 0 ? recipes : recipes.filter(({ engine }) => names.includes(engine.name)),
+    checkOnly: args.includes('--check'),
+  };
+}
+
+function provide({ engine, takes, needs, install }: Recipe): boolean {
+  const name = `${engine.name} ${engine.version}`;
+  if (isInstalled(engine)) {
+    console.log(`${name}: installed`);
+    return true;
+  }
+  const missing = needs.filter(({ program, args }) => spawnSync(program, [...args], { stdio: 'ignore' }).status !== 0);
+  if (checkOnly) {
+    console.log(`${name}: not installed${missing.length > 0 ? ` (needs ${missing.map(({ hint }) => hint).join('; ')})` : ''}`);
+    return false;
+  }
+  if (missing.length > 0) {
+    for (const { program, hint } of missing) console.error(`${name}: "${program}" was not found. It needs ${hint}.`);
+    return false;
+  }
+  console.log(`${name}: installing (${takes})`);
+  try {
+    installInto(engine, install);
+    console.log(`${name}: installed`);
+    return true;
+  } catch (error) {
+    console.error(`${name}: ${(error as Error).message}`);
+    return false;
   }
 }
-process.exitCode = failed ? 1 : 0;
+
+/** Copies the jars of the artifacts (`group:name:version`), with all that they need, into `lib/`. */
+function fromMaven(folder: string, ...artifacts: readonly string[]): void {
+  const dependencies = artifacts.map((artifact) => {
+    const [group, name, version] = artifact.split(':');
+    return `<dependency><groupId>${group}</groupId><artifactId>${name}</artifactId><version>${version}</version></dependency>`;
+  });
+  writeFileSync(
+    join(folder, 'pom.xml'),
+    `<?xml version="1.0" encoding="UTF-8"?>
+<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>local.engines</groupId>
+  <artifactId>engine</artifactId>
+  <version>1</version>
+  <dependencies>${dependencies.join('')}</dependencies>
+</project>
+`,
+  );
+  run('mvn', ['-q', '-B', 'dependency:copy-dependencies', `-DoutputDirectory=${join(folder, 'lib')}`], folder);
+}
 
 function run(program: string, args: readonly string[], cwd: string, env: Readonly<Record<string, string>> = {}): void {
   const { status, error } = spawnSync(program, [...args], { cwd, env: { ...process.env, ...env }, stdio: 'inherit' });

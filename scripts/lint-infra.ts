@@ -1,6 +1,6 @@
 /**
  * `npm run lint:infra`: cfn-lint over the templates of all environments, and hadolint over the Dockerfiles. Both are tools of Python's registry,
- * kept below `.engines/`. Without Python it says so and does nothing, unless FLEXPRICE_TEST_ENGINES=required.
+ * kept like the engines (scripts/engines.ts). Without Python it says so and does nothing, unless FLEXPRICE_TEST_ENGINES=required.
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
@@ -9,7 +9,7 @@ import { join, relative, resolve } from 'node:path';
 import * as z from 'zod';
 import { buildAll } from '../build.ts';
 import { ENVIRONMENT_NAMES } from '../infra/config/environments.ts';
-import { pythonTools } from './python-tools.ts';
+import { type PythonTools, pythonTools } from './python-tools.ts';
 import { synthesise } from './synthesise.ts';
 
 const root = resolve(import.meta.dirname, '..');
@@ -42,14 +42,14 @@ for (const problem of problems) console.log(problem);
 console.log(problems.length === 0 ? `ok   ${ENVIRONMENT_NAMES.join(', ')}: templates and Dockerfiles` : `FAIL ${problems.length} findings`);
 process.exitCode = problems.length === 0 ? 0 : 1;
 
-async function lintTemplates(cfnLint: string): Promise<string[]> {
+async function lintTemplates([python, cfnLint]: PythonTools['cfnLint']): Promise<string[]> {
   if (!existsSync(join(root, 'dist/functions'))) await buildAll();
   const folder = mkdtempSync(join(tmpdir(), 'flexprice-lint-'));
   try {
     const templates = ENVIRONMENT_NAMES.flatMap((env) => synthesise(env, join(folder, env)).map(({ path }) => path));
     const { stdout, stderr, error } = spawnSync(
-      cfnLint,
-      ['--ignore-checks', ...Object.keys(NOT_FOR_US), '--format', 'json', '--', ...templates],
+      python,
+      [cfnLint, '--ignore-checks', ...Object.keys(NOT_FOR_US), '--format', 'json', '--', ...templates],
       { encoding: 'utf8', maxBuffer: 64 << 20 },
     );
     if (error !== undefined || stdout.trim() === '') throw error ?? new Error(`cfn-lint said nothing but: ${stderr}`);

@@ -55,7 +55,7 @@ function sourceRules(): Check {
 const folders = CODE_FOLDERS.filter((folder) => existsSync(join(root, folder)));
 const checks = await Promise.all([
   run('biome', binOf('@biomejs/biome', 'biome'), [
-    'lint',
+    'check',
     '--error-on-warnings',
     '--max-diagnostics=100',
     '--colors=off',

@@ -1,6 +1,6 @@
 // `npm run migrate`: brings the configured databases and topics up to date, and makes the tenant that the root key acts for.
 // Local Mode does the same by itself at every start.
-import { createApp } from '#app';
+import { createApp } from '#app/create-app.ts';
 import { migrateClickHouse } from '#platform/clickhouse/migrate.ts';
 import { loadRuntimeConfig } from '#platform/config/runtime.ts';
 import { topicSpecs } from '#platform/event-log/topics.ts';

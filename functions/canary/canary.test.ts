@@ -18,7 +18,7 @@ interface Asked {
 }
 
 /** An API that accepts events and whose usage answers one of `values` after the other. */
-async function startApi(values: readonly (number | undefined)[], ingestStatus = 202): Promise<Asked[]> {
+async function startApi(values: readonly number[], ingestStatus = 202): Promise<Asked[]> {
   const asked: Asked[] = [];
   const answers = [...values];
   server = createServer(async (request, response) => {
@@ -65,13 +65,13 @@ test('asks for the very event that it sent, with its key, and writes the latency
 });
 
 test('fails when usage does not show the event in time', async () => {
-  const asked = await startApi([undefined]);
+  const asked = await startApi([0]);
   await expect(handler()).rejects.toThrow(/accepted, but .* usage does not show it/);
   expect(asked.filter(({ path }) => path === '/v1/events/usage').length).toBeGreaterThan(1);
 });
 
 test('fails when the event counts twice', async () => {
-  await startApi([undefined, 2]);
+  await startApi([0, 2]);
   await expect(handler()).rejects.toThrow('counts 2 times');
 });
 

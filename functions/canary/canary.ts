@@ -42,12 +42,12 @@ export async function runCanary(options: CanaryOptions): Promise<number> {
       filters: { run: [run] },
     });
     const seconds = (performance.now() - accepted) / 1000;
-    const { value } = usage as { value?: number };
+    const { value } = usage as { value: number };
     if (value === 1) {
       options.metrics.record('CanaryLatencySeconds', seconds);
       return seconds;
     }
-    if (value !== undefined) throw new Error(`an event that was sent once counts ${value} times (run ${run})`);
+    if (value !== 0) throw new Error(`an event that was sent once counts ${value} times (run ${run})`);
     if (performance.now() + options.pollMs > end)
       throw new Error(
         `the event was accepted, but ${Math.round(seconds)} s and ${waited + 1} questions later usage does not show it (run ${run})`,

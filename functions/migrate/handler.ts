@@ -1,4 +1,4 @@
-import { createApp } from '#app';
+import { createApp } from '#app/create-app.ts';
 import { migrateClickHouse } from '#platform/clickhouse/migrate.ts';
 import { loadRuntimeConfig } from '#platform/config/runtime.ts';
 import type { Config } from '#platform/config/schema.ts';

@@ -22,8 +22,8 @@ export const dev: EnvironmentInput = {
   postgres: { minCapacity: 0, maxCapacity: 2, readers: 0, backupDays: 1, proxy: false },
   clickhouse: {
     host: 'clickhouse.dev.flexprice.example',
-    writer: { user: 'flexprice_writer', secretName: 'flexprice/dev/clickhouse-writer' },
-    reader: { user: 'flexprice_reader', secretName: 'flexprice/dev/clickhouse-reader' },
+    writer: { user: 'flexprice_writer', secretName: 'flexprice/dev/clickhouse/writer' },
+    reader: { user: 'flexprice_reader', secretName: 'flexprice/dev/clickhouse/reader' },
   },
   temporal: { kind: 'self-hosted', namespace: 'flexprice', shards: 512, cpu: 512, memoryMiB: 2048 },
   ingest: { reservedConcurrency: 20, memoryMiB: 1024, gradual: false },

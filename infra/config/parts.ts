@@ -6,7 +6,11 @@ const hostName = z
   .regex(/^(?=.{4,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}$/, 'is not a host name, such as api.example.com');
 const cpu = z.union([z.literal(256), z.literal(512), z.literal(1024), z.literal(2048), z.literal(4096)]);
 /** Name of a JSON secret in Secrets Manager, which someone made before the first deploy. */
-const secretName = z.string().regex(/^[\w/+=.@-]+$/, 'is not the name of a secret');
+const secretName = z
+  .string()
+  .regex(/^[\w/+=.@-]+$/, 'is not the name of a secret')
+  // Secrets Manager ends the ARNs of secrets so, and takes such a name for a whole ARN's.
+  .regex(/^(?!.*-[A-Za-z0-9]{6}$)/, 'must not end in a hyphen and six characters');
 
 /** Whom to tell, and from what sum on. */
 export const operations = z.strictObject({ email: z.email(), monthlyBudgetUsd: count });

@@ -21,8 +21,8 @@ export const prod: EnvironmentInput = {
   postgres: { minCapacity: 2, maxCapacity: 64, readers: 1, backupDays: 35, proxy: true },
   clickhouse: {
     host: 'clickhouse.flexprice.example',
-    writer: { user: 'flexprice_writer', secretName: 'flexprice/prod/clickhouse-writer' },
-    reader: { user: 'flexprice_reader', secretName: 'flexprice/prod/clickhouse-reader' },
+    writer: { user: 'flexprice_writer', secretName: 'flexprice/prod/clickhouse/writer' },
+    reader: { user: 'flexprice_reader', secretName: 'flexprice/prod/clickhouse/reader' },
   },
   temporal: {
     kind: 'cloud',
@@ -38,7 +38,7 @@ export const prod: EnvironmentInput = {
   // One does the work, the other takes over: they take turns by row locks.
   relay: { min: 2, max: 2, cpu: 512, memoryMiB: 1024 },
   worker: { min: 2, max: 20, cpu: 1024, memoryMiB: 2048 },
-  edge: { perKey: 1_000_000, perAddress: 1_000_000, secretName: 'flexprice/prod/origin-verify' },
+  edge: { perKey: 1_000_000, perAddress: 1_000_000, secretName: 'flexprice/prod/origin/verify' },
   recoveryRegion: 'us-west-2',
   github: { repository: 'flexprice/flexprice-aws', providerExists: false },
 };

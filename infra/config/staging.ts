@@ -22,8 +22,8 @@ export const staging: EnvironmentInput = {
   postgres: { minCapacity: 0.5, maxCapacity: 8, readers: 0, backupDays: 7, proxy: true },
   clickhouse: {
     host: 'clickhouse.staging.flexprice.example',
-    writer: { user: 'flexprice_writer', secretName: 'flexprice/staging/clickhouse-writer' },
-    reader: { user: 'flexprice_reader', secretName: 'flexprice/staging/clickhouse-reader' },
+    writer: { user: 'flexprice_writer', secretName: 'flexprice/staging/clickhouse/writer' },
+    reader: { user: 'flexprice_reader', secretName: 'flexprice/staging/clickhouse/reader' },
   },
   temporal: { kind: 'self-hosted', namespace: 'flexprice', shards: 512, cpu: 1024, memoryMiB: 2048 },
   ingest: { reservedConcurrency: 100, memoryMiB: 1024, gradual: false },
@@ -33,6 +33,6 @@ export const staging: EnvironmentInput = {
   consumer: { min: 2, max: 4, cpu: 1024, memoryMiB: 2048 },
   relay: { min: 1, max: 1, cpu: 256, memoryMiB: 512 },
   worker: { min: 1, max: 2, cpu: 1024, memoryMiB: 2048 },
-  edge: { perKey: 20_000, perAddress: 20_000, secretName: 'flexprice/staging/origin-verify' },
+  edge: { perKey: 20_000, perAddress: 20_000, secretName: 'flexprice/staging/origin/verify' },
   github: { repository: 'flexprice/flexprice-aws', providerExists: false },
 };

@@ -108,6 +108,15 @@ export class EventBus extends Construct {
     );
   }
 
+  /** Lets a role see how far these groups are. */
+  grantProgress(grantee: IGrantable, groups: readonly string[]): void {
+    this.allow(
+      grantee,
+      ['kafka-cluster:DescribeGroup'],
+      groups.map((group) => this.arnOf('group', group)),
+    );
+  }
+
   /**
    * Lets a role look into these topics without being a consumer of theirs: each look is the only member of a group of its own, whose name
    * nobody knows before. Their cluster is named and not numbered, so that the template checks can be told which wildcard is meant.

@@ -36,7 +36,7 @@ export class FixedRouteApi extends Construct {
   constructor(scope: EnvironmentStack, id: string, { ingest, management, throttle, domain }: FixedRouteApiProps) {
     super(scope, id);
     this.http = new HttpApi(this, 'Http', { apiName: `flexprice-${scope.config.name}`, createDefaultStage: false });
-    acknowledge(this.http, 'The functions check API keys themselves, so that a deleted key ends within a minute', 'AwsSolutions-APIG4');
+    acknowledge(this.http, 'The functions check API keys themselves, so that a deleted key ends within five seconds', 'AwsSolutions-APIG4');
     const toIngest = new HttpLambdaIntegration('Ingest', ingest);
     const toManagement = new HttpLambdaIntegration('Management', management);
     this.http.addRoutes({ path: '/v1/events', methods: [HttpMethod.POST], integration: toIngest });

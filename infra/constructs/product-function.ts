@@ -5,7 +5,7 @@ import { Architecture, Code, Function as LambdaFunction, Runtime, Tracing } from
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { ANY_RESOURCE, acknowledge, managedPolicy } from '../acknowledge.ts';
 import type { EnvironmentStack } from '../stacks/environment-stack.ts';
-import type { Settings } from './settings.ts';
+import { type Settings, variablesOf } from './settings.ts';
 
 export interface ProductFunctionProps {
   /** Folder below dist/functions. */
@@ -51,13 +51,7 @@ export class ProductFunction extends LambdaFunction {
       tracing: Tracing.ACTIVE,
       logGroup: new LogGroup(scope, `${id}Logs`, { retention: scope.config.logDays, removalPolicy: scope.removalPolicy }),
       environment: {
-        ...settings.values,
-        ...Object.fromEntries(
-          Object.entries(settings.secrets).map(([variable, { secret, key }]) => [
-            variable,
-            `secretsmanager:${secret.secretFullArn ?? secret.secretName}#${key}`,
-          ]),
-        ),
+        ...variablesOf(settings),
         ...environment,
         // kafkajs computes negative time-outs, of which Node 24 warns.
         NODE_OPTIONS: '--enable-source-maps --disable-warning=TimeoutNegativeWarning',

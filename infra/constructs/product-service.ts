@@ -12,14 +12,13 @@ import {
   FargateTaskDefinition,
   LogDrivers,
   OperatingSystemFamily,
-  Secret,
 } from 'aws-cdk-lib/aws-ecs';
 import { LogGroup } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import { ANY_RESOURCE, acknowledge } from '../acknowledge.ts';
 import type { EnvironmentConfig } from '../config/schema.ts';
 import type { EnvironmentStack } from '../stacks/environment-stack.ts';
-import type { ServiceName, Settings } from './settings.ts';
+import { type ServiceName, type Settings, variablesOf } from './settings.ts';
 
 export interface ProductServiceProps {
   /** Target in the Dockerfile, and the deployment mode. */
@@ -60,10 +59,7 @@ export class ProductService extends Construct {
     const image = new DockerImageAsset(this, 'Image', { directory: join(dist, 'workers'), target: mode, platform: Platform.LINUX_ARM64 });
     this.task.addContainer(mode, {
       image: ContainerImage.fromDockerImageAsset(image),
-      environment: { ...settings.values },
-      secrets: Object.fromEntries(
-        Object.entries(settings.secrets).map(([variable, { secret, key }]) => [variable, Secret.fromSecretsManager(secret, key)]),
-      ),
+      environment: variablesOf(settings),
       logging: LogDrivers.awsLogs({
         streamPrefix: mode,
         logGroup: new LogGroup(this, 'Logs', { retention: scope.config.logDays, removalPolicy: scope.removalPolicy }),
@@ -79,6 +75,7 @@ export class ProductService extends Construct {
         startPeriod: Duration.minutes(2),
       },
     });
+    for (const { secret } of Object.values(settings.secrets)) secret.grantRead(this.task.taskRole);
     acknowledge(this.task, 'The token of the image registry is for no resource', ANY_RESOURCE);
     this.service = new FargateService(this, 'Service', {
       cluster,

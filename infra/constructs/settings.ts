@@ -32,6 +32,18 @@ export interface SettingsProps {
   };
 }
 
+/**
+ * The variables of functions and tasks alike: a secret is a reference, which the process resolves when it starts (`loadRuntimeConfig`), so no
+ * value of one is in a template. ECS's own way would need the complete ARN, whose ending nobody knows of a secret that is known by its name.
+ */
+export function variablesOf({ values, secrets }: Settings): Record<string, string> {
+  const references = Object.entries(secrets).map(([variable, { secret, key }]) => [
+    variable,
+    `secretsmanager:${secret.secretFullArn ?? secret.secretName}#${key}`,
+  ]);
+  return { ...values, ...Object.fromEntries(references) };
+}
+
 /** The tenant that the root key acts for. */
 export const ROOT_TENANT = 'tenant_root';
 
@@ -41,8 +53,10 @@ export function settingsOf(process: ProcessName, props: SettingsProps): Settings
   if (process !== 'migrate') parts.push(kafka(props));
   if (process === 'relay' || process === 'worker') parts.push(temporal(props));
   if (isFunction(process)) parts.push(origin(props));
-  if (isFunction(process) || process === 'relay')
+  if (isFunction(process) || process === 'relay' || process === 'worker')
     parts.push({ values: { FLEXPRICE_OVERFLOW_QUEUE_URL: props.data.overflow.queueUrl }, secrets: {} });
+  if (process === 'relay')
+    parts.push({ values: { FLEXPRICE_OVERFLOW_DEAD_LETTER_QUEUE_URL: props.data.overflowDeadLetters.queueUrl }, secrets: {} });
   if (process === 'management' || process === 'migrate')
     parts.push({ values: { FLEXPRICE_AUTH_ROOT_TENANT_ID: ROOT_TENANT }, secrets: {} });
   if (process === 'management')

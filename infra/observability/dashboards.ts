@@ -191,6 +191,7 @@ function workflows(own: Own, { services }: System): DashboardRow {
           own('WorkflowFailed', 'Sum', 'jobs failed', { period: FIVE_MINUTES }),
           own('ActivityFailed', 'Sum', 'attempts failed', { period: FIVE_MINUTES }),
           own('ScheduleMissed', 'Maximum', 'starts missed', { period: FIVE_MINUTES }),
+          own('InvoicesWaiting', 'Sum', 'looks at invoices that wait for events', { period: FIVE_MINUTES }),
         ],
       },
       {

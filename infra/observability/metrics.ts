@@ -24,6 +24,7 @@ export const PRODUCT_METRICS = {
   ActivityFailed: ['worker'],
   JobBacklog: ['worker'],
   ScheduleMissed: ['worker'],
+  InvoicesWaiting: ['worker', 'management'],
   InvoicesFinalised: ['relay'],
   InvoiceAmountMinor: ['relay'],
   OutboxAgeSeconds: ['relay'],

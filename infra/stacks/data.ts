@@ -19,9 +19,9 @@ export interface DataStackProps extends EnvironmentStackProps {
 export class DataStack extends EnvironmentStack {
   readonly bus: EventBus;
   readonly postgres: RelationalStore;
-  /** Events that Kafka did not take; the worker replays them. */
+  /** Events that Kafka did not take; the relay replays them. */
   readonly overflow: Queue;
-  /** What could not be replayed. */
+  /** What the relay cannot read, or could not replay in a day and more of trying. */
   readonly overflowDeadLetters: Queue;
   /** Invoices as documents, kept for as long as the law wants them. */
   readonly invoices: Bucket;
@@ -69,7 +69,9 @@ export class DataStack extends EnvironmentStack {
     this.overflow = new Queue(this, 'Overflow', {
       ...queue,
       visibilityTimeout: Duration.minutes(2),
-      deadLetterQueue: { maxReceiveCount: 20, queue: this.overflowDeadLetters },
+      // The most that SQS allows. The relay takes nothing out while Kafka is away, and a message at most once in two minutes when it fails otherwise:
+      // what leaves the queue so is in nobody's sight, so it should be what nobody can replay.
+      deadLetterQueue: { maxReceiveCount: 1000, queue: this.overflowDeadLetters },
     });
 
     this.invoices = new PrivateBucket(this, 'Invoices', {

@@ -161,7 +161,7 @@ export class ServicesStack extends EnvironmentStack {
 
   /** Rights on streams and queues: each process its own topics, and nothing else of the cluster. */
   private grant(): void {
-    const { bus, overflow, postgres } = this.#props.data;
+    const { bus, overflow, overflowDeadLetters, postgres } = this.#props.data;
     const { ingest, management, migrate } = this.functions;
     const [consumer, relay, worker] = [this.services.consumer, this.services.relay, this.services.worker].map(
       ({ task }) => task.taskRole,
@@ -175,8 +175,10 @@ export class ServicesStack extends EnvironmentStack {
     for (const direct of [consumer, relay, worker, migrate]) postgres.grantTask(direct);
     bus.grantConsume(consumer, EVENT_TOPICS, CONSUMER_GROUPS);
     bus.grantProduce(consumer, ['events_post_processing', ...deadLettersOf(EVENT_TOPICS)]);
-    // Dead letters, and what is on its way. A policy of its own, so that nothing else is excused with it.
-    const look = new Policy(this, 'LookIntoTopics', { roles: management.role === undefined ? [] : [management.role] });
+    // Dead letters, and what is on its way, for which invoices wait. A policy of its own, so that nothing else is excused with it.
+    const look = new Policy(this, 'LookIntoTopics', { roles: [...(management.role === undefined ? [] : [management.role]), worker] });
+    for (const asking of [management, worker]) bus.grantProgress(asking, CONSUMER_GROUPS);
+    overflow.grant(worker, 'sqs:GetQueueAttributes');
     bus.grantLook(look, [...EVENT_TOPICS, ...deadLettersOf(EVENT_TOPICS)]);
     acknowledge(look, 'A look into a topic is a group of its own, with a name that nobody knows before', anyOf(this, bus.readerGroupsArn));
     // Reprocessing puts stored events on their way again.
@@ -184,6 +186,7 @@ export class ServicesStack extends EnvironmentStack {
     bus.grantConsume(relay, ['system_events', 'events_post_processing'], [AUDIT_GROUP, COUNTER_GROUP, FOLLOW_UP_GROUP]);
     bus.grantProduce(relay, ['system_events', ...deadLettersOf(['system_events', 'events_post_processing']), ...EVENT_TOPICS]);
     overflow.grantConsumeMessages(relay);
+    overflowDeadLetters.grantSendMessages(relay);
     // Readiness asks for every topic.
     for (const grantee of [management, consumer, relay, worker]) bus.grantDescribe(grantee, ALL_TOPICS);
   }

@@ -49,7 +49,7 @@ export async function prepareCatalog(api: ApiClient): Promise<DemoCatalog> {
     features[item.key] = { id: feature.id, meter_id: feature.meter_id ?? feature.meter.id };
   }
 
-  const plans = await api.call('POST', '/plans/search', { lookup_keys: [PLAN], limit: 1 });
+  const plans = await api.call('POST', '/plans/search', { lookup_key: PLAN, limit: 1 });
   const plan =
     plans.items[0] ??
     (await api.call('POST', '/plans', { name: 'LLM API', lookup_key: PLAN, description: 'A monthly fee, tokens and requests by use' }));

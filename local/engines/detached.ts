@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
+import { endWithUs } from './guard.ts';
 import { forgetProcess, rememberProcess } from './orphan.ts';
 import { exitOf, until } from './process.ts';
 
@@ -21,6 +22,8 @@ export interface DetachedOptions {
 
 export interface DetachedEngine {
   readonly pid: number;
+  /** Resolves when it answers. */
+  probe(): Promise<void>;
   stop(): Promise<void>;
   /** Settles with the exit code, however the process ended. */
   readonly exited: Promise<number>;
@@ -45,7 +48,7 @@ export async function startDetached({
   const child = spawn(command, args, { cwd: folder, stdio: ['ignore', log, log], detached: true });
   closeSync(log);
   const exited = exitOf(child);
-  rememberProcess(pidFile, child.pid as number);
+  if (child.pid !== undefined) endWithUs(child.pid, 'TERM', exited);
 
   let code: number | undefined;
   void exited.then((value) => {
@@ -56,6 +59,7 @@ export async function startDetached({
     return answers();
   };
   try {
+    rememberProcess(pidFile, child.pid as number);
     if (!(await until(ready, startMs, 100))) throw new Error(`${name} did not answer within ${startMs / 1000} s`);
   } catch (error) {
     child.kill('SIGKILL');
@@ -65,6 +69,9 @@ export async function startDetached({
   return {
     pid: child.pid as number,
     exited,
+    async probe() {
+      if (!(await answers())) throw new Error('no answer');
+    },
     async stop() {
       child.kill('SIGTERM');
       const forced = setTimeout(() => child.kill('SIGKILL'), stopMs);

@@ -5,7 +5,7 @@ import { Kafka, logLevel } from 'kafkajs';
 import { freePort } from '../ports.ts';
 import { type DetachedEngine, startDetached } from './detached.ts';
 import { stopOrphan } from './orphan.ts';
-import { ENGINES, kafkaIsInstalled } from './paths.ts';
+import { ENGINES, isInstalled } from './paths.ts';
 
 export interface KafkaOptions {
   /** Holds the log (`log/`) and its settings; may be used again after any kind of end. */
@@ -35,7 +35,7 @@ const STOP_MS = 20_000;
  * Throws when it is not installed (`npm run engines`).
  */
 export async function startKafka({ dataDir, port, controllerPort, logFile }: KafkaOptions): Promise<RunningKafka> {
-  if (!kafkaIsInstalled()) throw new Error('Kafka is not installed below .engines: run `npm run engines` first');
+  if (!isInstalled(ENGINES.kafka)) throw new Error('Kafka is not installed: run `npm run engines` first');
   mkdirSync(dataDir, { recursive: true });
   const folder = realpathSync(dataDir);
   const pidFile = join(folder, 'kafka.pid');
@@ -44,7 +44,7 @@ export async function startKafka({ dataDir, port, controllerPort, logFile }: Kaf
 
   const chosen = { port: port || (await freePort()), controllerPort: controllerPort || (await freePort()) };
   writeFileSync(settingsFile, settings(chosen.port, chosen.controllerPort, join(folder, 'log')));
-  const classpath = join(ENGINES.kafkaLib, '*');
+  const classpath = join(ENGINES.kafka.folder, 'lib', '*');
   const format = spawnSync(
     'java',
     ['-cp', classpath, 'kafka.tools.StorageTool', 'format', '-t', CLUSTER_ID, '-c', settingsFile, '--ignore-formatted'],

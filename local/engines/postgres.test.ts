@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -6,8 +7,9 @@ import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { loadConfig } from '#platform/config/load.ts';
 import { bootstrapDatabase } from './bootstrap-database.ts';
-import { type RunningPostgres, startPostgres, superuserConnection } from './postgres.ts';
-import { alive, until } from './process.ts';
+import { type RunningPostgres, startPostgres } from './postgres.ts';
+import { probePostgres, superuserConnection } from './postgres-server.ts';
+import { alive, GoingDown, until } from './process.ts';
 
 let folder: string;
 let logFile: string;
@@ -112,4 +114,48 @@ test('a cluster whose making was interrupted is made anew', async () => {
   const fresh = await startPostgres({ dataDir, logFile });
   expect(await query(superuserConnection(fresh), 'SELECT 1 AS one')).toEqual([{ one: 1 }]);
   await fresh.stop();
+});
+
+test('after a SIGTERM it says that it goes down, while those who are connected go on', async () => {
+  await server.probe();
+  const client = new pg.Client(superuserConnection(server));
+  await client.connect();
+  process.kill(server.pid, 'SIGTERM');
+  expect(
+    await until(
+      () =>
+        server.probe().then(
+          () => false,
+          (error: unknown) => error instanceof GoingDown,
+        ),
+      5_000,
+    ),
+  ).toBe(true);
+  expect((await client.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
+  client.on('error', () => undefined);
+  await server.stop();
+  server = await startPostgres({ dataDir: join(folder, 'pg'), logFile });
+});
+
+test('one that is full or refuses a password works all the same, one that is held does not', async () => {
+  await probePostgres({ ...server, password: 'wrong' });
+  process.kill(server.pid, 'SIGSTOP');
+  await expect(server.probe()).rejects.toThrow('timeout');
+  server.kill();
+  expect(await server.exited).toBeGreaterThan(128);
+  server = await startPostgres({ dataDir: join(folder, 'pg'), logFile });
+});
+
+test('it ends when whoever started it is killed', async () => {
+  const script = `import { startPostgres } from '#local/engines/postgres.ts';
+    const { pid } = await startPostgres({ dataDir: process.argv[1] });
+    process.stdout.write(String(pid));`;
+  const starter = spawn(process.execPath, ['--input-type=module', '-e', script, join(folder, 'guarded')], {
+    cwd: join(import.meta.dirname, '../..'),
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const pid = await new Promise<number>((said) => starter.stdout.once('data', (text: Buffer) => said(Number(text))));
+  expect(alive(pid)).toBe(true);
+  starter.kill('SIGKILL');
+  expect(await until(() => !alive(pid), 10_000)).toBe(true);
 });

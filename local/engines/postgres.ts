@@ -2,11 +2,12 @@ import { spawn } from 'node:child_process';
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { chmod, chown, mkdir, open, rename, rm, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import pg from 'pg';
 import { freePort } from '../ports.ts';
 import { StartError } from '../start-error.ts';
 import { type Account, launch, postgresAccount } from './account.ts';
+import { endWithUs } from './guard.ts';
 import { loadCredentials } from './postgres-credentials.ts';
+import { type PostgresServer, probePostgres, untilReady } from './postgres-server.ts';
 import { alive, commandLine, exitOf, until } from './process.ts';
 
 export interface PostgresOptions {
@@ -20,15 +21,10 @@ export interface PostgresOptions {
   readonly settings?: Readonly<Record<string, string>>;
 }
 
-export interface PostgresServer {
-  readonly host: string;
-  readonly port: number;
-  readonly superuser: string;
-  readonly password: string;
-}
-
 export interface RunningPostgres extends PostgresServer {
   readonly pid: number;
+  /** Resolves when it takes new connections; see `probePostgres`. */
+  probe(): Promise<void>;
   stop(): Promise<void>;
   /** Ends it at once; the next start recovers from its log. */
   kill(): void;
@@ -52,7 +48,7 @@ const SETTINGS: Readonly<Record<string, string>> = {
 
 /**
  * Starts the embedded Postgres on a data directory (made on first use) and resolves when it answers `SELECT 1`.
- * A server that a killed supervisor left on the same directory is stopped first.
+ * A server that somebody left on the same directory is stopped first, and this one ends when this process is killed.
  */
 export async function startPostgres({ dataDir, port, logFile, settings = {} }: PostgresOptions): Promise<RunningPostgres> {
   mkdirSync(dataDir, { recursive: true, mode: 0o755 });
@@ -72,22 +68,34 @@ export async function startPostgres({ dataDir, port, logFile, settings = {} }: P
   const child = spawn(command, args, { ...ids, stdio: ['ignore', log, log], detached: true });
   closeSync(log);
   const exited = exitOf(child);
+  const kill = (): void => {
+    child.kill('SIGQUIT');
+    // One that is held takes no other signal.
+    const forced = setTimeout(() => child.kill('SIGKILL'), 1_000).unref();
+    void exited.then(() => clearTimeout(forced));
+  };
   const server: PostgresServer = { host: HOST, port: chosen, superuser: SUPERUSER, password };
-  await ready(server, exited, logFile);
+  if (child.pid !== undefined) endWithUs(child.pid, 'INT', exited); // a fast shutdown
+  try {
+    await untilReady(server, exited, logFile);
+  } catch (error) {
+    kill();
+    await exited;
+    throw error;
+  }
 
   return {
     ...server,
     pid: child.pid as number,
     exited,
+    probe: () => probePostgres(server),
     async stop() {
       child.kill('SIGINT'); // fast shutdown: connections are cut, what is committed is kept
       const forced = setTimeout(() => child.kill('SIGQUIT'), 5_000);
       await exited;
       clearTimeout(forced);
     },
-    kill: () => {
-      child.kill('SIGQUIT');
-    },
+    kill,
   };
 }
 
@@ -172,38 +180,4 @@ async function stopOrphan(cluster: string): Promise<void> {
     await until(() => !isOurs(), 5_000);
   }
   rmSync(pidFile, { force: true });
-}
-
-async function ready(server: PostgresServer, exited: Promise<number>, logFile: string | undefined): Promise<void> {
-  let code: number | undefined;
-  void exited.then((value) => {
-    code = value;
-  });
-  let last: unknown;
-  const answered = await until(async () => {
-    if (code !== undefined)
-      throw new Error(
-        `The embedded Postgres ended with code ${code} before it was ready${logFile === undefined ? '' : `: see ${logFile}`}`,
-      );
-    try {
-      const client = new pg.Client(superuserConnection(server));
-      await client.connect();
-      await client.query('SELECT 1').finally(() => client.end());
-      return true;
-    } catch (error) {
-      last = error;
-      // The passwords of a cluster are kept beside it; without them nobody gets in.
-      if ((error as { code?: string }).code === '28P01')
-        throw new StartError(
-          'The embedded Postgres does not take the password in credentials.json: the file does not belong to this data directory. `npm run reset` starts afresh.',
-        );
-      return false;
-    }
-  }, 60_000);
-  if (!answered) throw new Error(`The embedded Postgres did not answer within a minute: ${(last as Error).message}`);
-}
-
-/** Options for `pg` to connect as the superuser. */
-export function superuserConnection({ host, port, superuser, password }: PostgresServer, database = 'postgres'): pg.ClientConfig {
-  return { host, port, user: superuser, password, database };
 }

@@ -25,6 +25,9 @@ export function giveWay({ pid }: ChildProcess): void {
   }
 }
 
+/** An engine says that it is going down: it takes no new work, and will not come back by itself. */
+export class GoingDown extends Error {}
+
 /** True while a process of that id exists, whoever owns it. */
 export function alive(pid: number): boolean {
   try {

@@ -4,7 +4,7 @@ import { Connection } from '@temporalio/client';
 import { freePort } from '../ports.ts';
 import { type DetachedEngine, startDetached } from './detached.ts';
 import { stopOrphan } from './orphan.ts';
-import { ENGINES, temporalIsInstalled } from './paths.ts';
+import { ENGINES, isInstalled } from './paths.ts';
 
 export interface TemporalOptions {
   /** Holds the server's database (`temporal.db`). */
@@ -34,7 +34,7 @@ const STOP_MS = 15_000;
  * Throws when it is not installed (`npm run engines`).
  */
 export async function startTemporal({ dataDir, port, uiPort, logFile }: TemporalOptions): Promise<RunningTemporal> {
-  if (!temporalIsInstalled()) throw new Error('The Temporal CLI is not installed below .engines: run `npm run engines` first');
+  if (!isInstalled(ENGINES.temporal)) throw new Error('The Temporal CLI is not installed: run `npm run engines` first');
   mkdirSync(dataDir, { recursive: true });
   const folder = realpathSync(dataDir);
   const database = join(folder, 'temporal.db');
@@ -59,7 +59,7 @@ export async function startTemporal({ dataDir, port, uiPort, logFile }: Temporal
   const address = `${HOST}:${chosen}`;
   const engine = await startDetached({
     name: 'The Temporal dev server',
-    command: ENGINES.temporalBinary,
+    command: join(ENGINES.temporal.folder, 'bin', 'temporal'),
     args: [...args, ...(uiPort === undefined ? ['--headless'] : ['--ui-port', String(uiPort)])],
     folder,
     pidFile,

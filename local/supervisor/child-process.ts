@@ -1,4 +1,5 @@
-import { fork } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
+import { EventEmitter } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { exitOf, giveWay } from '../engines/process.ts';
@@ -27,6 +28,7 @@ export async function startChild({ name, script, env, logFile, signal }: ChildOp
   // Nobody waits for what a worker does.
   if (script.startsWith('workers/')) giveWay(child);
   const exited = exitOf(child);
+  const answers = pongs(child);
   const abort = (): void => {
     child.kill('SIGKILL');
   };
@@ -50,6 +52,13 @@ export async function startChild({ name, script, env, logFile, signal }: ChildOp
   return {
     pid: child.pid as number,
     exited,
+    probe: () =>
+      new Promise((answered, failed) => {
+        answers.once('pong', answered);
+        child.send({ type: 'ping' }, (error) => {
+          if (error) failed(error);
+        });
+      }),
     async stop() {
       if (child.connected) child.send({ type: 'stop' }, () => undefined);
       else child.kill('SIGTERM');
@@ -59,4 +68,13 @@ export async function startChild({ name, script, env, logFile, signal }: ChildOp
       child.kill('SIGKILL');
     },
   };
+}
+
+/** One listener for all questions: those that were never answered leave nothing behind at the child. */
+function pongs(child: ChildProcess): EventEmitter {
+  const answers = new EventEmitter().setMaxListeners(0);
+  child.on('message', (message: { type?: string }) => {
+    if (message.type === 'pong') answers.emit('pong');
+  });
+  return answers;
 }

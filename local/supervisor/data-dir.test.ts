@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { alive, commandLine, until } from '../engines/process.ts';
 import { StartError } from '../start-error.ts';
-import { isDataDir, openDataDir, runningSupervisor } from './data-dir.ts';
+import { isDataDir, openDataDir, runningApi, runningSupervisor } from './data-dir.ts';
 
 let folder: string;
 const spawned: ChildProcess[] = [];
@@ -51,6 +51,26 @@ test('the lock of a living supervisor holds', async () => {
   await expect(openDataDir(folder)).rejects.toThrow(`process ${pid}`);
 });
 
+test('commands beside a Local Mode find its API while it runs, and that of no other', async () => {
+  const dataDir = await openDataDir(folder);
+  dataDir.announce('http://localhost:8123');
+  // The lock of a test is its own process, which is no supervisor.
+  expect(runningApi(folder)).toBeUndefined();
+  writeFileSync(join(folder, 'supervisor.lock'), String(await living('local/start.ts')));
+  expect(runningApi(folder)).toBe('http://localhost:8123');
+  dataDir.release();
+  expect(existsSync(join(folder, 'api.url'))).toBe(false);
+});
+
+test('the address that a killed supervisor left is forgotten by the next start', async () => {
+  const killed = await openDataDir(folder);
+  killed.announce('http://localhost:8123');
+  rmSync(join(folder, 'supervisor.lock'));
+  const next = await openDataDir(folder);
+  expect(existsSync(join(folder, 'api.url'))).toBe(false);
+  next.release();
+});
+
 test.each([
   ['a dead process', async () => 2 ** 22 - 1],
   ['another program that got its number', () => living('something else')],
@@ -73,4 +93,16 @@ test('a child that a killed supervisor left and that does not end is ended; a st
   (await openDataDir(folder)).release();
   expect(await until(() => !alive(left), 5_000)).toBe(true);
   expect(alive(stranger)).toBe(true);
+});
+
+test.each([
+  ['a file in its place', () => writeFileSync(folder, 'mine'), () => folder, 'data is a file'],
+  ['a file on the way', () => writeFileSync(folder, 'mine'), () => join(folder, 'data'), 'data is a file'],
+  ['a file system that makes no folders', () => undefined, () => '/proc/flexprice/data', '/proc/flexprice'],
+])('%s is told with the way out', async (_name, prepare, path, reason) => {
+  prepare();
+  const refused = openDataDir(path());
+  await expect(refused).rejects.toThrow(StartError);
+  await expect(refused).rejects.toThrow(reason);
+  await expect(refused).rejects.toThrow('FLEXPRICE_LOCAL_DATA_DIR=');
 });

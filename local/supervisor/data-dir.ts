@@ -1,5 +1,5 @@
 import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { alive, commandLine, until } from '../engines/process.ts';
 import { StartError } from '../start-error.ts';
 
@@ -7,7 +7,10 @@ import { StartError } from '../start-error.ts';
 const MARKER = '.flexprice-data';
 const LOCK = 'supervisor.lock';
 const PROCESSES = 'processes.json';
+const API_URL = 'api.url';
 const SUPERVISOR_SCRIPT = 'local/start.ts';
+/** The way out of every problem with a folder. */
+export const ANOTHER_FOLDER = 'Choose another folder: FLEXPRICE_LOCAL_DATA_DIR=<path> npm start';
 const MAX_LOG_BYTES = 20 * 1024 * 1024;
 
 export interface DataDir {
@@ -16,6 +19,8 @@ export interface DataDir {
   logFile(name: string): string;
   /** Remembers a child for the case that this supervisor is killed and cannot stop it. */
   remember(name: string, pid: number): void;
+  /** Writes down where the API is reached, for commands beside this one. */
+  announce(apiUrl: string): void;
   release(): void;
 }
 
@@ -26,16 +31,17 @@ export interface DataDir {
 export async function openDataDir(path: string): Promise<DataDir> {
   const root = resolve(path);
   try {
-    mkdirSync(root, { recursive: true, mode: 0o755 });
-    if (!isDataDir(root) && readdirSync(root).length > 0)
-      throw new StartError(`${root} holds something else: choose another folder (FLEXPRICE_LOCAL_DATA_DIR)`);
+    makeFolder(root);
+    if (!isDataDir(root) && readdirSync(root).length > 0) throw new StartError(`${root} holds something else. ${ANOTHER_FOLDER}`);
     writeFileSync(join(root, MARKER), 'Data of a FlexPrice Local Mode. `npm run reset` deletes it.\n');
-    mkdirSync(join(root, 'logs'), { recursive: true });
+    makeFolder(join(root, 'logs'));
   } catch (error) {
     if (error instanceof StartError) throw error;
-    throw new StartError(`The data directory ${root} cannot be used: ${(error as Error).message}`);
+    throw new StartError(`The data directory ${root} cannot be used: ${reasonOf(error as NodeJS.ErrnoException)}. ${ANOTHER_FOLDER}`);
   }
   takeLock(root);
+  // Of a supervisor that was killed: this one's API is not ready yet, and may get another port.
+  rmSync(join(root, API_URL), { force: true });
   await endLeftovers(root);
   const children = new Map<string, number>();
   return {
@@ -49,11 +55,48 @@ export async function openDataDir(path: string): Promise<DataDir> {
       writeFileSync(join(root, `${PROCESSES}.new`), text);
       renameSync(join(root, `${PROCESSES}.new`), join(root, PROCESSES));
     },
+    announce(apiUrl) {
+      try {
+        writeFileSync(join(root, API_URL), `${apiUrl}\n`);
+      } catch {
+        // a full disk: commands then ask for the address
+      }
+    },
     release() {
+      rmSync(join(root, API_URL), { force: true });
       rmSync(join(root, PROCESSES), { force: true });
       rmSync(join(root, LOCK), { force: true });
     },
   };
+}
+
+/** One folder after the other: Node's own recursion never ends where a file system makes none, below /proc for one. */
+function makeFolder(path: string): void {
+  const isThere = (): boolean => statSync(path, { throwIfNoEntry: false })?.isDirectory() === true;
+  if (isThere()) return;
+  if (path !== dirname(path)) makeFolder(dirname(path));
+  try {
+    mkdirSync(path, { mode: 0o755 });
+  } catch (error) {
+    if (!isThere()) throw error; // else another start was faster
+  }
+}
+
+function reasonOf({ code, path, message }: NodeJS.ErrnoException): string {
+  switch (code) {
+    case 'EACCES':
+    case 'EPERM':
+      return `${path} may not be written to`;
+    case 'EEXIST':
+    case 'ENOTDIR':
+      return `${path} is a file`;
+    case 'ENOSPC':
+      return 'its disk is full';
+    case 'EROFS':
+      return 'its file system is read-only';
+    default:
+      return message;
+  }
 }
 
 /** True for a folder that `openDataDir` has made. */
@@ -67,6 +110,11 @@ export function runningSupervisor(path: string): number | undefined {
   return Number.isInteger(pid) && pid > 0 && pid !== process.pid && alive(pid) && (commandLine(pid) ?? '').includes(SUPERVISOR_SCRIPT)
     ? pid
     : undefined;
+}
+
+/** Where the API of the Local Mode on a data directory is reached, without `/v1`; undefined when none runs, or it is not ready yet. */
+export function runningApi(path: string): string | undefined {
+  return runningSupervisor(path) === undefined ? undefined : readIfThere(join(path, API_URL))?.trim();
 }
 
 function takeLock(root: string): void {

@@ -3,8 +3,9 @@ import { fileURLToPath } from 'node:url';
 import type { Config } from '#platform/config/schema.ts';
 import { bootstrapDatabase } from '../engines/bootstrap-database.ts';
 import { type RunningClickHouse, startClickHouse } from '../engines/clickhouse/clickhouse.ts';
-import { kafkaIsInstalled, temporalIsInstalled } from '../engines/paths.ts';
-import { type RunningPostgres, startPostgres, superuserConnection } from '../engines/postgres.ts';
+import { ENGINES, isInstalled } from '../engines/paths.ts';
+import { type RunningPostgres, startPostgres } from '../engines/postgres.ts';
+import { superuserConnection } from '../engines/postgres-server.ts';
 import { loadCredentials } from '../engines/postgres-credentials.ts';
 import { freePort, isFree, portFrom } from '../ports.ts';
 import { StartError } from '../start-error.ts';
@@ -83,9 +84,8 @@ function clickhouse({ dataDir, output, ports }: Surroundings): Engine {
     keeper,
     stopMilliseconds: 2_000,
     async start() {
-      const { url } = await keeper.start();
-      const { ok } = await fetch(`${url}/ping`);
-      if (!ok) throw new Error('ClickHouse says it is ready but does not answer');
+      const { url, probe } = await keeper.start();
+      await probe();
       return (config) => ({ ...config, clickhouse: { ...config.clickhouse, url, engine: 'plain' } });
     },
   };
@@ -162,11 +162,12 @@ function killable<R extends Omit<Running, 'kill'>>(running: R): R & Running {
 }
 
 function installRealEngines(config: Config): void {
-  const missing =
-    (!config.kafka.brokers?.length && !kafkaIsInstalled()) || (config.temporal.address === undefined && !temporalIsInstalled());
-  if (!missing) return;
-  const { status } = spawnSync(process.execPath, [fileURLToPath(new URL('../../scripts/engines.ts', import.meta.url))], {
-    stdio: 'inherit',
-  });
+  const missing = [
+    ...(config.kafka.brokers?.length ? [] : [ENGINES.kafka]),
+    ...(config.temporal.address === undefined ? [ENGINES.temporal] : []),
+  ].filter((engine) => !isInstalled(engine));
+  if (missing.length === 0) return;
+  const script = fileURLToPath(new URL('../../scripts/engines.ts', import.meta.url));
+  const { status } = spawnSync(process.execPath, [script, ...missing.map(({ name }) => name)], { stdio: 'inherit' });
   if (status !== 0) throw new StartError('Kafka and Temporal could not be installed (see above). `npm start` runs without them.');
 }

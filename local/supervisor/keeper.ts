@@ -1,4 +1,5 @@
 import { setTimeout as wait } from 'node:timers/promises';
+import { PATIENCE, type Patience, untilSilent } from './liveness.ts';
 import type { Output } from './output.ts';
 
 /** A process that runs: an engine or one of our own children. */
@@ -6,6 +7,8 @@ export interface Running {
   readonly pid: number;
   /** Settles with the exit code, however the process ended. */
   readonly exited: Promise<number>;
+  /** Resolves when the process does its work. Rejects with the reason, or never settles, when it does not; GoingDown when it never will again. */
+  probe(): Promise<void>;
   stop(): Promise<void>;
   kill(): void;
 }
@@ -14,16 +17,21 @@ const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 10_000;
 /** A process that ran this long before it died starts again without a longer pause. */
 const STABLE_MS = 30_000;
+/** One that does not work any more gets this long to stop before it is killed. */
+const REPLACE_MS = 3_000;
 
 export interface KeeperOptions<R extends Running> {
   readonly name: string;
-  /** Starts the process and resolves when it is ready. Asked again after every unexpected end. */
+  /** Starts the process and resolves when it is ready; a start that fails leaves no process. Asked again after every unexpected end. */
   start(signal: AbortSignal): Promise<R>;
   readonly output: Output;
+  /** Takes note of the process. What goes wrong here is told, and the process runs all the same. */
   onStart?(running: R): void;
+  /** Default: PATIENCE. */
+  readonly patience?: Patience;
 }
 
-/** Keeps one process running until it is told to stop. */
+/** Keeps one process running and working until it is told to stop. */
 export class Keeper<R extends Running = Running> {
   readonly name: string;
   readonly #options: KeeperOptions<R>;
@@ -48,33 +56,58 @@ export class Keeper<R extends Running = Running> {
     return started;
   }
 
+  /** From now on an end is no surprise and nothing is started again. A signal to the whole process group ends all of them at once. */
+  expectEnd(): void {
+    this.#stopping.abort();
+  }
+
   /** Stops the process; kills it when it has not ended after `milliseconds`. */
   async stop(milliseconds: number): Promise<void> {
-    this.#stopping.abort();
+    this.expectEnd();
     const forced = setTimeout(() => this.kill(), milliseconds);
-    await this.#starting;
+    // A start that does not heed its signal holds up nobody: what it starts after that ends with the supervisor's own process.
+    await Promise.race([this.#starting, wait(milliseconds, undefined, { ref: false })]);
     await this.#running?.stop();
     clearTimeout(forced);
   }
 
   kill(): void {
-    this.#stopping.abort();
+    this.expectEnd();
     this.#running?.kill();
   }
 
   async #begin(): Promise<R> {
     const running = await this.#options.start(this.#stopping.signal);
     this.#running = running;
-    this.#options.onStart?.(running);
     const startedAt = performance.now();
+    const ended = new AbortController();
+    let replaced = false;
+    // First of all: whatever goes wrong from here on, the end of the process is noticed and the process is stopped with the others.
     void running.exited.then((code) => {
+      ended.abort();
       this.#running = undefined;
       if (this.#stopping.signal.aborted) return;
       if (performance.now() - startedAt > STABLE_MS) this.#pause = FIRST_PAUSE_MS;
-      this.#options.output.warn(`${this.name} ended unexpectedly (${describe(code)}), starting it again`);
+      if (!replaced) this.#options.output.warn(`${this.name} ended unexpectedly (${describe(code)}), starting it again`);
       this.#starting = this.#restart();
     });
+    void untilSilent(() => running.probe(), this.#options.patience ?? PATIENCE, ended.signal).then((reason) => {
+      if (reason === undefined || this.#stopping.signal.aborted) return;
+      replaced = true;
+      this.#options.output.warn(`${this.name} does not work any more (${reason}), starting it again`);
+      const forced = setTimeout(() => running.kill(), REPLACE_MS);
+      void running.stop().finally(() => clearTimeout(forced));
+    });
+    this.#takeNote(running);
     return running;
+  }
+
+  #takeNote(running: R): void {
+    try {
+      this.#options.onStart?.(running);
+    } catch (error) {
+      this.#options.output.warn(`${this.name} runs, but that could not be written down: ${reasonOf(error)}`);
+    }
   }
 
   async #restart(): Promise<void> {
@@ -87,7 +120,7 @@ export class Keeper<R extends Running = Running> {
         if (!this.#stopping.signal.aborted) this.#options.output.step(`${this.name} is back`);
         return;
       } catch (error) {
-        if (!this.#stopping.signal.aborted) this.#options.output.warn(`${this.name} did not start: ${(error as Error).message}`);
+        if (!this.#stopping.signal.aborted) this.#options.output.warn(`${this.name} did not start: ${reasonOf(error)}`);
       }
     }
   }
@@ -96,4 +129,9 @@ export class Keeper<R extends Running = Running> {
 function describe(code: number): string {
   if (code === 137) return 'killed';
   return code > 128 ? `signal ${code - 128}` : `code ${code}`;
+}
+
+function reasonOf(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return code === 'ENOSPC' ? 'the disk is full' : message;
 }

@@ -1,8 +1,9 @@
-import { statfs } from 'node:fs/promises';
 import type { Config } from '#platform/config/schema.ts';
+import { freeBytes } from '../disk.ts';
 import { writable } from '../engines/account.ts';
 import { freePort, isFree, portFrom } from '../ports.ts';
 import { StartError } from '../start-error.ts';
+import { ANOTHER_FOLDER } from './data-dir.ts';
 
 /** Of the API, where the configuration names none. */
 export const DEFAULT_PORT = 8080;
@@ -10,11 +11,12 @@ const NEEDED_BYTES = 1.5 * 1024 ** 3;
 
 /** Throws StartError when the folder cannot be written to or its disk is nearly full. */
 export async function checkDisk(folder: string): Promise<void> {
-  if (!writable(folder)) throw new StartError(`The data directory ${folder} cannot be written to.`);
-  const { bavail, bsize } = await statfs(folder);
-  if (bavail * bsize < NEEDED_BYTES) {
-    throw new StartError(`The disk of ${folder} has ${Math.floor((bavail * bsize) / 1024 ** 2)} MiB left, Local Mode needs 1.5 GiB.`);
-  }
+  if (!writable(folder)) throw new StartError(`The data directory ${folder} cannot be written to. ${ANOTHER_FOLDER}`);
+  const free = await freeBytes(folder);
+  if (free < NEEDED_BYTES)
+    throw new StartError(
+      `The disk of ${folder} has ${Math.floor(free / 1024 ** 2)} MiB left, Local Mode needs 1.5 GiB. Make room, or: ${ANOTHER_FOLDER}`,
+    );
 }
 
 /**

@@ -1,14 +1,16 @@
-import { createApp } from '#app';
+import { createApp } from '#app/create-app.ts';
 import { migrateClickHouse } from '#platform/clickhouse/migrate.ts';
 import type { Config } from '#platform/config/schema.ts';
 import { createEventLog } from '#platform/event-log/create.ts';
 import { topicSpecs } from '#platform/event-log/topics.ts';
 import { migratePostgres } from '#platform/postgres/migrate.ts';
+import { baseUrl } from '../base-url.ts';
 import { until } from '../engines/process.ts';
 import { seedLocal } from '../seed.ts';
 import { StartError } from '../start-error.ts';
 import { startChild } from './child-process.ts';
 import { type DataDir, openDataDir } from './data-dir.ts';
+import { watchDisk } from './disk-watch.ts';
 import { type Engine, embeddedEngines, PREFERRED_PORTS } from './engines.ts';
 import { childEnvironment } from './environment.ts';
 import { Keeper } from './keeper.ts';
@@ -48,6 +50,7 @@ export class Supervisor {
   #dataDir: DataDir | undefined;
   #engines: Engine[] = [];
   #children: { keeper: Keeper; stopMilliseconds: number }[] = [];
+  #diskWatch: { stop(): void } | undefined;
   #stopped: Promise<void> | undefined;
 
   constructor(options: SupervisorOptions) {
@@ -63,6 +66,7 @@ export class Supervisor {
     const dataDir = await openDataDir(this.#options.config.local.data_dir);
     this.#dataDir = dataDir;
     await checkDisk(dataDir.path);
+    this.#diskWatch = watchDisk(dataDir.path, output);
     const port = await serverPort(this.#options.config.server);
     if (this.#options.config.server.port === undefined && port !== DEFAULT_PORT)
       output.warn(`Port ${DEFAULT_PORT} is taken: the API gets ${port}`);
@@ -83,6 +87,7 @@ export class Supervisor {
 
     await this.#startChildren(config, dataDir);
     await this.#untilReady(config);
+    dataDir.announce(baseUrl(config.server));
     return config;
   }
 
@@ -145,6 +150,8 @@ export class Supervisor {
   }
 
   async #stopInOrder(): Promise<void> {
+    this.#diskWatch?.stop();
+    for (const { keeper } of [...this.#children, ...this.#engines]) keeper.expectEnd();
     const [api, ...rest] = this.#children;
     await api?.keeper.stop(api.stopMilliseconds);
     await Promise.all(rest.map(({ keeper, stopMilliseconds }) => keeper.stop(stopMilliseconds)));
@@ -153,12 +160,6 @@ export class Supervisor {
     await postgres?.keeper.stop(postgres.stopMilliseconds);
     this.#dataDir?.release();
   }
-}
-
-/** Where the API is reached from this machine. */
-export function baseUrl({ host, port }: Config['server']): string {
-  const name = ['127.0.0.1', '0.0.0.0', '::', '::1'].includes(host) ? 'localhost' : host;
-  return `http://${name}:${port}`;
 }
 
 async function seed(config: Config): Promise<void> {

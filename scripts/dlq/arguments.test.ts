@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { UsageError } from '../usage-error.ts';
-import { parseDlqArguments } from './arguments.ts';
+import { DLQ_USAGE, parseDlqArguments } from './arguments.ts';
 
 test.each([
   [[], 'Say what to do'],
@@ -14,11 +14,22 @@ test.each([
   [['show'], 'show takes one'],
   [['show', 'events:x'], 'not the place of a letter'],
   [['show', 'events:0:99999999999999999999'], 'not the place of a letter'],
-  [['redrive', 'events:0:0', '--reason', 'x'], 'either letters or'],
+  [['redrive', 'events:0:0', '--reason', 'bad_json'], 'either letters or'],
   [['list', '--what'], '--what'],
+  [['redrive', '--reason', 'nosuch'], 'no reason "nosuch".'],
+  [['list', '--reason', 'bad_jsn'], 'did you mean bad_json?'],
+  [['list', '--reason', 'toString'], 'no reason "toString"'],
+  [['practise', 'events:0:0'], 'practise takes no'],
+  [['practise', '--reason', 'bad_json'], 'practise does not take --reason'],
 ])('%j cannot be understood', (args, why) => {
   expect(() => parseDlqArguments(args)).toThrow(UsageError);
   expect(() => parseDlqArguments(args)).toThrow(why);
+});
+
+test('who asks for help gets all topics and reasons', () => {
+  for (const args of [['--help'], ['redrive', '-h']]) expect(parseDlqArguments(args)).toBeNull();
+  for (const word of ['events_lazy', 'bad_json', 'invalid_event', 'missing_tenant', 'unreadable_system_event'])
+    expect(DLQ_USAGE).toContain(word);
 });
 
 test('commands are read with their defaults', () => {

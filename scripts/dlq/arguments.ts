@@ -1,4 +1,6 @@
 import { parseArgs } from 'node:util';
+import { DEAD_LETTER_REASON_WORDS, DEAD_LETTER_REASONS, type DeadLetterReason } from '#kernel/dead-letter-reasons.ts';
+import { nearest } from '#kernel/nearest.ts';
 import { DLQ_TOPICS, parseLetterId } from '#platform/event-log/dead-letter.ts';
 import type { DlqName } from '#platform/event-log/topics.ts';
 import { UsageError } from '../usage-error.ts';
@@ -6,7 +8,7 @@ import { UsageError } from '../usage-error.ts';
 interface Selection {
   readonly topics: readonly DlqName[];
   readonly tenantId?: string;
-  readonly reason: string | null;
+  readonly reason: DeadLetterReason | null;
 }
 export type ListCommand = Selection & { readonly action: 'list'; readonly limit: number; readonly status: 'open' | 'redriven' | 'all' };
 export type RedriveCommand = Selection & {
@@ -16,14 +18,24 @@ export type RedriveCommand = Selection & {
   readonly again: boolean;
 };
 export type ShowCommand = Omit<Selection, 'reason'> & { readonly action: 'show'; readonly id: string };
-export type DlqCommand = ListCommand | RedriveCommand | ShowCommand;
+export interface PractiseCommand {
+  readonly action: 'practise';
+}
+export type DlqCommand = ListCommand | RedriveCommand | ShowCommand | PractiseCommand;
 
 export const DLQ_USAGE = `npm run dlq -- list [--topic events] [--reason bad_json] [--tenant tenant_...] [--status open|redriven|all] [--limit 50]
 npm run dlq -- show <topic>:<partition>:<offset>
 npm run dlq -- redrive [--topic events] [--reason bad_json] [--tenant tenant_...] [<topic>:<partition>:<offset> ...] [--again] [--dry-run]
+npm run dlq -- practise
 
 Topics: ${DLQ_TOPICS.map((topic) => topic.replace('.dlq', '')).join(', ')}; all of them when none is named.
-A letter that was driven before is left alone, unless --again.`;
+Reasons:
+${Object.entries(DEAD_LETTER_REASONS)
+  .map(([reason, meaning]) => `  ${reason.padEnd(24)} ${meaning}`)
+  .join('\n')}
+A letter that was driven before is left alone, unless --again.
+practise makes two letters in a Local Mode, to try the others on: one that can never be stored, and one that can.
+The commands work beside a Local Mode, or with the variables of a process of the product.`;
 
 const OPTIONS = {
   topic: { type: 'string' },
@@ -33,35 +45,41 @@ const OPTIONS = {
   limit: { type: 'string' },
   again: { type: 'boolean' },
   'dry-run': { type: 'boolean' },
+  help: { type: 'boolean', short: 'h' },
 } as const;
 const ALLOWED: Readonly<Record<DlqCommand['action'], readonly string[]>> = {
+  practise: [],
   list: ['topic', 'reason', 'tenant', 'status', 'limit'],
   show: [],
   redrive: ['topic', 'reason', 'tenant', 'again', 'dry-run'],
 };
 
-/** The arguments behind `npm run dlq --`. Throws UsageError. */
-export function parseDlqArguments(args: readonly string[]): DlqCommand {
+/** The arguments behind `npm run dlq --`; null when they ask for help. Throws UsageError. */
+export function parseDlqArguments(args: readonly string[]): DlqCommand | null {
   const {
     values,
     positionals: [action = '', ...rest],
   } = parsed(args);
-  if (action !== 'list' && action !== 'show' && action !== 'redrive')
+  if (values.help === true) return null;
+  if (action !== 'list' && action !== 'show' && action !== 'redrive' && action !== 'practise')
     throw new UsageError(action === '' ? 'Say what to do.' : `There is no command ${JSON.stringify(action)}.`);
   const strange = Object.keys(values).find((name) => !ALLOWED[action].includes(name));
   if (strange !== undefined) throw new UsageError(`${action} does not take --${strange}.`);
-  if (action === 'list' && rest.length > 0) throw new UsageError(`list takes no ${JSON.stringify(rest[0])}.`);
+  if ((action === 'list' || action === 'practise') && rest.length > 0)
+    throw new UsageError(`${action} takes no ${JSON.stringify(rest[0])}.`);
   if (action === 'show' && rest.length !== 1) throw new UsageError('show takes one <topic>:<partition>:<offset>.');
   const bad = rest.find((id) => parseLetterId(id) === null);
   if (bad !== undefined) throw new UsageError(`${JSON.stringify(bad)} is not the place of a letter, such as events:0:17.`);
   const selection = {
     topics: topicsOf(values.topic),
     ...(values.tenant === undefined ? {} : { tenantId: values.tenant }),
-    reason: values.reason ?? null,
+    reason: reasonOf(values.reason),
   };
   switch (action) {
     case 'list':
       return { action, ...selection, status: statusOf(values.status), limit: limitOf(values.limit) };
+    case 'practise':
+      return { action };
     case 'show':
       return { action, topics: DLQ_TOPICS, id: rest[0] ?? '' };
     case 'redrive': {
@@ -85,6 +103,16 @@ function topicsOf(name: string | undefined): readonly DlqName[] {
   const topic = DLQ_TOPICS.find((each) => each === name || each === `${name}.dlq`);
   if (topic === undefined) throw new UsageError(`There is no topic ${JSON.stringify(name)}.`);
   return [topic];
+}
+
+function reasonOf(word: string | undefined): DeadLetterReason | null {
+  if (word === undefined) return null;
+  const reason = DEAD_LETTER_REASON_WORDS.find((each) => each === word);
+  if (reason === undefined) {
+    const near = nearest(word, DEAD_LETTER_REASON_WORDS);
+    throw new UsageError(`There is no reason ${JSON.stringify(word)}${near === undefined ? '.' : `; did you mean ${near}?`}`);
+  }
+  return reason;
 }
 
 function statusOf(text: string | undefined): ListCommand['status'] {

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer';
-import type { DeadLetterDesk, ListedLetter } from '#metering/service/dead-letters.ts';
+import type { DeadLetterDesk, ListedLetter } from '#ingestion/service/dead-letters.ts';
 import { letterId } from '#platform/event-log/dead-letter.ts';
 import { CONTENT, HEADERS } from '#platform/event-log/topics.ts';
 import type { ListCommand } from './arguments.ts';

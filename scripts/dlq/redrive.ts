@@ -1,4 +1,4 @@
-import type { DeadLetterDesk, ListedLetter, LetterPage } from '#metering/service/dead-letters.ts';
+import type { DeadLetterDesk, ListedLetter, LetterPage } from '#ingestion/service/dead-letters.ts';
 import { letterId, originOf } from '#platform/event-log/dead-letter.ts';
 import type { RedriveCommand } from './arguments.ts';
 

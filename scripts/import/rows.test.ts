@@ -29,6 +29,30 @@ test('lines of NDJSON, with empty ones between, with and without a last line end
   expect(await rows('ndjson', '')).toEqual([]);
 });
 
+test('blanks around cells and columns do not count, quoted or not', async () => {
+  const found = await rows('csv', ' a ,"b "\n 7,5 \n" x "\t,\u00a0\n8, "y, z"\n');
+  expect(found.map(({ row }) => row)).toEqual([
+    {
+      cells: [
+        ['a', '7'],
+        ['b', '5'],
+      ],
+    },
+    {
+      cells: [
+        ['a', 'x'],
+        ['b', ''],
+      ],
+    },
+    {
+      cells: [
+        ['a', '8'],
+        ['b', 'y, z'],
+      ],
+    },
+  ]);
+});
+
 test('rows of a CSV: quotes, line ends within cells, empty lines, and a wrong number of cells', async () => {
   const found = await rows('csv', '\uFEFFa, b\r\n1,"x\ny ""q"""\r\n\r\n3\r\n4,5,6\n"7",é');
   expect(found.map(({ line, row, problem }) => [line, row === null ? problem : 'cells' in row ? row.cells : row])).toEqual([

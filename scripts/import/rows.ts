@@ -40,7 +40,7 @@ async function* ndjsonRows(file: string, from: FilePlace): AsyncGenerator<FileRo
     return {
       line: lines,
       content,
-      row: { json: lines === 1 && content.startsWith(BOM) ? content.slice(1) : content },
+      row: { json: (lines === 1 && content.startsWith(BOM) ? content.slice(1) : content).trim() },
       end: { bytes, lines },
     };
   };
@@ -78,11 +78,13 @@ const CSV: Options = {
   relax_column_count: true,
   relax_quotes: true,
   skip_empty_lines: true,
+  // Blanks between a comma and a quote.
+  trim: true,
   max_record_size: MAX_LINE_BYTES,
 };
 
 async function* csvRows(file: string, from: FilePlace): AsyncGenerator<FileRow, void, undefined> {
-  const header = await headerOf(file);
+  const header = await columnsOf(file);
   if (header === null) return;
   const base = from.bytes === 0 ? { bytes: 0, lines: 0 } : from;
   let lines = base.lines;
@@ -103,7 +105,7 @@ async function* csvRows(file: string, from: FilePlace): AsyncGenerator<FileRow, 
         line,
         content,
         end,
-        row: problem === undefined ? { cells: header.map((column, index) => [column, record[index] ?? ''] as const) } : null,
+        row: problem === undefined ? { cells: header.map((column, index) => [column, record[index]?.trim() ?? ''] as const) } : null,
         ...(problem === undefined ? {} : { problem }),
       };
     }
@@ -114,7 +116,8 @@ async function* csvRows(file: string, from: FilePlace): AsyncGenerator<FileRow, 
   }
 }
 
-async function headerOf(file: string): Promise<readonly string[] | null> {
+/** The columns of a CSV, without blanks around them; null for an empty file. */
+export async function columnsOf(file: string): Promise<readonly string[] | null> {
   const stream = createReadStream(file);
   for await (const { record } of stream.pipe(parse({ ...CSV, to: 1 })) as AsyncIterable<CsvRecord>) {
     stream.destroy();

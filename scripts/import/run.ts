@@ -1,9 +1,10 @@
 import { statSync } from 'node:fs';
-import { SingleBar } from 'cli-progress';
 import type { ImportOptions } from './arguments.ts';
-import { eventOf } from './event.ts';
-import { type FilePlace, readRows } from './rows.ts';
-import { type Reject, rejectOf, type SendItem, sendEvents } from './send.ts';
+import { eventOf, hasTimestamps, isBlank, RefusedLine, targetOf } from './event.ts';
+import { LineIds } from './line-ids.ts';
+import { type Progress, SILENT } from './progress.ts';
+import { columnsOf, type FilePlace, readRows } from './rows.ts';
+import { type Api, ImportFailed, knock, type Reject, rejectOf, type SendItem, sendEvents } from './send.ts';
 import { openProgress, rejectsFileOf, stateFileOf } from './state.ts';
 
 export interface ImportResult {
@@ -34,23 +35,20 @@ export async function runImport(
   {
     signal,
     say,
-    showProgress = true,
-  }: { readonly signal?: AbortSignal; readonly say: (text: string) => void; readonly showProgress?: boolean },
+    progressOf = () => SILENT,
+  }: { readonly signal?: AbortSignal; readonly say: (text: string) => void; readonly progressOf?: (total: number) => Progress },
 ): Promise<ImportResult> {
   const { file, format, url, key, mapping, batch: size, concurrency } = options;
-  const progress = openProgress(file, url);
+  say(`${file} goes to ${url}.`);
+  const { timed } = await firstLook(options);
+  await knock({ url, key });
+  const progress = openProgress(file, { url, key });
   const total = statSync(file).size;
+  const ids = new LineIds(file, format, progress.state);
   if (progress.resumed)
     say(progress.state.bytes >= total ? `${file} was imported before.` : `Going on behind line ${progress.state.lines}.`);
-  const bar = new SingleBar({
-    format: '  [{bar}] {percentage}%  {accepted} accepted, {rejected} refused  {eta_formatted}',
-    barsize: 32,
-    hideCursor: true,
-    noTTYOutput: showProgress,
-    notTTYSchedule: 5_000,
-  });
-  const shown = (): { accepted: number; rejected: number } => ({ accepted: progress.state.accepted, rejected: progress.state.rejected });
-  bar.start(Math.max(total, 1), progress.state.bytes, shown());
+  const shown = progressOf(Math.max(total, 1));
+  const weather = weatherReport(url, (text) => shown.above(() => say(text)));
 
   /** The first failure; the others only follow from it. */
   let failure: unknown;
@@ -62,14 +60,14 @@ export async function runImport(
       inHand.shift();
       const rejects = [...first.batch.rejects, ...first.refused].sort((a, b) => a.line - b.line);
       progress.advance(first.batch.end, first.batch.items.length - first.refused.length, rejects);
-      bar.update(progress.state.bytes, shown());
+      shown.show(progress.state.bytes, progress.state);
     }
   };
   const send = (batch: Batch): void => {
     const entry: InHand = {
       batch,
       refused: null,
-      sent: sendEvents(batch.items, { url, key, signal: failing.signal }).then((refused) => {
+      sent: sendEvents(batch.items, { url, key, signal: failing.signal, ...weather }).then((refused) => {
         entry.refused = refused;
         settle();
       }),
@@ -95,13 +93,13 @@ export async function runImport(
     await Promise.allSettled(inHand.map(({ sent }) => sent));
     throw failure ?? error;
   } finally {
-    bar.stop();
+    shown.stop();
   }
   const { accepted, rejected, bytes, lines } = progress.state;
   const finished = bytes >= total || !signal?.aborted;
   say(
     [
-      `${finished ? 'Imported' : 'Stopped behind line'} ${finished ? counted(lines, 'line') : lines} of ${file}: ${counted(accepted, 'event')} accepted, ${counted(rejected, 'line')} refused.`,
+      `${finished ? `Imported ${counted(accepted + rejected, 'line')}` : `Stopped behind line ${lines}`} of ${file}: ${counted(accepted, 'event')} accepted, ${counted(rejected, 'line')} refused.`,
       ...(rejected > 0 ? [`The refused lines and why: ${rejectsFileOf(file)}`] : []),
       ...(finished ? [] : ['The same command goes on.']),
       `State: ${stateFileOf(file)}`,
@@ -116,10 +114,12 @@ export async function runImport(
       batch.end = end;
       batch.bytes += content.length;
       try {
-        if (row === null) throw new Error(problem);
-        batch.items.push({ line, content, event: eventOf(row, mapping, line, content) });
+        if (row === null) throw new RefusedLine(problem ?? 'cannot be read');
+        const event = eventOf(row, mapping, timed);
+        batch.items.push({ line, content, event: isBlank(event.event_id) ? { ...event, event_id: await ids.next(row) } : event });
       } catch (error) {
-        batch.rejects.push(rejectOf({ line, content }, [{ field: 'line', reason: (error as Error).message }]));
+        if (!(error instanceof RefusedLine)) throw error;
+        batch.rejects.push(rejectOf({ line, content }, [{ field: error.field, reason: error.message }]));
       }
       if (batch.items.length + batch.rejects.length >= size || batch.bytes >= BATCH_BYTES) {
         yield batch;
@@ -128,6 +128,46 @@ export async function runImport(
     }
     if (batch !== undefined) yield batch;
   }
+}
+
+/** What the front of a file says about all of it. Throws ImportFailed for columns that were named and are not there. */
+async function firstLook({ file, format, mapping }: ImportOptions): Promise<{ readonly timed: boolean }> {
+  const columns = format === 'csv' ? await columnsOf(file) : null;
+  if (columns !== null) {
+    const strange = [...mapping.columns.keys(), ...mapping.texts].find((column) => !columns.includes(column));
+    if (strange !== undefined)
+      throw new ImportFailed(`${file} has no column ${JSON.stringify(strange)}; its columns are: ${columns.join(', ')}.`);
+    const targets = columns.map((column) => targetOf(column, mapping)).filter((target) => target !== '-');
+    const twice = targets.find((target, index) => targets.indexOf(target) !== index);
+    if (twice !== undefined) throw new ImportFailed(`${file} has several columns for ${twice}. --map column=- leaves one out.`);
+    return { timed: targets.includes('timestamp') };
+  }
+  for await (const { row } of readRows(file, format, { bytes: 0, lines: 0 })) {
+    try {
+      return { timed: row !== null && hasTimestamps(row, mapping) };
+    } catch {
+      // no event, which its turn will show; the next line tells
+    }
+  }
+  return { timed: false };
+}
+
+/** Says that the API is away and when it is asked again, once and not for each of the requests that wait for it; and that it is back, when none waits any more. */
+function weatherReport(url: string, say: (text: string) => void): Required<Pick<Api, 'onLost' | 'onFound'>> {
+  let quietUntil = 0;
+  let waiting = 0;
+  return {
+    onLost(reason, seconds, again) {
+      if (!again) waiting += 1;
+      if (performance.now() < quietUntil) return;
+      quietUntil = performance.now() + seconds * 1000;
+      say(`${url} does not take events: ${reason}. Trying again in ${Math.ceil(seconds)} s.`);
+    },
+    onFound() {
+      waiting -= 1;
+      if (waiting === 0) say('It takes events again.');
+    },
+  };
 }
 
 function counted(count: number, what: string): string {

@@ -22,12 +22,18 @@ export interface Api {
   readonly url: string;
   readonly key: string;
   readonly signal?: AbortSignal;
+  /** Told of a request that was lost, and in how many seconds it is tried again; `again`: it was lost before. */
+  readonly onLost?: (reason: string, seconds: number, again: boolean) => void;
+  /** Told of a request that had been lost and went through. */
+  readonly onFound?: () => void;
 }
 
 /** Tries of one request: with these pauses about five minutes of an API that is away. */
-const RETRY = { retries: 15, minTimeout: 500, maxTimeout: 30_000, factor: 2, randomize: true } as const;
+const RETRIES = 15;
+const [FIRST_PAUSE_MS, LONGEST_PAUSE_MS] = [500, 30_000];
 const LONGEST_RETRY_AFTER_S = 300;
 const REQUEST_MS = 60_000;
+const FIRST_ANSWER_MS = 10_000;
 const RETRYABLE: readonly number[] = [408, 429, 500, 502, 503, 504];
 
 /** Worth another try. */
@@ -87,25 +93,52 @@ export function rejectOf({ line, content }: Pick<SendItem, 'line' | 'content'>, 
   return { line, reason: errors.map(({ field, reason }) => `${field}: ${reason}`).join('; '), errors, content };
 }
 
-async function post(items: readonly SendItem[], { url, key, signal }: Api): Promise<Answer> {
+/** Asks the API once whether it is there and takes the key, with a request that changes nothing. Throws ImportFailed when there is no use in going on. */
+export async function knock({ url, key }: Api): Promise<void> {
+  const response = await request(url, key, '{"events":[]}', FIRST_ANSWER_MS).catch((error: unknown) => {
+    if (error instanceof Away)
+      throw new ImportFailed(`Nobody answers at ${url}: ${error.message}. Is it running there? --url says where else.`);
+    throw error;
+  });
+  // No events is a bad request to whoever may send some; who is only busy is waited for later.
+  if ([202, 400, ...RETRYABLE].includes(response.status)) return void (await response.body?.cancel());
+  const { status, message } = await answerOf(response);
+  const hint =
+    status === 404
+      ? ' Is the address right? It ends in /v1.'
+      : status === 401 || status === 403
+        ? ' Is the key right? --key gives another.'
+        : '';
+  throw new ImportFailed(`The API answered ${status}: ${message}.${hint}`);
+}
+
+async function post(items: readonly SendItem[], { url, key, signal, onLost, onFound }: Api): Promise<Answer> {
   const body = JSON.stringify({ events: items.map(({ event }) => event) });
+  let lost = false;
   try {
     return await pRetry(
       async () => {
-        const response = await request(`${url}/events/bulk`, key, body);
+        const response = await request(url, key, body, REQUEST_MS);
         if (RETRYABLE.includes(response.status)) {
           await response.body?.cancel();
           throw new Away(`it answers ${response.status}`, Number(response.headers.get('retry-after')) || 0);
         }
-        return await answerOf(response);
+        const answer = await answerOf(response);
+        if (lost) onFound?.();
+        return answer;
       },
       {
-        ...RETRY,
+        retries: RETRIES,
+        // The pauses are ours, because they are told.
+        minTimeout: 0,
+        factor: 1,
         ...(signal === undefined ? {} : { signal }),
-        onFailedAttempt: async ({ error }) => {
-          // Besides the backoff: the API knows better than it when there is room.
-          if (error instanceof Away && error.retryAfterSeconds > 0)
-            await wait(Math.min(LONGEST_RETRY_AFTER_S, error.retryAfterSeconds) * 1000, undefined, signal === undefined ? {} : { signal });
+        onFailedAttempt: async ({ error, retriesConsumed, retriesLeft }) => {
+          if (!(error instanceof Away) || retriesLeft === 0) return;
+          const pause = pauseOf(retriesConsumed, error.retryAfterSeconds);
+          onLost?.(error.message, pause / 1000, lost);
+          lost = true;
+          await wait(pause, undefined, signal === undefined ? {} : { signal });
         },
       },
     );
@@ -115,13 +148,19 @@ async function post(items: readonly SendItem[], { url, key, signal }: Api): Prom
   }
 }
 
-async function request(url: string, key: string, body: string): Promise<Response> {
+/** Milliseconds until another try: doubled each time, spread so that several do not come at once; the API knows better than it when there is room. */
+function pauseOf(tries: number, retryAfterSeconds: number): number {
+  const pause = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** tries) * (1 + Math.random());
+  return Math.max(pause, Math.min(LONGEST_RETRY_AFTER_S, retryAfterSeconds) * 1000);
+}
+
+async function request(url: string, key: string, body: string, milliseconds: number): Promise<Response> {
   try {
-    return await fetch(url, {
+    return await fetch(`${url}/events/bulk`, {
       method: 'POST',
       headers: { 'x-api-key': key, 'content-type': 'application/json' },
       body,
-      signal: AbortSignal.timeout(REQUEST_MS),
+      signal: AbortSignal.timeout(milliseconds),
     });
   } catch (error) {
     const { cause } = error as { cause?: unknown };

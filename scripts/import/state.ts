@@ -18,8 +18,10 @@ import type { FilePlace } from './rows.ts';
 
 /** How far an import has come: all up to the place was accepted or written to the rejects. */
 const stateSchema = z.object({
-  version: z.literal(1),
+  version: z.literal(2),
   url: z.string(),
+  /** Of the SHA-256 of the key: another one may be of another environment. */
+  key: z.string(),
   bytes: z.int(),
   lines: z.int(),
   accepted: z.int(),
@@ -33,6 +35,7 @@ const stateSchema = z.object({
 export type ImportState = z.infer<typeof stateSchema>;
 
 const HEAD_BYTES = 4096;
+const KEY_DIGITS = 16;
 
 export interface ImportProgress {
   readonly state: ImportState;
@@ -51,18 +54,25 @@ export function rejectsFileOf(file: string): string {
 }
 
 /** The progress of a file towards an API: where an earlier run stopped, or the front. Throws ImportFailed when the file is not what it was. */
-export function openProgress(file: string, url: string): ImportProgress {
+export function openProgress(file: string, api: { readonly url: string; readonly key: string }): ImportProgress {
   const [stateFile, rejectsFile] = [stateFileOf(file), rejectsFileOf(file)];
   const before = readState(stateFile);
   const headBytes = before === null ? Math.min(HEAD_BYTES, statSync(file).size) : before.head_bytes;
   const head = createHash('sha256').update(firstBytes(file, headBytes)).digest('hex');
+  const { url } = api;
+  const key = createHash('sha256').update(api.key).digest('hex').slice(0, KEY_DIGITS);
   if (before !== null && before.url !== url)
     throw new ImportFailed(`${stateFile} is of an import to ${before.url}. Delete it to import the file to ${url} from the front.`);
+  if (before !== null && before.key !== key)
+    throw new ImportFailed(
+      `${stateFile} is of an import with another key, perhaps of another environment. Delete it to import the file with this one from the front: what was sent before counts once.`,
+    );
   if (before !== null && (before.head_sha256 !== head || statSync(file).size < before.bytes))
     throw new ImportFailed(`${file} is not the file any more that ${stateFile} speaks of. Delete that one to import from the front.`);
   let state: ImportState = before ?? {
-    version: 1,
+    version: 2,
     url,
+    key,
     bytes: 0,
     lines: 0,
     accepted: 0,

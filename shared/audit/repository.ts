@@ -2,6 +2,7 @@ import { DateTime } from 'luxon';
 import type { RequestContext } from '#kernel/context.ts';
 import type { ClickHouse } from '#platform/clickhouse/client.ts';
 import type { AuditEntry } from './domain.ts';
+import { ofTenant } from '#platform/clickhouse/tenant.ts';
 
 const COLUMNS = [
   'tenant_id',
@@ -39,7 +40,7 @@ export function createAuditRepository(clickhouse: ClickHouse) {
 
     /** The history of one entity of the context's environment, oldest first. */
     async ofEntity(ctx: RequestContext, entityType: string, entityId: string): Promise<AuditEntry[]> {
-      const rows = await clickhouse.query<Row>(
+      const rows = await ofTenant(clickhouse, ctx).query<Row>(
         `SELECT ${COLUMNS.join(', ')} FROM audit_log FINAL
          WHERE tenant_id = {tenant:String} AND environment_id = {environment:String} AND entity_type = {type:String} AND entity_id = {entity:String}
          ORDER BY created_at, id`,

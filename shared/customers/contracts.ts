@@ -1,25 +1,24 @@
 import * as z from 'zod';
-import { listQuery, queryList, searchBody } from '#kernel/pagination.ts';
-import { entityBase, listOf, metadataInput, metadataText, requiredText, text } from '#kernel/wire.ts';
+import { entityBase, listOf, metadataInput, metadataText, nameInPath, requiredText, text } from '#kernel/wire.ts';
+import { filtersOn } from '#platform/resource/filters.ts';
+import { listing } from '#platform/resource/listing.ts';
+import type { Customer } from './domain.ts';
 
-const address = {
-  address_line1: text.optional(),
-  address_line2: text.optional(),
-  address_city: text.optional(),
-  address_state: text.optional(),
-  address_postal_code: text.optional(),
-  address_country: text.optional(),
+/** What may be left out. Null and an empty text say nothing, too. */
+const details = {
+  email: text.nullish(),
+  contact: text.nullish(),
+  address_line1: text.nullish(),
+  address_line2: text.nullish(),
+  address_city: text.nullish(),
+  address_state: text.nullish(),
+  address_postal_code: text.nullish(),
+  address_country: text.nullish(),
+  timezone: text.nullish(),
+  metadata: metadataInput.nullish(),
 };
 
-export const CreateCustomerRequest = z.object({
-  external_id: requiredText,
-  name: requiredText,
-  email: text.optional(),
-  contact: text.optional(),
-  ...address,
-  timezone: text.optional(),
-  metadata: metadataInput.optional(),
-});
+export const CreateCustomerRequest = z.object({ external_id: nameInPath, name: requiredText, ...details });
 export type CreateCustomerRequest = z.output<typeof CreateCustomerRequest>;
 
 /** What is left out stays as it is; `metadata` is replaced whole. */
@@ -45,15 +44,9 @@ export const CustomerResponse = entityBase.extend({
 });
 export const ListCustomersResponse = listOf(CustomerResponse);
 
-export const CustomerListQuery = listQuery({
-  customer_ids: queryList,
-  external_ids: queryList,
-  external_id: text.optional(),
-  email: text.optional(),
+const { inList, equals } = filtersOn<Customer>();
+export const CustomerList = listing('customers', {
+  filters: { customer_ids: inList('id'), external_ids: inList('externalId'), external_id: equals('externalId'), email: equals('email') },
+  fields: { external_id: 'string', name: 'string', email: 'string', contact: 'string', timezone: 'string' },
 });
-export const CustomerSearchRequest = searchBody({
-  customer_ids: z.array(text).max(1000).nullish(),
-  external_ids: z.array(text).max(1000).nullish(),
-  external_id: text.nullish(),
-  email: text.nullish(),
-});
+export const CustomerSearchRequest = CustomerList.search;

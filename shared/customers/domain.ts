@@ -1,5 +1,3 @@
-import { DateTime } from 'luxon';
-import { invalid } from '#kernel/errors.ts';
 import type { EntityColumns } from '#kernel/wire.ts';
 
 /** Who is billed. Usage finds a customer by `externalId`, the tenant's own name for it (billing.md 2.1). */
@@ -17,10 +15,4 @@ export interface Customer extends EntityColumns {
   /** IANA name: boundaries of the customer's days, months and billing periods. */
   readonly timezone: string;
   readonly metadata: Readonly<Record<string, string>>;
-}
-
-/** Throws a validation error unless the name is an IANA time zone. */
-export function requireTimezone(name: string): string {
-  if (name === '' || !DateTime.utc(2000).setZone(name).isValid) throw invalid('timezone', `unknown time zone ${JSON.stringify(name)}`);
-  return name;
 }

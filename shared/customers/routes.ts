@@ -1,14 +1,13 @@
 import * as z from 'zod';
 import { invalid } from '#kernel/errors.ts';
-import { listOptions } from '#kernel/pagination.ts';
-import { fromWire, toWire } from '#kernel/wire.ts';
-import { pageReply } from '#platform/http/page.ts';
-import { created, noContent, ok, type Route, route } from '#platform/http/route.ts';
+import { fromWire } from '#kernel/wire.ts';
+import { ok, type Route, route } from '#platform/http/route.ts';
+import { crudRoutes } from '#platform/resource/routes.ts';
+import { shaped } from '#platform/resource/shape.ts';
 import {
   CreateCustomerRequest,
-  CustomerListQuery,
+  CustomerList,
   CustomerResponse,
-  CustomerSearchRequest,
   CustomerSelector,
   ListCustomersResponse,
   UpdateCustomerRequest,
@@ -16,41 +15,41 @@ import {
 import type { CustomerService } from './service.ts';
 
 const tag = 'Customers';
-const byId = z.object({ id: z.string() });
+const NOT_UPDATED = { lacking: ['integration_entity_mapping', 'tax_rate_overrides'] };
+const shown = (customer: unknown) => shaped(CustomerResponse, customer);
 
 export const customerRoutes = (customers: CustomerService): Route[] => [
-  route({
-    method: 'POST',
+  ...crudRoutes({
+    tag,
     path: '/v1/customers',
-    operationId: 'createCustomer',
-    tag,
-    summary: 'Create a customer',
-    permission: 'write:Customer',
-    body: CreateCustomerRequest,
-    responses: { 201: CustomerResponse },
-    handler: async ({ ctx, body }) => created(toWire(await customers.create(ctx, fromWire(body)))),
-  }),
-  route({
-    method: 'GET',
-    path: '/v1/customers',
-    operationId: 'listCustomers',
-    tag,
-    summary: 'List customers',
-    permission: 'authenticated',
-    query: CustomerListQuery,
-    responses: { 200: ListCustomersResponse },
-    handler: async ({ ctx, query }) => ok(pageReply(await customers.list(ctx, fromWire(query), listOptions(query)))),
-  }),
-  route({
-    method: 'POST',
-    path: '/v1/customers/search',
-    operationId: 'queryCustomer',
-    tag,
-    summary: 'Search customers',
-    permission: 'authenticated',
-    body: CustomerSearchRequest,
-    responses: { 200: ListCustomersResponse },
-    handler: async ({ ctx, body }) => ok(pageReply(await customers.list(ctx, fromWire(body) as never, listOptions(body)))),
+    entity: 'Customer',
+    response: CustomerResponse,
+    create: {
+      operationId: 'createCustomer',
+      summary: 'Create a customer',
+      body: CreateCustomerRequest,
+      foreignKeys: {
+        ignored: { skip_onboarding_workflow: 'creating a customer starts no workflow that could be skipped' },
+        lacking: ['integration_entity_mapping', 'onboarding_workflow_name', 'tax_rate_overrides'],
+      },
+      run: customers.create,
+    },
+    list: {
+      listing: CustomerList,
+      response: ListCustomersResponse,
+      get: { operationId: 'listCustomers', summary: 'List customers' },
+      search: { operationId: 'queryCustomer', summary: 'Search customers', foreignKeys: { lacking: ['metadata'] } },
+      run: customers.list,
+    },
+    get: { operationId: 'getCustomer', summary: 'Get a customer', run: customers.get },
+    update: {
+      operationId: 'updateCustomerById',
+      summary: 'Update a customer',
+      body: UpdateCustomerRequest,
+      foreignKeys: NOT_UPDATED,
+      run: customers.update,
+    },
+    delete: { operationId: 'deleteCustomer', summary: 'Delete a customer', run: customers.delete },
   }),
   route({
     method: 'PUT',
@@ -61,11 +60,12 @@ export const customerRoutes = (customers: CustomerService): Route[] => [
     permission: 'write:Customer',
     query: CustomerSelector,
     body: UpdateCustomerRequest,
+    foreignKeys: NOT_UPDATED,
     responses: { 200: CustomerResponse },
     handler: async ({ ctx, query, body }) => {
       if (!query.id && !query.external_customer_id) throw invalid('id', 'id or external_customer_id is required');
       const id = query.id || (await customers.getByExternalId(ctx, query.external_customer_id ?? '')).id;
-      return ok(toWire(await customers.update(ctx, id, fromWire(body))));
+      return ok(shown(await customers.update(ctx, id, fromWire(body))));
     },
   }),
   route({
@@ -74,10 +74,10 @@ export const customerRoutes = (customers: CustomerService): Route[] => [
     operationId: 'getCustomerByExternalId',
     tag,
     summary: 'Get a customer by external id',
-    permission: 'authenticated',
+    permission: 'read:Customer',
     params: z.object({ external_id: z.string() }),
     responses: { 200: CustomerResponse },
-    handler: async ({ ctx, params }) => ok(toWire(await customers.getByExternalId(ctx, params.external_id))),
+    handler: async ({ ctx, params }) => ok(shown(await customers.getByExternalId(ctx, params.external_id))),
   }),
   route({
     method: 'GET',
@@ -85,46 +85,9 @@ export const customerRoutes = (customers: CustomerService): Route[] => [
     operationId: 'getCustomerByLookupKey',
     tag,
     summary: 'Get a customer by lookup key, which is its external id',
-    permission: 'authenticated',
+    permission: 'read:Customer',
     params: z.object({ lookup_key: z.string() }),
     responses: { 200: CustomerResponse },
-    handler: async ({ ctx, params }) => ok(toWire(await customers.getByExternalId(ctx, params.lookup_key))),
-  }),
-  route({
-    method: 'GET',
-    path: '/v1/customers/{id}',
-    operationId: 'getCustomer',
-    tag,
-    summary: 'Get a customer',
-    permission: 'authenticated',
-    params: byId,
-    responses: { 200: CustomerResponse },
-    handler: async ({ ctx, params }) => ok(toWire(await customers.get(ctx, params.id))),
-  }),
-  route({
-    method: 'PUT',
-    path: '/v1/customers/{id}',
-    operationId: 'updateCustomerById',
-    tag,
-    summary: 'Update a customer',
-    permission: 'write:Customer',
-    params: byId,
-    body: UpdateCustomerRequest,
-    responses: { 200: CustomerResponse },
-    handler: async ({ ctx, params, body }) => ok(toWire(await customers.update(ctx, params.id, fromWire(body)))),
-  }),
-  route({
-    method: 'DELETE',
-    path: '/v1/customers/{id}',
-    operationId: 'deleteCustomer',
-    tag,
-    summary: 'Delete a customer',
-    permission: 'write:Customer',
-    params: byId,
-    responses: { 204: null },
-    handler: async ({ ctx, params }) => {
-      await customers.delete(ctx, params.id);
-      return noContent();
-    },
+    handler: async ({ ctx, params }) => ok(shown(await customers.getByExternalId(ctx, params.lookup_key))),
   }),
 ];

@@ -1,10 +1,10 @@
 import * as z from 'zod';
+import { ENTITLEMENT_ENTITY_TYPES, EntitlementResponse } from '#catalog/contracts/entitlement.ts';
 import { FEATURE_TYPES, FeatureResponse } from '#catalog/contracts/feature.ts';
-import { listQuery, queryFlag, queryList, searchBody } from '#kernel/pagination.ts';
+import { queryList } from '#kernel/pagination.ts';
 import {
   amountInput,
   decimalText,
-  entityBase,
   listOf,
   MAX_INT64,
   objectInput,
@@ -16,10 +16,12 @@ import {
   wholeNumber,
 } from '#kernel/wire.ts';
 import { blankable } from '#metering/contracts/meter.ts';
-import { isCountable } from '#metering/domain/properties.ts';
+import { isCountable } from '#ingestion/domain/properties.ts';
+import { filtersOn, flag, manyValues } from '#platform/resource/filters.ts';
+import { listing } from '#platform/resource/listing.ts';
+import type { Entitlement } from '#catalog/domain/entitlement.ts';
 import { CHECK_REASONS } from './domain/limit.ts';
 
-const ENTITY_TYPES = ['PLAN', 'SUBSCRIPTION', 'ADDON'] as const;
 const RESET_PERIODS = ['DAILY', 'WEEKLY', 'MONTHLY', 'QUARTERLY', 'HALF_YEARLY', 'ANNUAL', 'NEVER'] as const;
 
 const terms = {
@@ -40,7 +42,7 @@ const terms = {
 
 /** `plan_id` is short for entity_type PLAN with that entity_id. */
 export const CreateEntitlementRequest = z.object({
-  entity_type: blankable(z.enum(ENTITY_TYPES)),
+  entity_type: blankable(z.enum(ENTITLEMENT_ENTITY_TYPES)),
   entity_id: text.nullish(),
   plan_id: text.nullish(),
   feature_id: requiredText,
@@ -57,53 +59,40 @@ export const CreateBulkEntitlementRequest = z.object({ items: z.array(CreateEnti
 export const UpdateEntitlementRequest = z.object({ ...terms, clear_grant_config: z.boolean().nullish() });
 export type UpdateEntitlementRequest = z.output<typeof UpdateEntitlementRequest>;
 
-export const EntitlementResponse = entityBase.extend({
-  entity_type: z.enum(ENTITY_TYPES),
-  entity_id: z.string(),
-  plan_id: z.string().optional(),
-  feature_id: z.string(),
-  feature_type: z.enum(FEATURE_TYPES),
-  feature: FeatureResponse.optional(),
-  is_enabled: z.boolean(),
-  usage_limit: wholeNumber.optional(),
-  usage_reset_period: z.string().optional(),
-  is_soft_limit: z.boolean(),
-  static_value: z.string().optional(),
-  config_value: z.record(z.string(), z.unknown()).optional(),
-  display_order: z.int(),
-  parent_entitlement_id: z.string().optional(),
-  start_date: timeText.optional(),
-  end_date: timeText.optional(),
-  grant_measure: z.string().optional(),
-  grant_duration_value: z.int().optional(),
-  grant_duration_unit: z.string().optional(),
-  grant_allocation_behavior: z.string().optional(),
-  grant_quota: decimalText.optional(),
-  aggregation_mode: z.string(),
-});
 export const ListEntitlementsResponse = listOf(EntitlementResponse);
 export const CreateBulkEntitlementResponse = z.object({ items: z.array(EntitlementResponse) });
 
 export const ENTITLEMENT_EXPAND = ['features', 'feature'] as const;
-export const EntitlementListQuery = listQuery({
-  entity_type: z.enum(ENTITY_TYPES).optional(),
-  entity_ids: queryList,
-  plan_ids: queryList,
-  feature_ids: queryList,
-  feature_type: z.enum(FEATURE_TYPES).optional(),
-  is_enabled: queryFlag,
-  has_grant_config: queryFlag,
+
+const { inList, equals, isTrue } = filtersOn<Entitlement>();
+export const EntitlementList = listing('entitlements', {
+  filters: {
+    entity_type: equals('entityType', z.enum(ENTITLEMENT_ENTITY_TYPES)),
+    entity_ids: inList('entityId'),
+    plan_ids: manyValues(text, (values) => [
+      { column: 'entityType', is: 'eq', value: 'PLAN' },
+      { column: 'entityId', is: 'in', values },
+    ]),
+    feature_ids: inList('featureId'),
+    feature_type: equals('featureType', z.enum(FEATURE_TYPES)),
+    is_enabled: isTrue('isEnabled'),
+    has_grant_config: flag((given) => [{ column: 'grantMeasure', is: given ? 'set' : 'unset' }]),
+  },
+  fields: {
+    entity_type: 'string',
+    entity_id: 'string',
+    feature_id: 'string',
+    feature_type: 'string',
+    usage_limit: 'number',
+    usage_reset_period: 'string',
+    static_value: 'string',
+    display_order: 'integer',
+    parent_entitlement_id: 'string',
+    start_date: 'date',
+    end_date: 'date',
+  },
 });
-const ids = z.array(text).max(1000).nullish();
-export const EntitlementSearchRequest = searchBody({
-  entity_type: blankable(z.enum(ENTITY_TYPES)),
-  entity_ids: ids,
-  plan_ids: ids,
-  feature_ids: ids,
-  feature_type: blankable(z.enum(FEATURE_TYPES)),
-  is_enabled: z.boolean().nullish(),
-  has_grant_config: z.boolean().nullish(),
-});
+export const EntitlementSearchRequest = EntitlementList.search;
 
 export const EntitlementSource = z.object({
   entitlement_id: z.string(),
@@ -145,6 +134,22 @@ const narrowing = { feature_ids: queryList, feature_lookup_keys: queryList, subs
 export const CustomerUsageSummaryQuery = z.object({ customer_id: text.optional(), customer_lookup_key: text.optional(), ...narrowing });
 export const UsageSummaryOfCustomerQuery = z.object(narrowing);
 
+/** What was used of the allowance of one subscription: an event uses up that of each subscription that bills it. */
+export const SubscriptionShare = z.object({
+  subscription_id: z.string(),
+  usage: decimalText,
+  limit: decimalText.optional(),
+  remaining: decimalText.optional(),
+  is_unlimited: z.boolean(),
+  is_soft_limit: z.boolean(),
+  usage_reset_period: z.string().optional(),
+  period_start: timeText,
+  next_usage_reset_at: timeText.optional(),
+});
+const shares = z.array(SubscriptionShare).optional().meta({
+  description: 'Where several subscriptions give the feature: the share of each. More may be used while one of them covers it',
+});
+
 /** `usage_percent` is a ratio: 0.5 is half of the limit. `next_usage_reset_at` is absent where usage never resets or is not counted. */
 export const FeatureUsageSummary = z.object({
   feature: FeatureResponse,
@@ -155,6 +160,7 @@ export const FeatureUsageSummary = z.object({
   is_enabled: z.boolean(),
   is_soft_limit: z.boolean(),
   next_usage_reset_at: timeText.optional(),
+  subscriptions: shares,
   sources: z.array(EntitlementSource),
 });
 /** `period` is the billing period of the oldest of the subscriptions; absent without one. All features come in one page. */
@@ -192,6 +198,7 @@ export const CheckEntitlementResponse = z.object({
   period_start: timeText.optional(),
   next_usage_reset_at: timeText.optional(),
   watermark: timeText.optional(),
+  subscriptions: shares,
   static_values: z.array(z.string()).optional(),
   config_values: z.array(z.record(z.string(), z.unknown())).optional(),
 });

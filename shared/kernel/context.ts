@@ -6,7 +6,8 @@ export interface RequestContext {
   /** User id, key id, or the id of the customer whose portal session it is: what `created_by` and the audit log show. */
   readonly actorId: string;
   readonly actorType: 'user' | 'api_key' | 'customer' | 'system';
-  readonly roles: readonly Role[];
+  /** Names of roles: what they give is for `shared/access` to say. */
+  readonly roles: readonly string[];
   readonly requestId: string;
   /** How its events are let in. Absent: without limits, and on the way of all. */
   readonly ingest?: IngestTerms;
@@ -34,7 +35,13 @@ export interface IngestTerms {
   readonly keyQuota: IngestQuota | null;
 }
 
-export type Role = 'super_admin' | 'all_writer' | 'all_reader' | 'event_ingestor' | 'event_reader';
+/** What names an environment: a tenant's and its own id. */
+export type EnvironmentIds = Pick<RequestContext, 'tenantId' | 'environmentId'>;
+
+/** One text per environment, to group by: `JSON.stringify(['tenant_1', 'env_1'])`, which no other pair of ids makes. */
+export function environmentKey({ tenantId, environmentId }: EnvironmentIds): string {
+  return JSON.stringify([tenantId, environmentId]);
+}
 
 /** Context of work that no person asked for: sweeps, consumers, relays. */
 export function systemContext(tenantId: string, environmentId: string, requestId: string): RequestContext {

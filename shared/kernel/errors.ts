@@ -7,6 +7,7 @@ const HTTP_STATUS = {
   already_exists: 409,
   version_conflict: 409,
   payload_too_large: 413,
+  unsupported_media_type: 415,
   too_many_requests: 429,
   internal_error: 500,
   not_implemented: 501,
@@ -35,9 +36,13 @@ export class DomainError extends Error {
 
 /** Missing or bad credential: its own body on the wire, 401 `{"error": ...}` (wire-rules.md section 2). */
 export class UnauthorizedError extends Error {
-  constructor(message: string = 'Unauthorized') {
+  /** The header in which the credential is awaited: the body has no room to say it. */
+  readonly header: string;
+
+  constructor(header: string, message: string = 'Unauthorized') {
     super(message);
     this.name = 'UnauthorizedError';
+    this.header = header;
   }
 }
 

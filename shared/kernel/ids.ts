@@ -41,7 +41,9 @@ export type IdPrefix =
   | 'uctr'
   | 'psess'
   | 'setting'
-  | 'onboarding';
+  | 'onboarding'
+  | 'acct'
+  | 'posting';
 
 /** Random bytes by the page: an id takes sixteen, and asking for each of them costs more than the rest of the id. */
 const POOL = new Uint8Array(4096);

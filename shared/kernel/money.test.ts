@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { decimal, divide } from './decimal.ts';
-import { currencyDigits, displayAmount, minorUnits, roundToCurrency } from './money.ts';
+import { currencyDigits, displayAmount, isCurrency, minorUnits, roundToCurrency } from './money.ts';
 
 test.each([
   ['usd', '10.275', '10.28'],
@@ -11,6 +11,13 @@ test.each([
   ['kwd', '1.0005', '1.001'],
   ['clf', '1.00005', '1.0001'],
   ['idr', '1.005', '1.01'],
+  ['huf', '1.005', '1.01'],
+  ['twd', '1.005', '1.01'],
+  ['xof', '1234.5678', '1235'],
+  ['isk', '1234.5678', '1235'],
+  ['iqd', '1234.5678', '1234.568'],
+  ['bhd', '1234.5678', '1234.568'],
+  ['uyw', '1.00005', '1.0001'],
   ['xyz', '1.005', '1.01'],
 ])('%s %s rounds to %s', (currency, amount, expected) => {
   expect(roundToCurrency(decimal(amount), currency).toFixed()).toBe(expected);
@@ -23,6 +30,11 @@ test('amounts for people keep their digits', () => {
     displayAmount(decimal('1000'), 'jpy'),
     displayAmount(decimal('5'), 'chf'),
   ]).toEqual(['$12.50', '$0.000003', '¥1000', 'CHF 5.00']);
+});
+
+test('every currency that the runtime has a name for is known, and no other three letters', () => {
+  expect(Intl.supportedValuesOf('currency').filter((code) => !isCurrency(code))).toEqual([]);
+  expect(['xyz', 'zzz', 'usd ', 'constructor', ''].filter(isCurrency)).toEqual([]);
 });
 
 test('unknown currencies have two digits; quotients have sixteen', () => {

@@ -1,6 +1,8 @@
 import { DateTime } from 'luxon';
 import * as z from 'zod';
 import { Decimal, isDecimalText } from './decimal.ts';
+import { isCurrency } from './money.ts';
+import { recordOf } from './records.ts';
 
 const OBJECT_LEVELS = 20;
 const OBJECT_LENGTH = 65_536;
@@ -42,32 +44,66 @@ export const timeInput = z
   })
   .meta({ type: 'string', format: 'date-time' });
 
-export const metadataInput = z.record(z.string().max(255), z.string().max(4096), { error: 'must be a map of strings' });
-/** Any JSON object that a caller may keep with us, within bounds that every engine can hold and print. */
-export const objectInput = z
-  .record(z.string(), z.unknown())
-  .refine((value) => !isDeeperThan(value, OBJECT_LEVELS), `must not be nested deeper than ${OBJECT_LEVELS} levels`)
-  // What is nested too deep cannot be printed, and has been refused already.
+/** Postgres cannot store a NUL. */
+const storable = z.string().refine((value) => !value.includes('\u0000'), 'must not contain NUL');
+
+const METADATA_KEYS = 50;
+const METADATA_BYTES = 16_384;
+/** What a caller keeps beside an entity. Bounded as a whole: it travels with every page, event and invoice of the entity. */
+export const metadataInput = recordOf(storable.max(255), storable.max(4096), { error: 'must be a map of strings' })
+  .refine((map) => Object.keys(map).length <= METADATA_KEYS, `must have at most ${METADATA_KEYS} keys`)
   .refine(
-    (value) => isDeeperThan(value, OBJECT_LEVELS) || JSON.stringify(value).length <= OBJECT_LENGTH,
-    `must not be longer than ${OBJECT_LENGTH} characters`,
+    (map) => Object.entries(map).reduce((bytes, [key, value]) => bytes + utf8Length(key) + utf8Length(value), 0) <= METADATA_BYTES,
+    `must not be longer than ${METADATA_BYTES} bytes, keys included`,
   );
+
+const UTF8 = new TextEncoder();
+function utf8Length(text: string): number {
+  return UTF8.encode(text).length;
+}
+/** JSON of the caller's own within bounds that every engine can hold and print: so many levels, and at most `length` characters. */
+export function boundedJson<T extends z.ZodType>(schema: T, length: number): T {
+  return (
+    schema
+      .refine((value) => !isDeeperThan(value, OBJECT_LEVELS), `must not be nested deeper than ${OBJECT_LEVELS} levels`)
+      // What is nested too deep cannot be printed, and has been refused already.
+      .refine(
+        (value) => isDeeperThan(value, OBJECT_LEVELS) || JSON.stringify(value).length <= length,
+        `must not be longer than ${length} characters`,
+      )
+  );
+}
+
+/** Any JSON object that a caller may keep with us. */
+export const objectInput = boundedJson(recordOf(z.string(), z.unknown(), { error: 'must be an object' }), OBJECT_LENGTH);
 
 function isDeeperThan(value: unknown, levels: number): boolean {
   if (typeof value !== 'object' || value === null) return false;
   return levels === 0 || Object.values(value).some((inner) => isDeeperThan(inner, levels - 1));
 }
 
-/** Text that must say something. Control characters that Postgres cannot store are refused. */
-export const text = z
-  .string()
-  .max(1024)
-  .refine((value) => !value.includes('\u0000'), 'must not contain NUL');
+/** Lists are sorted and filtered by texts, and an entry of an index has 2,700 bytes at most. */
+const INDEXED_BYTES = 2_000;
+/** Text that says something for people, and that no list is sorted by. */
+export const prose = storable.max(1024);
+export const text = prose.refine(
+  // A character of UTF-16 has three bytes of UTF-8 at most: most texts, such as those of events, need not be encoded.
+  (value) => value.length * 3 <= INDEXED_BYTES || utf8Length(value) <= INDEXED_BYTES,
+  `must not be longer than ${INDEXED_BYTES} bytes`,
+);
+/** Text that must say something. */
 export const requiredText = text.refine((value) => value.trim() !== '', 'must not be empty');
-export const currencyInput = z
+/** A name of the caller's own that it also asks by, without the blanks around it, in a path: HTTP clients resolve these two before they send anything. */
+export const nameInPath = requiredText.transform((value) => value.trim()).refine(fitsPath, 'must not be . or .., which no path can hold');
+
+export function fitsPath(name: string): boolean {
+  return name !== '.' && name !== '..';
+}
+export const currencyCode = z
   .string()
   .regex(/^[a-zA-Z]{3}$/, 'must be a three-letter currency code')
-  .transform((code) => code.toLowerCase());
+  .refine(isCurrency, 'must be a currency of ISO 4217');
+export const currencyInput = currencyCode.transform((code) => code.toLowerCase());
 
 /** Decimal in an answer: JSON string in plain notation. */
 export const decimalText = z.string().meta({ description: 'Decimal number as text' });
@@ -88,9 +124,24 @@ export const entityBase = z.object({
   updated_by: z.string().optional(),
 });
 
+/** What pagination says besides numbers, where it has to. */
+export const furtherPagination = {
+  total_is_estimate: z.literal(true).optional().meta({ description: 'Present where `total` is an estimate: above 10,000' }),
+  next_cursor: z.string().optional().meta({
+    description:
+      'Asks for the next page as `cursor`, at the same cost however far down the list. Absent on the last page, and where several fields sort',
+  }),
+};
+
+const pagination = z.object({
+  total: z.int().meta({ description: 'Rows of the whole list: exact up to 10,000' }),
+  limit: z.int(),
+  offset: z.int().meta({ description: 'Where the next page starts: the `offset` to ask for it with' }),
+  ...furtherPagination,
+});
 /** A list answer. `pagination.offset` is the offset of the next page (wire-rules.md section 6). */
 export function listOf<T extends z.ZodType>(item: T) {
-  return z.object({ items: z.array(item), pagination: z.object({ total: z.int(), limit: z.int(), offset: z.int() }) });
+  return z.object({ items: z.array(item), pagination });
 }
 
 export const successResponse = z.object({ message: z.string() });
@@ -152,7 +203,10 @@ export function toWire(value: unknown): unknown {
     if (inner === null || inner === undefined) continue;
     const name = snakeCase(key);
     const mapped = typeof inner !== 'object' || OPAQUE_KEYS.has(name) ? inner : toWire(inner);
-    if (mapped !== undefined) wire[name] = mapped;
+    if (mapped === undefined) continue;
+    // An assignment would make it the prototype.
+    if (name === '__proto__') Object.defineProperty(wire, name, { value: mapped, enumerable: true, configurable: true, writable: true });
+    else wire[name] = mapped;
   }
   return wire;
 }

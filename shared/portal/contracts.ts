@@ -1,9 +1,8 @@
 import * as z from 'zod';
-import { GetUsageAnalyticsRequest } from '#analytics/contracts/analytics.ts';
-import { CustomerCostAnalyticsRequest } from '#costs/contracts/analytics.ts';
 import { UpdateCustomerRequest } from '#customers/contracts.ts';
 import { pageKeys } from '#kernel/pagination.ts';
 import { timeText } from '#kernel/wire.ts';
+import { cursorKey } from '#platform/resource/listing.ts';
 
 /** `url` is empty where no portal is configured. The token is shown here, and nowhere else ever again. */
 export const PortalSessionResponse = z.object({ url: z.string(), token: z.string(), expires_at: timeText });
@@ -14,13 +13,7 @@ export const UpdatePortalCustomerRequest = UpdateCustomerRequest.extend({ extern
 export type UpdatePortalCustomerRequest = z.output<typeof UpdatePortalCustomerRequest>;
 
 /** Newest first unless told otherwise. */
-export const PortalPaginatedRequest = z.object({ ...pageKeys, order: z.enum(['asc', 'desc']).nullish() });
-
-/** A question about usage whose customer is the session's. */
-export const PortalAnalyticsRequest = GetUsageAnalyticsRequest.omit({ external_customer_id: true, include_children: true });
-
-/** The same about what usage costs the seller. */
-export const PortalCostAnalyticsRequest = CustomerCostAnalyticsRequest;
+export const PortalPaginatedRequest = z.object({ ...pageKeys, cursor: cursorKey.nullish(), order: z.enum(['asc', 'desc']).nullish() });
 
 /** Which parts of the portal there is something to show in. */
 export const PortalConfigResponse = z.object({

@@ -1,6 +1,7 @@
+import type { SettingOf } from '#kernel/setting.ts';
 import { randomBytes } from 'node:crypto';
 import type { DateTime } from 'luxon';
-import type { SubscriptionStatus } from '#subscriptions/domain/subscription.ts';
+import type { RequestContext } from '#kernel/context.ts';
 
 /** Lets one customer look at what is its own, until it expires. Only the hash of its token is kept. */
 export interface PortalSession {
@@ -28,8 +29,22 @@ export function portalUrl(address: string | undefined, token: string): string {
   return (address ?? '').replaceAll('{token}', token);
 }
 
-/** What a customer is shown of its subscriptions: a draft is not agreed yet. */
-export const SHOWN_SUBSCRIPTIONS: readonly SubscriptionStatus[] = ['active', 'trialing', 'paused', 'cancelled', 'incomplete'];
-
 /** Parts of the portal that are the same for all customers of all tenants. */
 export const PORTAL_TABS = { info: true, usage: true, analytics: true, subscriptions: true, invoices: true, wallets: false } as const;
+
+/** The customer whose session it is. Routes of the portal take no other credential: anything else is a mistake of ours. */
+export function customerIdOf({ actorType, actorId }: Pick<RequestContext, 'actorType' | 'actorId'>): string {
+  if (actorType !== 'customer') throw new Error('not a portal session');
+  return actorId;
+}
+
+/** What customers are shown in the portal. */
+export interface CustomerPortalConfig {
+  /** Their costs and margins are the seller's own, unless it says otherwise. */
+  readonly cost_analytics_enabled: boolean;
+}
+
+export const CUSTOMER_PORTAL_CONFIG: SettingOf<CustomerPortalConfig> = {
+  key: 'customer_portal_config',
+  fallback: { cost_analytics_enabled: false },
+};

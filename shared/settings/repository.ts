@@ -1,7 +1,7 @@
 import type { TenantTransaction } from '#platform/postgres/database.ts';
 import type { Table } from '#platform/postgres/tables.ts';
 import { jsonb } from '#platform/postgres/types.ts';
-import type { Setting, SettingKey } from './domain.ts';
+import type { Setting } from './domain.ts';
 
 declare module '#platform/postgres/tables.ts' {
   interface Tables {
@@ -11,7 +11,7 @@ declare module '#platform/postgres/tables.ts' {
 
 /** Settings of an environment, one row per key that was set. */
 export const settingRepository = {
-  find(tx: TenantTransaction, key: SettingKey): Promise<Setting | undefined> {
+  find(tx: TenantTransaction, key: string): Promise<Setting | undefined> {
     return tx.selectFrom('settings').selectAll().where('key', '=', key).executeTakeFirst();
   },
 
@@ -34,7 +34,7 @@ export const settingRepository = {
   },
 
   /** The row that was there, or nothing. */
-  delete(tx: TenantTransaction, key: SettingKey): Promise<Setting | undefined> {
+  delete(tx: TenantTransaction, key: string): Promise<Setting | undefined> {
     return tx.deleteFrom('settings').where('key', '=', key).returningAll().executeTakeFirst();
   },
 };

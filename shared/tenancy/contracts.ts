@@ -1,8 +1,8 @@
 import * as z from 'zod';
-import { listQuery } from '#kernel/pagination.ts';
-import { listOf, metadataInput, metadataText, requiredText, text, timeInput, timeText } from '#kernel/wire.ts';
-
-const ROLES = ['super_admin', 'all_writer', 'all_reader', 'event_ingestor', 'event_reader'] as const;
+import { ROLES } from '#access/domain/roles.ts';
+import { recordOf } from '#kernel/records.ts';
+import { furtherPagination, listOf, metadataInput, metadataText, requiredText, text, timeInput, timeText } from '#kernel/wire.ts';
+import { listing } from '#platform/resource/listing.ts';
 
 export const TenantResponse = z.object({
   id: z.string(),
@@ -20,7 +20,7 @@ export const UpdateTenantRequest = z.object({
       email: text.optional(),
       help_email: text.optional(),
       phone: text.optional(),
-      address: z.record(z.string(), text).optional(),
+      address: recordOf(z.string(), text).optional(),
     })
     .optional(),
   metadata: metadataInput.optional(),
@@ -45,12 +45,13 @@ export const ListEnvironmentsResponse = z.object({
   total: z.int(),
   offset: z.int(),
   limit: z.int(),
+  ...furtherPagination,
 });
 export const CreateEnvironmentRequest = z.object({ name: requiredText, type: z.enum(['development', 'production']) });
 export type CreateEnvironmentRequest = z.output<typeof CreateEnvironmentRequest>;
 export const UpdateEnvironmentRequest = z.object({ name: requiredText.optional(), type: z.enum(['development', 'production']).optional() });
 export type UpdateEnvironmentRequest = z.output<typeof UpdateEnvironmentRequest>;
-export const EnvironmentListQuery = listQuery({});
+export const EnvironmentList = listing('environments', { filters: {}, fields: { name: 'string', type: 'string' }, unasked: 'existing' });
 
 export const UserResponse = z.object({
   id: z.string(),
@@ -62,15 +63,23 @@ export const UserResponse = z.object({
   tenant: TenantResponse.optional(),
 });
 
-export const CreateApiKeyRequest = z.object({
+/** Strict: a wish for fewer rights in a field that is not known here must not make a key with all of them. */
+export const CreateApiKeyRequest = z.strictObject({
   name: requiredText,
-  type: z.enum(['private_key', 'publishable_key']),
-  expires_at: timeInput.optional(),
-  service_account_id: text.optional(),
-  /** Narrower rights than those of a full private key. */
-  roles: z.array(z.enum(ROLES)).min(1).max(ROLES.length).optional(),
-  /** Of this key's own, besides that of the tenant. */
-  ingest_quota: ingestQuota.optional(),
+  type: z.enum(['private_key', 'publishable_key']).meta({
+    description: 'A private key is kept on servers. A publishable key may be shown to browsers: it sends events and does nothing else.',
+  }),
+  expires_at: timeInput.nullish(),
+  service_account_id: text
+    .nullish()
+    .meta({ description: 'The service account that the key stands for; its roles bound those of the key.' }),
+  roles: z
+    .array(z.enum(ROLES))
+    .max(ROLES.length)
+    .transform((roles) => [...new Set(roles)])
+    .nullish()
+    .meta({ description: "Absent: the maker's, or the service account's. An empty list gives no right at all." }),
+  ingest_quota: ingestQuota.nullish().meta({ description: "A quota of this key's own, besides that of the tenant." }),
 });
 export type CreateApiKeyRequest = z.output<typeof CreateApiKeyRequest>;
 export const ApiKeyResponse = z.object({
@@ -90,6 +99,4 @@ export const ApiKeyResponse = z.object({
 });
 export const CreateApiKeyResponse = z.object({ secret: ApiKeyResponse, api_key: z.string() });
 export const ListApiKeysResponse = listOf(ApiKeyResponse);
-export const ApiKeyListQuery = listQuery({});
-
-export const RolesResponse = z.object({ roles: z.array(z.object({ id: z.string(), name: z.string(), description: z.string() })) });
+export const ApiKeyList = listing('secrets', { filters: {}, fields: { name: 'string', type: 'string' } });

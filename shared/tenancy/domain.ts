@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { DateTime } from 'luxon';
-import type { IngestQuota, Role } from '#kernel/context.ts';
+import type { Role } from '#access/domain/roles.ts';
+import type { IngestQuota } from '#kernel/context.ts';
 import type { RecordStatus } from '#kernel/wire.ts';
 
 /** A company that sells usage: the top boundary of isolation. */
@@ -44,7 +45,7 @@ export interface User extends TenantColumns {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** An API key: only its hash is kept. Bound to tenant, environment, user and that user's roles. */
+/** An API key: only its hash is kept. Bound to tenant and environment, and to the user that it stands for, if any. */
 export interface ApiKey extends TenantColumns {
   readonly environmentId: string;
   readonly name: string;
@@ -52,6 +53,7 @@ export interface ApiKey extends TenantColumns {
   readonly keyHash: string;
   readonly displayId: string;
   readonly userId: string | null;
+  /** What it was given; `rolesInForce` says what it has. */
   readonly roles: readonly Role[];
   readonly expiresAt: DateTime | null;
   /** Of this key's own, besides that of its tenant. Both null: none. */
@@ -78,13 +80,21 @@ export function maskKey(key: string): string {
   return `${key.slice(0, 5)}***${key.slice(-2)}`;
 }
 
-/** Rights of a key: a publishable key may only send events, a private key has its user's roles (full rights without one). */
-export function rolesOfKey(type: ApiKey['type'], userRoles: readonly Role[] | null): readonly Role[] {
-  if (type === 'publishable_key') return ['event_ingestor'];
-  return userRoles === null || userRoles.length === 0 ? ['super_admin'] : userRoles;
+/** All that a publishable key may ever have: it lies in browsers, where everybody reads it. */
+export const PUBLISHABLE_ROLE: Role = 'event_ingestor';
+
+/** The roles that a key has, whatever it was given: a publishable one sends events and does nothing else. */
+export function rolesInForce({ type, roles }: Pick<ApiKey, 'type' | 'roles'>): readonly Role[] {
+  if (type === 'private_key') return roles;
+  return roles.length === 0 ? [] : [PUBLISHABLE_ROLE];
 }
 
 /** The quota that two columns say, or none. */
 export function quotaOf(eventsPerSecond: number | null, burst: number | null): IngestQuota | null {
   return eventsPerSecond === null || burst === null ? null : { eventsPerSecond, burst };
+}
+
+/** A key as it is shown: with the roles that it has, and its quota in one piece. */
+export function shownKey(key: ApiKey): ApiKey & { readonly provider: 'flexprice'; readonly ingestQuota: IngestQuota | null } {
+  return { ...key, roles: rolesInForce(key), provider: 'flexprice', ingestQuota: quotaOf(key.ingestEventsPerSecond, key.ingestBurst) };
 }

@@ -1,11 +1,11 @@
-import type { ColumnType } from 'kysely';
+import { type ColumnType, sql } from 'kysely';
+import type { DateTime } from 'luxon';
 import { notFound } from '#kernel/errors.ts';
-import type { ListOptions, Page } from '#kernel/pagination.ts';
 import type { SystemTransaction, TenantTransaction } from '#platform/postgres/database.ts';
-import { listRows } from '#platform/postgres/list.ts';
 import type { Table } from '#platform/postgres/tables.ts';
-import type { SettingKey } from '#settings/domain.ts';
+import { type New, resourceTable } from '#platform/resource/table.ts';
 import type { ApiKey, Environment, Tenant, User } from './domain.ts';
+import { EVENT_INGESTION_FILTER } from './raw-filter.ts';
 
 /** `tenant_id` of a tenant is generated from its id. */
 type IngestColumns = Pick<Tenant, 'ingestLazy' | 'ingestEventsPerSecond' | 'ingestBurst'>;
@@ -19,21 +19,30 @@ declare module '#platform/postgres/tables.ts' {
     environments: Table<Environment>;
     users: Table<User>;
     secrets: Table<ApiKey>;
+    accessChanges: { readonly tenantId: string; readonly changedIn: string };
   }
 }
 
-const RAW_FILTER: SettingKey = 'event_ingestion_filter';
-type Filled = 'tenantId' | 'environmentId' | 'status' | 'createdBy' | 'updatedBy';
+/** What of a tenant's changes of access was to be seen: the transaction of the last one, and the oldest that was running still. */
+export interface Sight {
+  readonly change: string | null;
+  readonly horizon: string;
+}
+const HORIZON = sql<string>`pg_snapshot_xmin(pg_current_snapshot())::text`;
 
 /** A key with what is to be known of its tenant before anything else. */
 export type FoundKey = ApiKey &
-  Pick<Tenant, 'internalStatus' | 'ingestLazy'> & {
+  Pick<Tenant, 'internalStatus' | 'ingestLazy'> &
+  Sight & {
     readonly tenantEventsPerSecond: number | null;
     readonly tenantBurst: number | null;
     readonly userType: User['type'] | null;
     /** Value of the setting `event_ingestion_filter` of the key's environment. */
     readonly rawFilter: unknown;
   };
+
+export const environmentRepository = resourceTable('environments', { entity: 'environment', large: [] });
+export const keyRepository = resourceTable('secrets', { entity: 'api key', large: [] });
 
 export const tenancyRepository = {
   insertTenant(tx: TenantTransaction, tenant: Omit<Tenant, 'status' | keyof IngestColumns>): Promise<Tenant> {
@@ -46,48 +55,17 @@ export const tenancyRepository = {
     return tenant;
   },
 
-  updateTenant(
+  async updateTenant(
     tx: TenantTransaction,
     id: string,
     change: Partial<Pick<Tenant, 'name' | 'billingDetails' | 'metadata' | keyof IngestColumns>> & Pick<Tenant, 'updatedAt'>,
   ): Promise<Tenant> {
-    return tx.updateTable('tenants').set(change).where('id', '=', id).returningAll().executeTakeFirstOrThrow();
+    const tenant = await tx.updateTable('tenants').set(change).where('id', '=', id).returningAll().executeTakeFirst();
+    if (!tenant) throw notFound('tenant', id);
+    return tenant;
   },
 
-  insertEnvironment(tx: TenantTransaction, environment: Omit<Environment, Filled>): Promise<Environment> {
-    return tx.insertInto('environments').values(environment).returningAll().executeTakeFirstOrThrow();
-  },
-
-  async getEnvironment(tx: TenantTransaction, id: string): Promise<Environment> {
-    const environment = await tx
-      .selectFrom('environments')
-      .selectAll()
-      .where('id', '=', id)
-      .where('status', '=', 'published')
-      .executeTakeFirst();
-    if (!environment) throw notFound('environment', id);
-    return environment;
-  },
-
-  updateEnvironment(
-    tx: TenantTransaction,
-    id: string,
-    change: Partial<Pick<Environment, 'name' | 'type'>> & Pick<Environment, 'updatedAt'>,
-    actorId: string,
-  ): Promise<Environment> {
-    return tx
-      .updateTable('environments')
-      .set({ ...change, updatedBy: actorId })
-      .where('id', '=', id)
-      .returningAll()
-      .executeTakeFirstOrThrow();
-  },
-
-  listEnvironments(tx: TenantTransaction, options: ListOptions): Promise<Page<Environment>> {
-    return listRows<Environment>(tx.selectFrom('environments').selectAll(), options, { name: 'string', type: 'string' }, 'environments');
-  },
-
-  insertUser(tx: TenantTransaction, user: Omit<User, Filled>): Promise<User> {
+  insertUser(tx: TenantTransaction, user: New<User>): Promise<User> {
     return tx.insertInto('users').values(user).returningAll().executeTakeFirstOrThrow();
   },
 
@@ -97,43 +75,18 @@ export const tenancyRepository = {
     return user;
   },
 
-  insertKey(tx: TenantTransaction, key: Omit<ApiKey, Filled>): Promise<ApiKey> {
-    return tx.insertInto('secrets').values(key).returningAll().executeTakeFirstOrThrow();
-  },
-
-  listKeys(tx: TenantTransaction, options: ListOptions): Promise<Page<ApiKey>> {
-    return listRows<ApiKey>(
-      tx.selectFrom('secrets').selectAll(),
-      { ...options, status: options.status ?? 'published' },
-      { name: 'string', type: 'string' },
-      'secrets',
-    );
-  },
-
-  /** Ends a key. Throws NotFound when there is none, or it has ended already. */
-  async deleteKey(tx: TenantTransaction, id: string, change: Pick<ApiKey, 'updatedAt'>, actorId: string): Promise<ApiKey> {
-    const key = await tx
-      .updateTable('secrets')
-      .set({ ...change, status: 'deleted', updatedBy: actorId })
-      .where('id', '=', id)
-      .where('status', '=', 'published')
-      .returningAll()
-      .executeTakeFirst();
-    if (!key) throw notFound('api key', id);
-    return key;
-  },
-
   /** Across tenants: the key comes before its tenant is known. */
   async findKeyByHash(tx: SystemTransaction, hash: string): Promise<FoundKey | null> {
     const key = await tx
       .selectFrom('secrets')
       .innerJoin('tenants', 'tenants.id', 'secrets.tenantId')
       .leftJoin('users', 'users.id', 'secrets.userId')
+      .leftJoin('accessChanges', 'accessChanges.tenantId', 'secrets.tenantId')
       .leftJoin('settings', (join) =>
         join
           .onRef('settings.tenantId', '=', 'secrets.tenantId')
           .onRef('settings.environmentId', '=', 'secrets.environmentId')
-          .on('settings.key', '=', RAW_FILTER),
+          .on('settings.key', '=', EVENT_INGESTION_FILTER.key),
       )
       .selectAll('secrets')
       .select([
@@ -143,6 +96,8 @@ export const tenancyRepository = {
         'tenants.ingestBurst as tenantBurst',
         'users.type as userType',
         'settings.value as rawFilter',
+        'accessChanges.changedIn as change',
+        HORIZON.as('horizon'),
       ])
       .where('secrets.keyHash', '=', hash)
       .where('secrets.status', '=', 'published')
@@ -150,8 +105,39 @@ export const tenancyRepository = {
     return key ?? null;
   },
 
+  /** Notes that keys are in use, but for those of which that was noted within a minute; one that is being changed is left out. */
+  async noteUses(tx: SystemTransaction, ids: readonly string[], at: DateTime): Promise<void> {
+    const due = tx
+      .selectFrom('secrets')
+      .select('id')
+      .where('id', 'in', ids)
+      .where((or) => or.eb('lastUsedAt', 'is', null).or('lastUsedAt', '<', at.minus({ minutes: 1 })))
+      .forUpdate()
+      .skipLocked();
+    await tx.updateTable('secrets').set({ lastUsedAt: at }).where('id', 'in', due).execute();
+  },
+
   /** Whose raw events an environment lets in. Its settings are those of the transaction's tenant, whatever environment that names. */
   async findRawFilter(tx: TenantTransaction): Promise<unknown> {
-    return (await tx.selectFrom('settings').select('value').where('key', '=', RAW_FILTER).executeTakeFirst())?.value;
+    return (await tx.selectFrom('settings').select('value').where('key', '=', EVENT_INGESTION_FILTER.key).executeTakeFirst())?.value;
+  },
+};
+
+/** Changes of what credentials give, as triggers note them (migration 0030). */
+export const accessChangeRepository = {
+  /** For the transaction's tenant. */
+  async sight(tx: TenantTransaction): Promise<Sight> {
+    const change = tx.selectFrom('accessChanges').select('changedIn');
+    return tx.selectNoFrom([change.as('change'), HORIZON.as('horizon')]).executeTakeFirstOrThrow();
+  },
+
+  /** The last change of each tenant that had one in a transaction at or behind the horizon, and the horizon to ask from next. */
+  async since(
+    tx: SystemTransaction,
+    horizon: string,
+  ): Promise<{ changes: readonly [tenantId: string, change: string][]; horizon: string }> {
+    const changes = sql<[string, string][]>`coalesce((select jsonb_agg(jsonb_build_array(tenant_id, changed_in::text))
+      from access_changes where changed_in >= ${horizon}::xid8), '[]')`;
+    return tx.selectNoFrom([changes.as('changes'), HORIZON.as('horizon')]).executeTakeFirstOrThrow();
   },
 };

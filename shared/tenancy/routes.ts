@@ -1,68 +1,36 @@
-import * as z from 'zod';
-import { listOptions } from '#kernel/pagination.ts';
+import { permits } from '#access/domain/roles.ts';
+import { parseExpand } from '#kernel/pagination.ts';
 import { fromWire, toWire } from '#kernel/wire.ts';
-import { pageReply } from '#platform/http/page.ts';
-import { created, noContent, ok, type Route, route } from '#platform/http/route.ts';
+import { furtherPages } from '#platform/http/page.ts';
+import { created, ok, type Route, route } from '#platform/http/route.ts';
+import { byId, crudRoutes } from '#platform/resource/routes.ts';
+import { shaped } from '#platform/resource/shape.ts';
 import {
-  ApiKeyListQuery,
+  ApiKeyList,
+  ApiKeyResponse,
   CreateApiKeyRequest,
   CreateApiKeyResponse,
   CreateEnvironmentRequest,
-  EnvironmentListQuery,
+  EnvironmentList,
   EnvironmentResponse,
   IngestTermsRequest,
   IngestTermsResponse,
   ListApiKeysResponse,
   ListEnvironmentsResponse,
-  RolesResponse,
   TenantResponse,
   UpdateEnvironmentRequest,
   UpdateTenantRequest,
   UserResponse,
 } from './contracts.ts';
-import { type ApiKey, type Environment, quotaOf, type Tenant } from './domain.ts';
+import { quotaOf, shownKey, type Tenant } from './domain.ts';
 import type { TenancyService } from './service.ts';
 
-const byId = z.object({ id: z.string() });
-
-const environmentToWire = (environment: Environment): unknown =>
-  toWire({
-    id: environment.id,
-    name: environment.name,
-    type: environment.type,
-    createdAt: environment.createdAt,
-    updatedAt: environment.updatedAt,
-  });
-
-const tenantToWire = (tenant: Tenant): unknown =>
-  toWire({
-    id: tenant.id,
-    name: tenant.name,
-    status: tenant.status,
-    billingDetails: tenant.billingDetails,
-    metadata: tenant.metadata,
-    createdAt: tenant.createdAt,
-    updatedAt: tenant.updatedAt,
-  });
+const tenantToWire = (tenant: Tenant): unknown => shaped(TenantResponse, tenant);
 
 const termsToWire = ({ id, ingestLazy, ingestEventsPerSecond, ingestBurst }: Tenant): unknown => {
   const quota = quotaOf(ingestEventsPerSecond, ingestBurst);
   return { tenant_id: id, lazy: ingestLazy, quota: quota === null ? null : toWire(quota) };
 };
-
-/** The hash stays inside. */
-function keyToWire({
-  keyHash: _hash,
-  tenantId: _tenant,
-  environmentId: _environment,
-  createdBy: _creator,
-  updatedBy: _editor,
-  ingestEventsPerSecond,
-  ingestBurst,
-  ...key
-}: ApiKey): unknown {
-  return toWire({ ...key, provider: 'flexprice', ingestQuota: quotaOf(ingestEventsPerSecond, ingestBurst) });
-}
 
 export const environmentRoutes = (tenancy: TenancyService): Route[] => [
   route({
@@ -73,49 +41,34 @@ export const environmentRoutes = (tenancy: TenancyService): Route[] => [
     summary: 'List environments',
     permission: 'read:Environment',
     withoutEnvironment: true,
-    query: EnvironmentListQuery,
+    query: EnvironmentList.query,
     responses: { 200: ListEnvironmentsResponse },
     handler: async ({ ctx, query }) => {
-      const page = await tenancy.listEnvironments(ctx, listOptions(query));
-      return ok({ environments: page.items.map(environmentToWire), total: page.total, offset: page.offset, limit: page.limit });
+      parseExpand(query.expand, []);
+      const page = await tenancy.listEnvironments(ctx, EnvironmentList.read(ctx, query));
+      const { items, total, offset, limit } = page;
+      return ok({ environments: items.map((item) => shaped(EnvironmentResponse, item)), total, offset, limit, ...furtherPages(page) });
     },
   }),
-  route({
-    method: 'POST',
+  ...crudRoutes({
+    tag: 'Environments',
     path: '/v1/environments',
-    operationId: 'createEnvironment',
-    tag: 'Environments',
-    summary: 'Create an environment',
-    permission: 'write:Environment',
+    entity: 'Environment',
     withoutEnvironment: true,
-    body: CreateEnvironmentRequest,
-    responses: { 201: EnvironmentResponse },
-    handler: async ({ ctx, body }) => created(environmentToWire(await tenancy.createEnvironment(ctx, body))),
-  }),
-  route({
-    method: 'GET',
-    path: '/v1/environments/{id}',
-    operationId: 'getEnvironment',
-    tag: 'Environments',
-    summary: 'Get an environment',
-    permission: 'read:Environment',
-    withoutEnvironment: true,
-    params: byId,
-    responses: { 200: EnvironmentResponse },
-    handler: async ({ ctx, params }) => ok(environmentToWire(await tenancy.getEnvironment(ctx, params.id))),
-  }),
-  route({
-    method: 'PUT',
-    path: '/v1/environments/{id}',
-    operationId: 'updateEnvironment',
-    tag: 'Environments',
-    summary: 'Update an environment',
-    permission: 'write:Environment',
-    withoutEnvironment: true,
-    params: byId,
-    body: UpdateEnvironmentRequest,
-    responses: { 200: EnvironmentResponse },
-    handler: async ({ ctx, params, body }) => ok(environmentToWire(await tenancy.updateEnvironment(ctx, params.id, body))),
+    response: EnvironmentResponse,
+    create: {
+      operationId: 'createEnvironment',
+      summary: 'Create an environment',
+      body: CreateEnvironmentRequest,
+      run: tenancy.createEnvironment,
+    },
+    get: { operationId: 'getEnvironment', summary: 'Get an environment', run: tenancy.getEnvironment },
+    update: {
+      operationId: 'updateEnvironment',
+      summary: 'Update an environment',
+      body: UpdateEnvironmentRequest,
+      run: tenancy.updateEnvironment,
+    },
   }),
 ];
 
@@ -138,7 +91,7 @@ export const tenantRoutes = (tenancy: TenancyService): Route[] => [
     operationId: 'getTenantById',
     tag: 'Tenants',
     summary: 'Get the own tenant',
-    permission: 'authenticated',
+    permission: 'read:Tenant',
     withoutEnvironment: true,
     params: byId,
     responses: { 200: TenantResponse },
@@ -177,7 +130,7 @@ export const userRoutes = (tenancy: TenancyService): Route[] => [
     path: '/v1/users/me',
     operationId: 'getUserInfo',
     tag: 'Users',
-    summary: 'Who the credential stands for',
+    summary: 'Who the credential stands for; its tenant is shown to those who may read it',
     permission: 'authenticated',
     withoutEnvironment: true,
     responses: { 200: UserResponse },
@@ -189,10 +142,10 @@ export const userRoutes = (tenancy: TenancyService): Route[] => [
           type: user.type,
           email: user.email,
           name: user.name,
-          roles: user.roles,
+          roles: ctx.roles,
           metadata: user.metadata,
         }) as object),
-        tenant: tenantToWire(tenant),
+        ...(permits(ctx, 'read:Tenant') ? { tenant: tenantToWire(tenant) } : {}),
       });
     },
   }),
@@ -212,54 +165,25 @@ export const secretRoutes = (tenancy: TenancyService): Route[] => [
     responses: { 201: CreateApiKeyResponse },
     handler: async ({ ctx, body }) => {
       const { secret, key } = await tenancy.createKey(ctx, fromWire(body));
-      return created({ secret: keyToWire(secret), api_key: key });
+      return created(shaped(CreateApiKeyResponse, { secret: shownKey(secret), apiKey: key }));
     },
   }),
-  route({
-    method: 'GET',
+  ...crudRoutes({
+    tag: 'Secrets',
     path: '/v1/secrets/api/keys',
-    operationId: 'listApiKeys',
-    tag: 'Secrets',
-    summary: 'List API keys',
-    permission: 'read:Secret',
-    query: ApiKeyListQuery,
-    responses: { 200: ListApiKeysResponse },
-    handler: async ({ ctx, query }) => ok(pageReply(await tenancy.listKeys(ctx, listOptions(query)), keyToWire)),
-  }),
-  route({
-    method: 'DELETE',
-    path: '/v1/secrets/api/keys/{id}',
-    operationId: 'deleteApiKey',
-    tag: 'Secrets',
-    summary: 'Delete an API key; it stops working within a minute',
-    permission: 'write:Secret',
-    params: byId,
-    responses: { 204: null },
-    handler: async ({ ctx, params }) => {
-      await tenancy.deleteKey(ctx, params.id);
-      return noContent();
+    entity: 'Secret',
+    response: ApiKeyResponse,
+    list: {
+      listing: ApiKeyList,
+      response: ListApiKeysResponse,
+      get: { operationId: 'listApiKeys', summary: 'List API keys' },
+      show: (key) => shaped(ApiKeyResponse, shownKey(key)),
+      run: tenancy.listKeys,
     },
-  }),
-];
-
-const ROLES = [
-  { id: 'super_admin', name: 'Super admin', description: 'Everything' },
-  { id: 'all_writer', name: 'Writer', description: 'Reads and writes everything except the administration of people' },
-  { id: 'all_reader', name: 'Reader', description: 'Reads everything' },
-  { id: 'event_ingestor', name: 'Event ingestor', description: 'Sends events' },
-  { id: 'event_reader', name: 'Event reader', description: 'Reads events' },
-];
-
-export const rbacRoutes = (): Route[] => [
-  route({
-    method: 'GET',
-    path: '/v1/rbac/roles',
-    operationId: 'listRbacRoles',
-    tag: 'RBAC',
-    summary: 'List roles',
-    permission: 'authenticated',
-    withoutEnvironment: true,
-    responses: { 200: RolesResponse },
-    handler: () => ok({ roles: ROLES }),
+    delete: {
+      operationId: 'deleteApiKey',
+      summary: 'Delete an API key; it stops working at once, in other processes within five seconds',
+      run: tenancy.deleteKey,
+    },
   }),
 ];

@@ -1,5 +1,5 @@
 import { createServer } from 'node:http';
-import { runChild } from '#local/child.ts';
+import { runChild } from '#workers/child.ts';
 
 // The least that a server for events can do: reads the body, parses it, answers. It checks nothing and keeps nothing.
 runChild(async () => {

@@ -1,9 +1,9 @@
-import type { App } from '#app';
+import type { App } from '#app/create-app.ts';
 import { until } from '#local/engines/process.ts';
-import { IngestEventRequest } from '#metering/contracts/event.ts';
+import { IngestEventRequest } from '#ingestion/contracts/event.ts';
 import { silentLogger } from '#platform/event-log/log.ts';
 import { TOPICS } from '#platform/event-log/topics.ts';
-import { EVENT_CONSUMER_GROUP } from '#metering/service/event-streams.ts';
+import { EVENT_CONSUMER_GROUP } from '#ingestion/service/event-streams.ts';
 import type { ClickHouse } from '#platform/clickhouse/client.ts';
 import { startConsumer } from '#workers/consumer/run.ts';
 import { type Measurement, measurement, timed } from './figures.ts';

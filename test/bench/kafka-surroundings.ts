@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { startKafka } from '#local/engines/kafka.ts';
-import { kafkaIsInstalled } from '#local/engines/paths.ts';
+import { ENGINES, isInstalled } from '#local/engines/paths.ts';
 import type { Config } from '#platform/config/schema.ts';
 import { createEventLog } from '#platform/event-log/create.ts';
 import { topicSpecs } from '#platform/event-log/topics.ts';
@@ -12,7 +12,7 @@ export async function withKafka(
   { config, folder, onStop }: Pick<Surroundings, 'config' | 'folder' | 'onStop'>,
   name = 'kafka',
 ): Promise<Config | undefined> {
-  if (!kafkaIsInstalled()) return undefined;
+  if (!isInstalled(ENGINES.kafka)) return undefined;
   const dataDir = join(folder, name);
   mkdirSync(dataDir, { recursive: true });
   const broker = startKafka({ dataDir, logFile: join(folder, `${name}.log`) });

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { EVENT_CONSUMER_GROUP } from '#metering/service/event-streams.ts';
+import { EVENT_CONSUMER_GROUP } from '#ingestion/service/event-streams.ts';
 import type { EventLog } from '#platform/event-log/event-log.ts';
 import { TOPICS } from '#platform/event-log/topics.ts';
 

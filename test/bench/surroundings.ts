@@ -1,11 +1,12 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type App, createApp } from '#app';
+import { type App, createApp } from '#app/create-app.ts';
 import type { RequestContext } from '#kernel/context.ts';
 import { bootstrapDatabase } from '#local/engines/bootstrap-database.ts';
 import { type RunningClickHouse, startClickHouse } from '#local/engines/clickhouse/clickhouse.ts';
-import { type RunningPostgres, startPostgres, superuserConnection } from '#local/engines/postgres.ts';
+import { type RunningPostgres, startPostgres } from '#local/engines/postgres.ts';
+import { superuserConnection } from '#local/engines/postgres-server.ts';
 import { type Credentials, loadCredentials } from '#local/engines/postgres-credentials.ts';
 import { freePort } from '#local/ports.ts';
 import { seedLocal } from '#local/seed.ts';

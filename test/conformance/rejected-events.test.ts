@@ -1,7 +1,7 @@
 import { DateTime } from 'luxon';
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startFollowUp } from '#workers/relay/follow-up.ts';
+import { followUp } from '#app/followers.ts';
 import { silentLogger } from '#platform/event-log/log.ts';
 import type { Subscription } from '#platform/event-log/event-log.ts';
 import { cases } from '../support/conformance.ts';
@@ -30,7 +30,7 @@ beforeAll(async () => {
     const api = await startMeteringApi(NOW, { FLEXPRICE_WEBHOOKS_EVENT_REJECTED_ENABLED: String(enabled) });
     const database = new pg.Client(superuser(api.config.postgres.database));
     await database.connect();
-    apis.set(enabled, { api, following: await startFollowUp({ app: api.app, logger: silentLogger }), database });
+    apis.set(enabled, { api, following: await followUp(api.app)({ eventLog: await api.app.eventLog, logger: silentLogger }), database });
   }
 });
 afterAll(async () => {

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import pg from 'pg';
-import { superuserConnection } from '#local/engines/postgres.ts';
+import { superuserConnection } from '#local/engines/postgres-server.ts';
 import { loadCredentials } from '#local/engines/postgres-credentials.ts';
-import { packedLines } from '#metering/repository/pack.ts';
+import { packedLines } from '#ingestion/repository/pack.ts';
 import { decodeRecords } from '#platform/event-log/overflow-codec.ts';
 import type { Host } from './host.ts';
 

@@ -2,7 +2,7 @@ import { until } from '#local/engines/process.ts';
 import { createEventLog } from '#platform/event-log/create.ts';
 import type { PartitionLag } from '#platform/event-log/event-log.ts';
 import { TOPICS } from '#platform/event-log/topics.ts';
-import { EVENT_CONSUMER_GROUP } from '#metering/service/event-streams.ts';
+import { EVENT_CONSUMER_GROUP } from '#ingestion/service/event-streams.ts';
 import type { Host } from './host.ts';
 import { CrashMismatch } from './mismatch.ts';
 import type { OverflowRecord } from './overflow.ts';

@@ -56,6 +56,8 @@ export async function storedEvents(host: Pick<Host, 'url' | 'apiKey'>, plan: Pla
           await ask(host, '/v1/events/query', {
             external_customer_id: customer,
             page_size: 50,
+            // Of all time: without it the last thirty days are listed.
+            start_time: '2000-01-01T00:00:00Z',
             order: 'asc',
             ...(cursor === undefined ? {} : { iter_last_key: cursor }),
           })

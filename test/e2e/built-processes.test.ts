@@ -2,7 +2,7 @@ import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type App, createApp } from '#app';
+import { type App, createApp } from '#app/create-app.ts';
 import { createAuditRepository } from '#audit/repository.ts';
 import { systemContext } from '#kernel/context.ts';
 import { childEnvironment } from '#local/supervisor/environment.ts';
@@ -10,7 +10,7 @@ import type { Config } from '#platform/config/schema.ts';
 import { createTemporalClient } from '#platform/workflows/temporal/client.ts';
 import { buildProcesses } from '../../build.ts';
 import { deployedProcesses, onLocalEngines, type Variables } from '../infra/deployed-processes.ts';
-import { forgetSynthesised, synthesised } from '../infra/synthesised.ts';
+import { synthesised } from '../infra/synthesised.ts';
 import { type BuiltProcess, installTemporal, runBuiltProcess, startBuiltProcess } from '../support/built-process.ts';
 import { createTestClickHouse, createTestPostgres, type TestClickHouse, type TestPostgres, testConfig } from '../support/engines.ts';
 import { validEvent } from '../support/events.ts';
@@ -50,6 +50,7 @@ describeWithKafka('the built processes', (kafka) => {
         FLEXPRICE_KAFKA_SSL: 'false',
         // Nothing waits there, and nobody answers: the relay says so and goes on.
         FLEXPRICE_OVERFLOW_QUEUE_URL: 'http://127.0.0.1:1/overflow',
+        FLEXPRICE_OVERFLOW_DEAD_LETTER_QUEUE_URL: 'http://127.0.0.1:1/overflow-dead-letters',
         FLEXPRICE_TEMPORAL_ADDRESS: temporal().address,
         FLEXPRICE_TEMPORAL_NAMESPACE: temporal().namespace,
         FLEXPRICE_TEMPORAL_TLS: 'false',
@@ -97,7 +98,6 @@ describeWithKafka('the built processes', (kafka) => {
       await Promise.all(running.map((each) => each.stop()));
       await app?.close();
       await Promise.all([postgres?.drop(), analytics?.drop()]);
-      forgetSynthesised();
       if (folder) rmSync(folder, { recursive: true, force: true });
     }, START_MS);
 

@@ -73,6 +73,8 @@ const usageOf = async (externalId: string): Promise<Record<string, number>> =>
     ),
   );
 
+const EVER = { start_time: '2023-01-01T00:00:00Z', end_time: '2030-01-01T00:00:00Z' };
+
 const expectedUsage = ({ input, output, request }: ExpectedCustomer) => ({
   input: Number(input.used),
   output: Number(output.used),
@@ -85,7 +87,9 @@ const snapshot = async (): Promise<Json> =>
     CUSTOMERS.map(async ({ id }) => ({
       invoices: await invoicesOf(id),
       usage: await usageOf(id),
-      events: (await call('POST', '/events/query', { external_customer_id: id, event_name: 'llm.request', page_size: 1 })).total_count,
+      events: (
+        await call('POST', '/events/usage', { external_customer_id: id, event_name: 'llm.request', aggregation_type: 'COUNT', ...EVER })
+      ).value,
     })),
   );
 
@@ -223,7 +227,8 @@ describe.sequential('the demonstration', { timeout: START_MS }, () => {
     await Promise.all(
       CUSTOMERS.map(({ id }) =>
         vi.waitFor(
-          async () => expect((await call('POST', '/events/query', { external_customer_id: id, event_name: 'after' })).total_count).toBe(1),
+          async () =>
+            expect((await call('POST', '/events/query', { external_customer_id: id, event_name: 'after', ...EVER })).total_count).toBe(1),
           WAIT,
         ),
       ),

@@ -84,7 +84,7 @@ describeWithKafka('the demonstration on real engines', (kafka) => {
         for (const { id } of DEMO_CUSTOMERS) {
           const { subscription_id } = await november(id);
           const cycle = client.workflow.getHandle(`billing-cycle-${subscription_id}-${Date.parse(NOVEMBER_END)}`);
-          expect(await cycle.result()).toEqual({ invoices: 1 });
+          expect(await cycle.result()).toEqual({ invoices: 1, unfinished: 0 });
           expect(await cycle.describe()).toMatchObject({ type: 'billing-cycle', status: { name: 'COMPLETED' } });
         }
         await vi.waitFor(

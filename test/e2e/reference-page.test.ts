@@ -49,8 +49,11 @@ describe.runIf(installed)('the reference at /docs, in a browser', () => {
         expect.arrayContaining(['Customers', 'Events', 'Invoices', 'Subscriptions']),
       );
 
+      expect(await page.locator('#key').textContent()).toContain('sk_local_flexprice_test_key');
       await page.click('.btn.authorize');
-      await page.fill('.auth-container input', api.key);
+      // The cursor stands where the key belongs.
+      await page.waitForFunction(`document.activeElement === document.querySelector('.auth-container input')`);
+      await page.keyboard.type(api.key);
       await page.click('.auth-btn-wrapper .authorize');
       await page.click('.auth-btn-wrapper .btn-done');
       await page.click('#operations-tag-Users');

@@ -237,7 +237,10 @@ describe('from the first event to the invoice', () => {
       ],
     });
     expect(accepted).toMatchObject({ accepted: '4' });
-    await vi.waitFor(async () => expect((await sdk.events.listRawEvents({ externalCustomerId: 'acme' })).totalCount).toBe(4), WAIT);
+    await vi.waitFor(
+      async () => expect((await sdk.events.listRawEvents({ externalCustomerId: 'acme', ...JANUARY })).totalCount).toBe(4),
+      WAIT,
+    );
     const subscription = await sdk.subscriptions.createSubscription({
       ...SUBSCRIPTION,
       customerId: made.customerId,
@@ -250,7 +253,13 @@ describe('from the first event to the invoice', () => {
   });
 
   test('events and usage', async () => {
-    const listed = await sdk.events.listRawEvents({ externalCustomerId: 'acme', eventName: made.eventName, order: 'asc', pageSize: 2 });
+    const listed = await sdk.events.listRawEvents({
+      externalCustomerId: 'acme',
+      eventName: made.eventName,
+      ...JANUARY,
+      order: 'asc',
+      pageSize: 2,
+    });
     expect(listed).toMatchObject({
       hasMore: true,
       totalCount: 4,
@@ -258,6 +267,7 @@ describe('from the first event to the invoice', () => {
     });
     const rest = await sdk.events.listRawEvents({
       externalCustomerId: 'acme',
+      ...JANUARY,
       order: 'asc',
       pageSize: 2,
       iterLastKey: there(listed.iterLastKey),
@@ -403,7 +413,10 @@ test('a commitment, and what was used of it, as analytics tell it', async () => 
     timestamp: '2026-01-05T10:00:00Z',
     properties: { tokens: '200000', model: 'large' },
   });
-  await vi.waitFor(async () => expect((await sdk.events.listRawEvents({ externalCustomerId: 'committed' })).totalCount).toBe(1), WAIT);
+  await vi.waitFor(
+    async () => expect((await sdk.events.listRawEvents({ externalCustomerId: 'committed', ...JANUARY })).totalCount).toBe(1),
+    WAIT,
+  );
   const scope = { externalCustomerId: 'committed', ...JANUARY };
   const analytics = await sdk.events.getUsageAnalytics({
     ...scope,

@@ -127,6 +127,7 @@ test('the built management function answers', () => {
   const event = {
     version: '2.0',
     rawPath: '/no/such/page',
+    rawQueryString: '',
     headers: {},
     requestContext: { http: { method: 'GET', path: '/no/such/page' } },
   };

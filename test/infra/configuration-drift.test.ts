@@ -10,26 +10,25 @@ import { ENVIRONMENT_NAMES } from '../../infra/config/environments.ts';
 import { startTestApi, type TestApi, toGatewayEvent } from '../support/api.ts';
 import { startBuiltFunction } from '../support/built-function.ts';
 import { deployedProcesses, onLocalEngines, RESOLVED_LATER, resolved, type Variables } from './deployed-processes.ts';
-import { forgetSynthesised, synthesised } from './synthesised.ts';
+import { synthesised } from './synthesised.ts';
 
 // What the templates tell each process, and what the processes understand, are one and the same.
 
 const root = join(import.meta.dirname, '../..');
-afterAll(forgetSynthesised);
-
 const POSTGRES = ['HOST', 'PORT', 'DATABASE', 'SSL', 'SSL_CA', 'AUTH', 'REGION'].map((key) => `FLEXPRICE_POSTGRES_${key}`);
 const KAFKA = ['BROKERS', 'AUTH', 'SSL', 'REGION', 'REPLICATION_FACTOR'].map((key) => `FLEXPRICE_KAFKA_${key}`);
 const CLICKHOUSE = ['URL', 'USER', 'PASSWORD'].map((key) => `FLEXPRICE_CLICKHOUSE_${key}`);
 const COMMON = ['FLEXPRICE_DEPLOYMENT_MODE', 'FLEXPRICE_DEPLOYMENT_ENVIRONMENT'];
 const TEMPORAL = ['ADDRESS', 'NAMESPACE', 'TLS'].map((key) => `FLEXPRICE_TEMPORAL_${key}`);
 const OVERFLOW = 'FLEXPRICE_OVERFLOW_QUEUE_URL';
+const OVERFLOW_DEAD_LETTERS = 'FLEXPRICE_OVERFLOW_DEAD_LETTER_QUEUE_URL';
 /** What a process would do something else without than it should, such as using an engine of Local Mode. */
 const NEEDED: Readonly<Record<string, readonly string[]>> = {
   ingest: [...COMMON, ...POSTGRES, ...KAFKA, OVERFLOW],
   management: [...COMMON, ...POSTGRES, ...KAFKA, ...CLICKHOUSE, OVERFLOW],
   migrate: [...COMMON, ...POSTGRES, ...CLICKHOUSE, 'FLEXPRICE_POSTGRES_MIGRATOR_PASSWORD', 'FLEXPRICE_BUILD_MIGRATIONS'],
   consumer: [...COMMON, ...POSTGRES, ...KAFKA, ...CLICKHOUSE],
-  relay: [...COMMON, ...POSTGRES, ...KAFKA, ...CLICKHOUSE, ...TEMPORAL, OVERFLOW],
+  relay: [...COMMON, ...POSTGRES, ...KAFKA, ...CLICKHOUSE, ...TEMPORAL, OVERFLOW, OVERFLOW_DEAD_LETTERS],
   worker: [...COMMON, ...POSTGRES, ...KAFKA, ...CLICKHOUSE, ...TEMPORAL],
 };
 /** Read neither the configuration nor a file of it, but variables of their own. */
@@ -41,6 +40,7 @@ const AT_DEPLOY: Variables = {
   FLEXPRICE_POSTGRES_PORT: '5432',
   FLEXPRICE_KAFKA_BROKERS: 'b-1.example:9098,b-2.example:9098',
   FLEXPRICE_OVERFLOW_QUEUE_URL: 'https://sqs.us-east-1.amazonaws.com/1/overflow',
+  FLEXPRICE_OVERFLOW_DEAD_LETTER_QUEUE_URL: 'https://sqs.us-east-1.amazonaws.com/1/overflow-dead-letters',
   FLEXPRICE_TEMPORAL_ADDRESS: 'temporal.example:7233',
 };
 const secretsOf = (variables: Variables): Variables =>

@@ -73,7 +73,8 @@ describe.each(ENVIRONMENT_NAMES)('%s', (env) => {
       [string, { AlarmRule: unknown; AlarmActions: unknown[] }],
     ];
     const rule = JSON.stringify(page.AlarmRule);
-    for (const name of ['api5xx', 'canaryfailed', 'eventslate', 'outboxold', 'overflowold']) expect(rule).toContain(`Alarm${name}`);
+    for (const name of ['api5xx', 'canaryfailed', 'eventslate', 'outboxold', 'overflowold', 'overflowdeadlettersnotempty'])
+      expect(rule).toContain(`Alarm${name}`);
     expect(page.AlarmActions).toHaveLength(1);
   });
 

@@ -1,13 +1,11 @@
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { stringify } from 'yaml';
 import { ENVIRONMENT_NAMES } from '../../infra/config/environments.ts';
-import { forgetSynthesised, synthesised, type Template } from './synthesised.ts';
+import { synthesised, type Template } from './synthesised.ts';
 
 // What a change does to each template, for whoever reviews it. What must hold whatever changes is in ./templates.
 // `npm test -- test/infra/snapshots.test.ts -u` takes over what is meant.
-
-afterAll(forgetSynthesised);
 
 /** Of code and images: they follow every change of a source, which is no change of the infrastructure. */
 const CONTENT_HASH = /\b[0-9a-f]{64}\b/g;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { createApp } from '../../infra/app.ts';
 import { dev } from '../../infra/config/dev.ts';
 import { ENVIRONMENT_NAMES, parseEnvironment } from '../../infra/config/environments.ts';
@@ -16,9 +16,7 @@ import { runningTests } from './templates/running.ts';
 import { settingsTests } from './templates/settings.ts';
 import { stackTests } from './templates/stacks.ts';
 import { streamTests } from './templates/streams.ts';
-import { filesOf, forgetSynthesised, synth, synthesised, synthOf } from './synthesised.ts';
-
-afterAll(forgetSynthesised);
+import { filesOf, synth, synthesised, synthOf } from './synthesised.ts';
 
 function hashes(outdir: string): Record<string, string> {
   return Object.fromEntries(
@@ -93,6 +91,11 @@ describe('a configuration that cannot work is refused with a line for each probl
       what: 'a bad certificate',
       input: { ...dev, domain: { name: 'api.example.com', certificateArn: 'certificate' } },
       line: 'dev: domain.certificateArn: is not the ARN of a certificate',
+    },
+    {
+      what: 'a secret that Secrets Manager would take for the ARN of another one',
+      input: { ...dev, clickhouse: { ...dev.clickhouse, writer: { user: 'writer', secretName: 'flexprice/dev/clickhouse-writer' } } },
+      line: 'dev: clickhouse.writer.secretName: must not end in a hyphen and six characters',
     },
     {
       what: 'a copy into the same region',

@@ -1,6 +1,6 @@
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { inject } from 'vitest';
 import { createApp } from '../../infra/app.ts';
 import { environmentConfig, parseEnvironment } from '../../infra/config/environments.ts';
 import type { EnvironmentConfig, EnvironmentInput } from '../../infra/config/schema.ts';
@@ -30,7 +30,7 @@ let folder: string | undefined;
 let variants = 0;
 const made = new Map<string, Synthesised>();
 
-/** The templates of an environment, synthesised once per test file that asks. */
+/** The templates of an environment, synthesised once per process of the test run. */
 export interface Synthesised {
   readonly env: string;
   readonly outdir: string;
@@ -77,20 +77,13 @@ function read(env: string, outdir: string): Synthesised {
   return { env, outdir, stacks, findings: findings(outdir), resources, properties, only };
 }
 
-/** Removes what was synthesised. For `afterAll`. */
-export function forgetSynthesised(): void {
-  if (folder !== undefined) rmSync(folder, { recursive: true, force: true });
-  folder = undefined;
-  made.clear();
-}
-
 /** Synthesises an environment into a new folder of that name, and returns its path. Throws what the app throws. */
 export function synth(env: string, name: string): string {
   return synthConfig(environmentConfig(env), name);
 }
 
 function synthConfig(config: EnvironmentConfig, name: string): string {
-  folder ??= mkdtempSync(join(tmpdir(), 'flexprice-synth-'));
+  folder ??= mkdtempSync(join(inject('folder'), 'synth-'));
   const outdir = join(folder, name);
   createApp({ dist: dist(folder), outdir, context, config }).synth();
   return outdir;

@@ -79,7 +79,7 @@ test.each<[string, object, string]>([
 test('without a property every aggregation is a count (metering.md 5.1)', async () => {
   for (const more of [{}, { property_name: '' }, { property_name: null }]) {
     const { status, body } = await api.request('POST', '/v1/events/usage', { ...question, aggregation_type: 'SUM', ...more });
-    expect([status, body]).toEqual([200, { event_name: 'call', type: 'COUNT', results: [] }]);
+    expect([status, body]).toEqual([200, { event_name: 'call', type: 'COUNT', results: [], value: 0 }]);
   }
 });
 
@@ -107,7 +107,7 @@ test.each<[string, object]>([
 ])('%s finds nothing', async (_, scope) => {
   const { status, body } = await api.request('POST', '/v1/events/usage', { ...question, ...scope });
   expect({ status, body }).toMatchObject({ status: 200, body: { results: [] } });
-  expect(body.value).toBeUndefined();
+  expect(body.value).toBe(0);
 });
 
 test.each<[string, string, object | undefined, string]>([

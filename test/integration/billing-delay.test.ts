@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { ZERO } from '#kernel/decimal.ts';
-import { type BillingApi, codeAssistUsage, makeLlmPlan, startBillingApi, utc } from '../support/billing-api.ts';
+import { type BillingApi, codeAssist, makeLlmPlan, startBillingApi, utc } from '../support/billing-api.ts';
 
 // With a finalization delay, events that arrive late for a closed period still count.
 let api: BillingApi;
@@ -10,8 +9,7 @@ beforeAll(async () => {
 afterAll(() => api.close());
 
 test('a closed period is computed at once, and finalized later with what has arrived meanwhile', async () => {
-  const { customerId, planId } = await makeLlmPlan(api);
-  api.usage = () => ZERO;
+  const { customerId, planId, externalId } = await makeLlmPlan(api);
   const { id, latest_invoice } = await api.made('POST', '/v1/subscriptions', {
     customer_id: customerId,
     plan_id: planId,
@@ -28,7 +26,7 @@ test('a closed period is computed at once, and finalized later with what has arr
   expect(draft).toMatchObject({ invoice_status: 'DRAFT', total: '49', last_computed_at: '2026-03-01T00:00:00Z' });
   expect(draft).not.toHaveProperty('invoice_number');
 
-  api.usage = codeAssistUsage;
+  api.events = codeAssist(externalId, '2026-02-28T21:00:00Z');
   api.clock.set(utc('2026-03-01T00:14:59'));
   expect(await api.sweep()).toEqual([]);
   expect((await api.invoicesOf(id))[1]).toEqual(draft);

@@ -1,6 +1,6 @@
 import { DateTime } from 'luxon';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createEventStore } from '#metering/repository/event-store.ts';
+import { createEventStore } from '#ingestion/repository/event-store.ts';
 import { topicSpecs } from '#platform/event-log/topics.ts';
 import { startTestApi, type TestApi } from '../support/api.ts';
 import { amountsOf, makeLlmPlan } from '../support/billing-api.ts';

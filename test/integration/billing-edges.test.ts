@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { decimal, ZERO } from '#kernel/decimal.ts';
-import { amountsOf, type BillingApi, codeAssistUsage, type LlmPlan, makeLlmPlan, startBillingApi, utc } from '../support/billing-api.ts';
+import { ZERO } from '#kernel/decimal.ts';
+import { amountsOf, type BillingApi, codeAssist, type LlmPlan, makeLlmPlan, startBillingApi, utc } from '../support/billing-api.ts';
+import { manyEvents } from '../support/event-list.ts';
 import { recomputedAmount, type StoredCalculation } from '../support/recompute.ts';
 
 const NOW = utc('2026-03-10T12:00:00');
@@ -12,7 +13,7 @@ beforeAll(async () => {
 });
 beforeEach(() => {
   api.clock.set(NOW);
-  api.usage = () => ZERO;
+  api.events = [];
 });
 afterAll(() => api.close());
 
@@ -55,7 +56,7 @@ const closePeriod = (subscriptionId: string) =>
 describe('at the very boundary', () => {
   test('an immediate cancellation at the first instant of a period bills the closed one, and nothing of the new', async () => {
     const { id } = await subscribe();
-    api.usage = codeAssistUsage;
+    api.events = [...codeAssist(plan.externalId, '2026-03-31T21:00:00Z'), ...codeAssist(plan.externalId, '2026-04-01T00:00:00Z')];
     api.clock.set(utc('2026-04-01T00:00:00'));
     expect((await cancel(id)).body).toMatchObject({ status: 'cancelled', effective_date: '2026-04-01T00:00:00Z' });
     expect(spans(await api.invoicesOf(id))).toEqual([
@@ -132,8 +133,10 @@ describe('prices', () => {
   });
 
   test('two subscriptions of one customer on one meter each bill what they cover', async () => {
-    api.usage = (name, range) =>
-      name === 'requests' && range.start !== null && range.end !== null ? decimal(range.end.diff(range.start, 'days').days * 1000) : ZERO;
+    // A thousand a day: the second one covers 28 days, as the first one's February does.
+    api.events = Array.from({ length: 40 }, (_, day) =>
+      manyEvents(1000, { name: 'requests', customer: plan.externalId, at: utc('2026-01-30').plus({ days: day }).toISO() ?? '' }),
+    ).flat();
     const first = await subscribe({ start_date: '2026-02-01T00:00:00Z' });
     const second = await subscribe({ start_date: '2026-02-08T00:00:00Z' });
     await api.sweep();
@@ -179,6 +182,8 @@ describe('long catch-ups', () => {
       end_date: '2026-03-10T12:00:00Z',
     });
     await api.sweep();
+    // The run goes on under its own id; a sweep would only start another when that one is long dead.
+    api.clock.set(api.clock.now().plus({ minutes: 6 }));
     await api.sweep();
     const { items, pagination } = await api.made('POST', '/v1/invoices/search', {
       subscription_id: id,
@@ -198,7 +203,7 @@ describe('long catch-ups', () => {
 
 describe('finalize and void', () => {
   const draft = async () => {
-    api.usage = codeAssistUsage;
+    api.events = codeAssist(plan.externalId, '2026-02-14T00:00:00Z');
     const { id } = await subscribe({ start_date: '2026-02-01T00:00:00Z' });
     const invoiceId = (await closePeriod(id))?.invoiceId ?? '';
     await api.app.invoices.compute(api.ctx, invoiceId);

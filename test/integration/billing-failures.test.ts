@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import { type App, createApp } from '#app';
+import { type App, createApp } from '#app/create-app.ts';
 import { fixedClock } from '#kernel/clock.ts';
-import { ZERO } from '#kernel/decimal.ts';
 import { silentLogger } from '#platform/event-log/log.ts';
 import { type JobDriver, JobFailedError } from '#platform/workflows/job.ts';
 import { createLocalJobDriver } from '#platform/workflows/local/driver.ts';
-import { JOBS } from '#workers/jobs.ts';
-import { type BillingApi, codeAssistUsage, type LlmPlan, makeLlmPlan, startBillingApi, utc } from '../support/billing-api.ts';
+import { JOBS } from '#app/jobs.ts';
+import { type BillingApi, codeAssist, type LlmPlan, makeLlmPlan, startBillingApi, utc } from '../support/billing-api.ts';
+import { manyEvents } from '../support/event-list.ts';
 
 // What the sweep found due must be done, or be found again: whatever the worker's clock says and whatever fails.
 const NOW = utc('2026-03-01T00:00:00');
@@ -24,7 +24,8 @@ beforeAll(async () => {
 beforeEach(() => {
   api.clock.set(NOW);
   workerClock.set(NOW);
-  api.usage = () => ZERO;
+  api.events = [];
+  api.usageFailure = () => null;
 });
 afterAll(async () => {
   await worker.close();
@@ -90,7 +91,7 @@ test('a worker whose clock is behind waits for the period to be over, instead of
     (driver) => runAll(driver, id),
     () => workerClock.set(NOW),
   );
-  expect(results).toEqual([{ invoices: 1 }]);
+  expect(results).toEqual([{ invoices: 1, unfinished: 0 }]);
   expect(await api.invoicesOf(id)).toHaveLength(2);
   await cancel(id);
 });
@@ -101,7 +102,7 @@ test('when its clock stays behind the job fails, and the next sweep starts it ag
   await withDriver(async (driver) => {
     expect(await runAll(driver, id)).toEqual([expect.objectContaining({ name: JobFailedError.name, code: 'service_unavailable' })]);
     workerClock.set(NOW);
-    expect(await runAll(driver, id)).toEqual([{ invoices: 1 }]);
+    expect(await runAll(driver, id)).toEqual([{ invoices: 1, unfinished: 0 }]);
   });
   expect(await api.invoicesOf(id)).toHaveLength(2);
   await cancel(id);
@@ -109,7 +110,7 @@ test('when its clock stays behind the job fails, and the next sweep starts it ag
 
 test('a draft that is not due yet by the clock of the worker is not left behind either', async () => {
   const id = await subscribe('2026-02-01T00:00:00Z');
-  api.usage = codeAssistUsage;
+  api.events = codeAssist(plan.externalId, '2026-02-28T00:00:00Z');
   await withDriver((driver) => runAll(driver, id));
   const [, draft] = await api.invoicesOf(id);
   expect(draft.invoice_status).toBe('DRAFT');
@@ -123,26 +124,43 @@ test('a draft that is not due yet by the clock of the worker is not left behind 
   await cancel(id);
 });
 
-test('an invoice that cannot be computed holds up no other period, is never billed as nothing, and its job says so', async () => {
+test('an invoice that cannot be computed holds up no other period, is never billed as nothing, and says why', async () => {
   const id = await subscribe('2025-12-01T00:00:00Z');
-  api.usage = (name, range) => (range.start?.toISODate() === '2025-12-01' ? new Error('no such aggregation') : codeAssistUsage(name));
+  api.events = ['2025-12', '2026-01', '2026-02'].flatMap((month) => codeAssist(plan.externalId, `${month}-15T00:00:00Z`));
+  api.usageFailure = (range) => (range.start?.toISODate() === '2025-12-01' ? new Error('a driver told a secret') : null);
   await withDriver(async (driver) => {
-    expect(await runAll(driver, id)).toEqual([
-      expect.objectContaining({ code: 'internal_error', message: expect.stringContaining('no such aggregation') }),
-    ]);
+    expect(await runAll(driver, id)).toEqual([{ invoices: 3, unfinished: 1 }]);
     const closing = (await api.invoicesOf(id)).filter((invoice) => invoice.billing_reason === 'SUBSCRIPTION_CYCLE');
-    expect(closing.map((invoice) => [invoice.period_start.slice(0, 7), invoice.invoice_status, invoice.total])).toEqual([
-      ['2025-12', 'DRAFT', '0'],
-      ['2026-01', 'DRAFT', '108.4'],
-      ['2026-02', 'DRAFT', '108.4'],
+    expect(
+      closing.map((invoice) => [invoice.period_start.slice(0, 7), invoice.invoice_status, invoice.total, invoice.computation.state]),
+    ).toEqual([
+      ['2025-12', 'DRAFT', '0', 'failed'],
+      ['2026-01', 'DRAFT', '108.4', 'computed'],
+      ['2026-02', 'DRAFT', '108.4', 'computed'],
     ]);
-    expect(closing[0]).not.toHaveProperty('last_computed_at');
-    const [failed] = await runAll(driver, closing[0].id);
-    expect(failed).toMatchObject({ code: 'internal_error' });
+    const [failed] = closing;
+    expect(failed).not.toHaveProperty('last_computed_at');
+    expect(JSON.stringify(failed)).not.toContain('secret');
 
-    api.usage = codeAssistUsage;
-    expect(await runAll(driver, closing[0].id)).toEqual([{ invoiceStatus: 'DRAFT' }]);
-    expect((await api.invoicesOf(id)).find((invoice) => invoice.id === closing[0].id)).toMatchObject({ total: '108.4' });
+    // Tries come further and further apart, each as a job of its own that does not fail.
+    const waits: number[] = [];
+    for (let tries = 1; tries <= 4; tries += 1) {
+      const { computation } = await api.made('GET', `/v1/invoices/${failed.id}`);
+      const next = utc(computation.next_attempt_at.slice(0, -1));
+      waits.push(next.diff(api.clock.now(), 'minutes').minutes);
+      expect(await startedFor(failed.id)).toEqual([]);
+      api.clock.set(next);
+      workerClock.set(next);
+      expect(await runAll(driver, failed.id)).toEqual([{ invoiceStatus: 'DRAFT', failure: 'failed' }]);
+    }
+    expect(waits).toEqual([1, 2, 4, 8]);
+
+    const { computation } = await api.made('GET', `/v1/invoices/${failed.id}`);
+    api.clock.set(utc(computation.next_attempt_at.slice(0, -1)));
+    workerClock.set(api.clock.now());
+    api.usageFailure = () => null;
+    expect(await runAll(driver, failed.id)).toEqual([{ invoiceStatus: 'DRAFT', failure: null }]);
+    expect(await api.made('GET', `/v1/invoices/${failed.id}`)).toMatchObject({ total: '108.4', computation: { state: 'computed' } });
   });
   await cancel(id);
 });
@@ -180,7 +198,7 @@ test('usage that arrives after the first computation of an invoice without any i
   expect(await statusAndTotal()).toEqual(['DRAFT', '0']);
   const [{ id: draftId }] = (await api.invoicesOf(id)).filter(({ billing_reason }) => billing_reason === 'SUBSCRIPTION_CYCLE');
   expect(await api.request('POST', `/v1/invoices/${draftId}/finalize`)).toMatchObject({ status: 400, body: { code: 'invalid_operation' } });
-  api.usage = (name) => (name === 'calls' ? ZERO.plus(7) : ZERO);
+  api.events = manyEvents(7, { name: 'calls', customer: plan.externalId, at: '2026-02-28T23:59:53Z' });
   api.clock.set(NOW.plus({ seconds: DELAY_SECONDS }));
   await api.sweep();
   expect(await statusAndTotal()).toEqual(['FINALIZED', '3.5']);

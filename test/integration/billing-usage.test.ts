@@ -1,7 +1,7 @@
 import { DateTime } from 'luxon';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { fixedClock } from '#kernel/clock.ts';
-import { createEventStore } from '#metering/repository/event-store.ts';
+import { createEventStore } from '#ingestion/repository/event-store.ts';
 import { startTestApi, type TestApi } from '../support/api.ts';
 import { type EventSketch, loggedEvent } from '../support/metering.ts';
 
@@ -122,6 +122,19 @@ test('a daily allowance is counted by the local days of the customer', async () 
     calculation: { entitlement: { rule: 'each_window' } },
   });
   expect(await marchLine(offer, events)).toMatchObject({ quantity: '7', amount: '0.14' });
+});
+
+test('a daily allowance of a weighted sum is about each day alone, as that of any other sum', async () => {
+  // At noon: half a day of 24 is 12 of a level, so 2 and 8 of them are over 10.
+  const line = await marchLine(
+    {
+      aggregation: { ...SUM, type: 'WEIGHTED_SUM' },
+      price: { amount: '1' },
+      entitlement: { usage_limit: 10, usage_reset_period: 'DAILY' },
+    },
+    [day(2, 12, 24), day(9, 12, 36), day(20, 12, 20)],
+  );
+  expect(line).toMatchObject({ quantity: '10', amount: '10' });
 });
 
 test('a lifetime allowance is granted once', async () => {

@@ -1,7 +1,7 @@
 import { DateTime } from 'luxon';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { fixedClock } from '#kernel/clock.ts';
-import { createEventStore } from '#metering/repository/event-store.ts';
+import { createEventStore } from '#ingestion/repository/event-store.ts';
 import { startTestApi, type TestApi } from '../support/api.ts';
 import { type EventSketch, loggedEvent } from '../support/metering.ts';
 import { recomputedAmount, type StoredCalculation } from '../support/recompute.ts';

@@ -214,7 +214,7 @@ describe('search', () => {
       pagination: { total: 2, limit: 1, offset: 2 },
       items: [{ prices: [{ entity_id: ids[0] }] }],
     });
-    expect((await search({ queryFilter: { limit: 1 } })).pagination).toEqual({ total: 2, limit: 1, offset: 1 });
+    expect((await search({ queryFilter: { limit: 1 } })).pagination).toMatchObject({ total: 2, limit: 1, offset: 1 });
   });
 });
 

@@ -1,12 +1,12 @@
 import { DateTime } from 'luxon';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { type App, createApp } from '#app';
+import { type App, createApp } from '#app/create-app.ts';
 import { unavailable } from '#kernel/errors.ts';
 import { runCustomerOnboarding } from '#onboarding/jobs/customer-onboarding.ts';
 import { silentLogger } from '#platform/event-log/log.ts';
 import { ActivityFailedError } from '#platform/workflows/job.ts';
 import { retryingActivities } from '#platform/workflows/local/activity-runner.ts';
-import { startFollowUp } from '#workers/relay/follow-up.ts';
+import { followUp } from '#app/followers.ts';
 import type { TestTenant } from '../support/api.ts';
 import { followedUp, outboxOf } from '../support/follow-up.ts';
 import { type MeteringApi, startMeteringApi } from '../support/metering-api.ts';
@@ -295,8 +295,8 @@ test('over the real log: events start it, whichever route brings them, and wait 
   const second = createApp(api.config, { clock: api.clock });
   api.clock.set(NOW);
   const following = [
-    await startFollowUp({ app: api.app, logger: silentLogger }),
-    await startFollowUp({ app: second, logger: silentLogger }),
+    await followUp(api.app)({ eventLog: await api.app.eventLog, logger: silentLogger }),
+    await followUp(second)({ eventLog: await second.eventLog, logger: silentLogger }),
   ];
   try {
     const at = '2026-03-15T11:00:00Z';

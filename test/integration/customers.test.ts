@@ -55,6 +55,8 @@ test('a customer is created, read, changed and deleted, and every change is in t
 describe('bad input is refused, names the field, and changes nothing', () => {
   test.each([
     ['nothing', {}, 400, 'external_id'],
+    ['a name that no path can hold', { external_id: '.', name: 'E' }, 400, 'external_id'],
+    ['another one', { external_id: '..', name: 'E' }, 400, 'external_id'],
     ['an empty name', { external_id: 'e', name: ' ' }, 400, 'name'],
     ['a number for a name', { external_id: 'e', name: 5 }, 400, 'name'],
     ['an unknown time zone', { external_id: 'e', name: 'E', timezone: 'Mars/Base' }, 400, 'timezone'],
@@ -91,6 +93,25 @@ describe('bad input is refused, names the field, and changes nothing', () => {
   });
 });
 
+test('null and an empty text say nothing, and take a value away', async () => {
+  const nothing = { email: null, contact: '', address_city: null, timezone: '', metadata: null };
+  const made = await api.request('POST', '/v1/customers', { external_id: 'bare', name: 'Bare', ...nothing });
+  expect([made.status, made.body], made.text).toMatchObject([201, { timezone: 'UTC', metadata: {} }]);
+  expect([made.body.email, made.body.contact, made.body.address_city]).toEqual([undefined, undefined, undefined]);
+  const whole = { email: 'a@b.test', contact: 'C', address_city: 'D', timezone: 'Asia/Kolkata', metadata: { a: 'b' } };
+  expect((await api.request('PUT', `/v1/customers/${made.body.id}`, whole)).body).toMatchObject(whole);
+  expect((await api.request('PUT', `/v1/customers/${made.body.id}`, { name: 'Still' })).body).toMatchObject(whole);
+  const emptied = (await api.request('PUT', `/v1/customers/${made.body.id}`, nothing)).body;
+  expect(emptied).toMatchObject({ name: 'Still', timezone: 'UTC', metadata: {} });
+  expect([emptied.email, emptied.contact, emptied.address_city]).toEqual([undefined, undefined, undefined]);
+});
+
+test('a customer cannot be renamed to what no path can hold', async () => {
+  const { body } = await api.request('POST', '/v1/customers', { external_id: 'named', name: 'N' });
+  const answer = await api.request('PUT', `/v1/customers/${body.id}`, { external_id: '..' });
+  expect([answer.status, answer.body.details.field]).toEqual([400, 'external_id']);
+});
+
 describe('lists', () => {
   beforeAll(async () => {
     for (const name of ['Lima', 'Oslo', 'Rome'])
@@ -103,7 +124,7 @@ describe('lists', () => {
       'GET',
       `/v1/customers?limit=2&offset=${first.body.pagination.offset}&sort=name&order=asc&external_ids=list-Lima&external_ids=list-Oslo,list-Rome`,
     );
-    expect(first.body.pagination).toEqual({ total: 3, limit: 2, offset: 2 });
+    expect(first.body.pagination).toMatchObject({ total: 3, limit: 2, offset: 2 });
     expect([...first.body.items, ...second.body.items].map((item) => item.name)).toEqual(['Lima', 'Oslo', 'Rome']);
   });
 

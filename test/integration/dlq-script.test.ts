@@ -3,8 +3,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startAuditConsumer } from '#audit/consumer.ts';
 import { createAuditRepository } from '#audit/repository.ts';
+import { startConsumer } from '#workers/consumer/run.ts';
 import { silentLogger } from '#platform/event-log/log.ts';
 import { toLogRecord } from '#platform/event-log/system-event.ts';
+import { practise } from '../../scripts/dlq/practise.ts';
 import { startTestApi, type TestApi } from '../support/api.ts';
 import { deadLetter, ensureTopics, packLine } from '../support/events.ts';
 
@@ -88,7 +90,7 @@ test('list, show and redrive letters of events', async () => {
   expect((await dlq('list', '--status', 'redriven')).output).toContain('3 letters');
   expect((await dlq('show', 'events:0:0')).output).toContain('by operator');
   expect(await dlq('redrive')).toEqual({ code: 0, output: '0 letters driven again.\n' });
-});
+}, 180_000);
 
 test('letters of the system stream are driven into the audit log, once', async () => {
   const log = await api.app.eventLog;
@@ -124,9 +126,43 @@ test('letters of the system stream are driven into the audit log, once', async (
   }
 });
 
+test('help goes to standard output and needs no engine', async () => {
+  expect(await dlq('--help', '--nowhere')).toMatchObject({
+    code: 0,
+    output: expect.stringMatching(/^npm run dlq[\s\S]*bad_json +it is not valid JSON/) as unknown,
+  });
+});
+
+test('the exercise makes a letter that can never be stored, and one that counts when it is driven again', async () => {
+  const said: string[] = [];
+  const tenant = await api.tenant('Practice');
+  const open = () => dlq('list', '--topic', 'events', '--tenant', tenant.ctx.tenantId);
+  const { authenticator, clock, config, eventLog } = api.app;
+  const local = { ...config, local: { ...config.local, api_key: tenant.key } };
+  await practise({ authenticator, clock, eventLog, config: local }, (text) => void said.push(text));
+  expect(said.join()).toContain('npm run dlq -- list');
+  const consumer = await startConsumer({ app: api.app, logger: silentLogger });
+  try {
+    await expect.poll(open, { timeout: 20_000 }).toMatchObject({
+      output: expect.stringMatching(/2 letters: 1 invalid_event, 1 bad_json/) as unknown,
+    });
+    expect((await dlq('redrive', '--tenant', tenant.ctx.tenantId)).output).toContain('2 letters driven again.');
+    await expect
+      .poll(async () => (await tenant.request('GET', '/v1/events?external_customer_id=dlq-practice')).body.events, { timeout: 20_000 })
+      .toMatchObject([{ event_name: 'dlq.practice' }]);
+    await expect.poll(open, { timeout: 20_000 }).toMatchObject({
+      output: expect.stringContaining('1 letter: 1 bad_json') as unknown,
+    });
+  } finally {
+    await consumer.stop();
+  }
+});
+
 test.each([
   [['drop'], 'no command "drop"'],
   [['list', '--nowhere'], 'no Local Mode running'],
+  [['redrive', '--reason', 'nosuch'], 'There is no reason "nosuch"'],
+  [['practise'], 'beside a Local Mode alone'],
 ])('%j is bad usage: exit code 2 and a line that says why', async (args, why) => {
   expect(await dlq(...args)).toMatchObject({ code: 2, output: expect.stringContaining(why) as unknown });
 });

@@ -197,7 +197,11 @@ test('a plan with running subscriptions cannot be deleted, one whose subscriptio
   const plan = await newPlan('Kept', []);
   const subscription = await subscribe(id, plan);
   const refused = await api.request('DELETE', `/v1/plans/${plan}`);
-  expect([refused.status, refused.body.code, refused.body.details]).toEqual([400, 'invalid_operation', { plan_id: plan }]);
+  expect([refused.status, refused.body.code, refused.body.details]).toEqual([
+    400,
+    'invalid_operation',
+    { entity: 'plan', id: plan, used_by: 'subscription' },
+  ]);
   await api.request('POST', `/v1/subscriptions/${subscription}/cancel`, {
     cancellation_type: 'immediate',
     cancel_immediately_inovice_policy: 'skip',

@@ -5,6 +5,7 @@ import { silentLogger } from '#platform/event-log/log.ts';
 import { startConsumer } from '#workers/consumer/run.ts';
 import { type AnalyticsWorld, type MadeWorld, makeAnalyticsWorld } from '../support/analytics.ts';
 import { startTestApi, type TestApi } from '../support/api.ts';
+import { sweep } from '../support/billing-api.ts';
 import { ensureTopics } from '../support/events.ts';
 
 // Why did this event cost something, and why did that one not? (metering.md 5.4)
@@ -14,7 +15,11 @@ const WAIT = { timeout: 30_000, interval: 50 };
 let api: TestApi;
 let consumer: Awaited<ReturnType<typeof startConsumer>>;
 beforeAll(async () => {
-  api = await startTestApi({ clock, clickhouse: true, env: { FLEXPRICE_CONSUMER_MAX_WAIT_MS: '20' } });
+  api = await startTestApi({
+    clock,
+    clickhouse: true,
+    env: { FLEXPRICE_CONSUMER_MAX_WAIT_MS: '20', FLEXPRICE_BILLING_FINALIZATION_DELAY_SECONDS: '0' },
+  });
   await ensureTopics(api.app);
   consumer = await startConsumer({ app: api.app, logger: silentLogger });
 });
@@ -44,6 +49,30 @@ async function followed({ customer }: Pick<MadeWorld, 'customer'>, timestamp: st
   await expect.poll(async () => (await api.request('GET', `/v1/events/lookup?id=${id}`)).body.status, WAIT).toBe('processed');
   return (await api.request('GET', `/v1/events/lookup?id=${id}`)).body;
 }
+
+test('who reads events only is shown how each stage ended, and not the customer, meters, prices and lines of it', async () => {
+  const made = await world({ meters: { call: { aggregation: SUM, prices: [{ amount: '3' }] } } });
+  const whole = await followed(made, '2026-01-10T00:00:00Z');
+  const hidden = [
+    made.meterIds[0],
+    made.featureIds[0],
+    made.subscriptionIds[0],
+    ...whole.processed_events.map((event: { price_id: string }) => event.price_id),
+  ];
+  const reader = { 'x-api-key': await api.keyWith(['event_reader']) };
+  for (const path of [`/v1/events/lookup?id=${whole.event.id}`, `/v1/events/${whole.event.id}`]) {
+    const { status, body, text } = await api.send('GET', path, undefined, reader);
+    expect([status, body.event, body.status, body.acceptance]).toEqual([200, whole.event, whole.status, whole.acceptance]);
+    for (const id of hidden) {
+      expect(JSON.stringify(whole)).toContain(id);
+      expect(text).not.toContain(id);
+    }
+    const stages = (answer: typeof whole) =>
+      Object.entries<{ status: string }>(answer.debug_tracker).map(([stage, { status }]) => [stage, status]);
+    expect(stages(body)).toEqual(stages(whole));
+    expect(body.debug_tracker.customer_lookup).toEqual({ status: 'found' });
+  }
+});
 
 test('an event that is charged names the price, the line and the feature', async () => {
   const made = await world({ meters: { call: { aggregation: SUM, prices: [{ amount: '3' }] } } });
@@ -147,4 +176,67 @@ test('without a price, without a subscription, outside of its time, and with a v
   expect((await followed(priceless, '2026-01-10T00:00:00Z', { n: 'many' })).debug_tracker.failure_point.failure_point_type).toBe(
     'attributed_to_customer',
   );
+});
+
+test('an event that is accepted after its period was invoiced says so, and names the invoice that does not hold it', async () => {
+  const made = await world({ meters: { call: { aggregation: SUM, prices: [{ amount: '3' }] } } });
+  const before = clock.now();
+  try {
+    const inTime = await followed(made, '2026-01-10T00:00:00Z');
+    expect(inTime.debug_tracker).not.toHaveProperty('failure_point');
+    const { body: subscription } = await api.request('GET', `/v1/subscriptions/${made.subscriptionIds[0]}`);
+    clock.set(DateTime.fromISO(subscription.current_period_end, { zone: 'utc' }).plus({ hours: 1 }));
+    await sweep(api);
+    const { items } = (
+      await api.request('POST', '/v1/invoices/search', { subscription_id: subscription.id, invoice_status: ['FINALIZED'] })
+    ).body;
+    const invoice = items.find(({ total }: { total: string }) => total === '6');
+    expect(invoice).toBeDefined();
+
+    clock.set(clock.now().plus({ hours: 1 }));
+    const late = await followed(made, '2026-01-20T00:00:00Z');
+    expect(late.debug_tracker.failure_point).toEqual({
+      failure_point_type: 'invoice',
+      error: {
+        code: 'invalid_operation',
+        message: `the event was accepted at 2026-02-01T02:00:00Z, after its period was invoiced: invoice ${invoice.invoice_number} counted its usage at ${invoice.finalized_at}, is final since ${invoice.finalized_at} and does not hold it`,
+      },
+    });
+    const [line] = late.debug_tracker.subscription_line_item_lookup.matched_line_items;
+    expect(line.final_invoice).toEqual({
+      invoice_id: invoice.id,
+      invoice_number: invoice.invoice_number,
+      finalized_at: invoice.finalized_at,
+    });
+    // The one that came in time is on it, and the next month's on none yet.
+    expect((await api.request('GET', `/v1/events/lookup?id=${inTime.event.id}`)).body.debug_tracker).not.toHaveProperty('failure_point');
+    expect((await followed(made, clock.now().toISO() ?? '')).debug_tracker).not.toHaveProperty('failure_point');
+  } finally {
+    clock.set(before);
+  }
+});
+
+test('an event that is accepted after its period was closed with nothing to bill says so', async () => {
+  const made = await world({ meters: { call: { aggregation: SUM, prices: [{ amount: '3' }] } } });
+  const before = clock.now();
+  try {
+    const { body: subscription } = await api.request('GET', `/v1/subscriptions/${made.subscriptionIds[0]}`);
+    clock.set(DateTime.fromISO(subscription.current_period_end, { zone: 'utc' }).plus({ hours: 1 }));
+    await sweep(api);
+    const { items } = (await api.request('POST', '/v1/invoices/search', { subscription_id: subscription.id, invoice_status: ['SKIPPED'] }))
+      .body;
+    const skipped = items.find(({ billing_reason: reason }: { billing_reason: string }) => reason === 'SUBSCRIPTION_CYCLE');
+    clock.set(clock.now().plus({ hours: 1 }));
+    const late = await followed(made, '2026-01-20T00:00:00Z');
+    expect(late.debug_tracker.failure_point).toEqual({
+      failure_point_type: 'invoice',
+      error: {
+        code: 'invalid_operation',
+        message: `the event was accepted at 2026-02-01T02:00:00Z, after its period was closed: invoice ${skipped.id} found nothing to bill at 2026-02-01T01:00:00Z and is SKIPPED`,
+      },
+    });
+    expect(late.debug_tracker.subscription_line_item_lookup.matched_line_items[0]).not.toHaveProperty('final_invoice');
+  } finally {
+    clock.set(before);
+  }
 });

@@ -159,7 +159,7 @@ describe('all that was accepted', () => {
     const tenant = await api.tenant('Again');
     await send(tenant, 'again-1');
     await consumed(() => nothingWaits(tenant));
-    const { createEventConsumer } = await import('#metering/service/consume.ts');
+    const { createEventConsumer } = await import('#ingestion/service/consume.ts');
     const [slice] = await (await api.app.eventLog)
       .read(TOPICS.events, { from: await partitionsFromTheStart(), limit: 1000 })
       .then((slices) => slices.filter(({ messages }) => messages.some(({ headers }) => headers[HEADERS.tenantId] === tenant.ctx.tenantId)));

@@ -30,6 +30,51 @@ const open = () =>
 const call = (path: string, init: RequestInit = {}) =>
   fetch(`${url}${path}`, { ...init, headers: { 'x-api-key': api.key, ...init.headers } });
 
+describe('what is not text', () => {
+  const refused = async (path: string, body: Buffer | string, method = 'POST'): Promise<unknown> => {
+    const answer = await call(path, { method, body, headers: { 'content-type': 'application/json' } });
+    const { code, details } = (await answer.json()) as { code: string; details: { field: string; reason: string } };
+    return [answer.status, code, details.field, details.reason];
+  };
+  const event = (more: string): string => `{"event_name":"call","external_customer_id":"c1"${more}}`;
+
+  test.each(['/v1/events', '/v1/events/bulk', '/v1/customers', '/v1/events/usage'])('is refused in a body of %s', async (path) => {
+    for (const bytes of [[0xff], [0xc3, 0x28], [0xed, 0xa0, 0x80], [0xf8, 0x88, 0x80, 0x80, 0x80]]) {
+      const body = Buffer.concat([Buffer.from('{"name":"'), Buffer.from(bytes), Buffer.from('"}')]);
+      expect(await refused(path, body)).toEqual([400, 'validation_error', 'body', 'is not UTF-8']);
+    }
+  });
+
+  test.each([
+    ['/v1/events', event(',"event_id":"a\\ud800"'), 'event_id'],
+    ['/v1/events', event(',"properties":{"\\udc00":1}'), 'properties'],
+    ['/v1/events', event(',"properties":{"a":[1,{"b":"\\uD83D\\u0041"}]}'), 'properties.a[1].b'],
+    ['/v1/events/bulk', `{"events":[${event('')},${event(',"source":"\\ude00\\ud83d"')}]}`, 'events[1].source'],
+    ['/v1/customers', '{"external_id":"\\udfff","name":"n"}', 'external_id'],
+    ['/v1/customers', '"\\ud800"', 'body'],
+  ])('half a character is refused in %s %s', async (path, body, field) => {
+    expect(await refused(path, body)).toEqual([400, 'validation_error', field, expect.stringContaining('half of a character')]);
+  });
+
+  test('whole characters are taken however they are written', async () => {
+    for (const name of ['\\ud83d\\ude00', '😀', '\\\\ud800', 'ключ']) {
+      const answer = await call('/v1/events', { method: 'POST', body: event(`,"properties":{"name":"${name}"}`) });
+      expect([name, answer.status]).toEqual([name, 202]);
+    }
+  });
+
+  test('is refused in a path and in a query, by the name of its part', async () => {
+    const fieldOf = async (path: string): Promise<unknown> => {
+      const answer = await call(path);
+      return [answer.status, ((await answer.json()) as { details: { field: string } }).details.field];
+    };
+    expect(await fieldOf('/v1/customers/%ff')).toEqual([400, 'id']);
+    expect(await fieldOf('/v1/plans/%00')).toEqual([400, 'id']);
+    expect(await fieldOf('/v1/events/lookup?id=%ED%A0%80')).toEqual([400, 'id']);
+    expect(await fieldOf('/v1/events?source=a&event_name=%C3%28')).toEqual([400, 'event_name']);
+  });
+});
+
 describe('every answer', () => {
   test.each([
     ['GET', '/v1/customers', 200],
@@ -37,7 +82,10 @@ describe('every answer', () => {
     ['GET', '/v1/nothing', 404],
     ['GET', '/', 404],
     ['PATCH', '/v1/customers', 404],
-    ['HEAD', '/v1/customers', 404],
+    ['HEAD', '/v1/customers', 200],
+    ['HEAD', '/v1/customers/cust_none', 404],
+    ['HEAD', '/health', 200],
+    ['HEAD', '/v1/events/bulk', 404],
     ['OPTIONS', '/v1/customers', 204],
     ['PUT', '/v1/events', 404],
     ['POST', '/v1/events/raw/nothing', 404],
@@ -50,7 +98,8 @@ describe('every answer', () => {
     ['GET', '/v1/customers/a%2Fb', 404],
     ['GET', '/v1/customers/%00', 400],
     ['GET', '/v1/customers?limit=5&limit=6', 400],
-    ['GET', '/v1/customers?%ff=%E0%A4%A', 200],
+    ['GET', '/v1/customers?%ff=%E0%A4%A', 400],
+    ['GET', '/v1/customers/%ff', 400],
     ['GET', `/v1/customers?expand=${'x'.repeat(8000)}`, 400],
     ['GET', `/v1/customers/${'x'.repeat(8000)}`, 404],
   ])('to %s %s is %i and carries the request id', async (method, path, status) => {
@@ -88,11 +137,41 @@ describe('every answer', () => {
   });
 
   test('an id with a slash or a percent sign in it is found', async () => {
-    for (const id of ['a/b', '50%', '50%25', 'ä ö', 'a+b', '..', 'x?y#z']) {
+    for (const id of ['a/b', '50%', '50%25', 'ä ö', 'a+b', '...', 'x?y#z']) {
       await call('/v1/customers', { method: 'POST', body: JSON.stringify({ external_id: id, name: id }) });
       const found = await raw(`/v1/customers/external/${encodeURIComponent(id)}`);
       expect([id, found.status, JSON.parse(found.body).external_id]).toEqual([id, 200, id]);
     }
+  });
+
+  test.each(['/health', '/v1/customers', '/v1/customers/cust_none', '/v1/nothing'])(
+    'HEAD %s has what GET has, without its body',
+    async (path) => {
+      const [get, head] = await Promise.all(['GET', 'HEAD'].map((method) => call(path, { method, headers: { 'x-request-id': 'one' } })));
+      const fields = (answer: Response | undefined) =>
+        Object.fromEntries(
+          [...(answer?.headers ?? [])].filter(([name]) => !['connection', 'content-length', 'date', 'keep-alive'].includes(name)),
+        );
+      expect([head?.status, fields(head), await head?.text()]).toEqual([get?.status, fields(get), '']);
+    },
+  );
+
+  test.each([
+    ['/v1/customers/%00', 'id'],
+    ['/v1/customers/external/a%00b', 'external_id'],
+    ['/v1/customers?external_id=%00', 'external_id'],
+  ])('a parameter that cannot be stored is named: %s', async (path, field) => {
+    const answer = await call(path);
+    expect([answer.status, await answer.json()]).toMatchObject([400, { message: `${field}: must not contain NUL`, details: { field } }]);
+  });
+
+  test.each([
+    [{ external_id: 'x\u0000', name: 'x' }, 'external_id'],
+    [{ external_id: 'y', name: 'x', metadata: { note: 'a\u0000' } }, 'metadata.note'],
+    [{ external_id: 'z', name: 'x', metadata: { 'a\u0000': 'b' } }, 'metadata.a\u0000'],
+  ])('and so is a field of a body: %j', async (body, field) => {
+    const answer = await call('/v1/customers', { method: 'POST', body: JSON.stringify(body) });
+    expect([answer.status, await answer.json()]).toMatchObject([400, { details: { field } }]);
   });
 
   test('no content type is asked for, and any is ignored', async () => {
@@ -101,6 +180,48 @@ describe('every answer', () => {
       const answer = await call('/v1/events', { method: 'POST', body: Buffer.from(JSON.stringify(validEvent())), headers });
       expect([type, answer.status]).toEqual([type, 202]);
     }
+  });
+});
+
+describe('the published TypeScript client', () => {
+  const agent = { 'user-agent': 'speakeasy-sdk/typescript 2.0.1 2.845.12 1.0 @flexprice/sdk' };
+  type Body = Readonly<Record<string, unknown>>;
+  /** What everybody is answered, and what the client is. */
+  const bodies = async (path: string, init: RequestInit = {}): Promise<[plain: Body, completed: Body]> => {
+    const plain = await call(path, init);
+    const completed = await call(path, { ...init, headers: { ...agent, ...init.headers } });
+    return [(await plain.json()) as Body, (await completed.json()) as Body];
+  };
+
+  test('gets nulls where everybody else gets no field, and is told the same', async () => {
+    const made = await call('/v1/customers', { method: 'POST', body: JSON.stringify({ external_id: 'nulls', name: 'Nulls' }) });
+    const { id } = (await made.json()) as { id: string };
+    const [plain, completed] = await bodies(`/v1/customers/${id}`);
+    expect(plain).not.toHaveProperty('email');
+    expect(Object.values(plain)).not.toContain(null);
+    expect(completed).toMatchObject({ ...plain, email: null, address_city: null });
+    const [plainError, completedError] = await bodies('/v1/customers/cust_none');
+    expect(completedError).toEqual({ ...plainError, error: null, success: null });
+  });
+
+  test('repeats a request under its key as anybody may', async () => {
+    const init = {
+      method: 'POST',
+      body: JSON.stringify({ external_id: 'repeated', name: 'R' }),
+      headers: { 'idempotency-key': 'nulls-1' },
+    };
+    const first = (await (await call('/v1/customers', { ...init, headers: { ...agent, ...init.headers } })).json()) as { id: string };
+    const [plain, completed] = await bodies('/v1/customers', init);
+    expect([plain.id, completed.id]).toEqual([first.id, first.id]);
+    expect(plain).not.toHaveProperty('email');
+    expect(completed).toMatchObject({ email: null });
+  });
+
+  test('has no body where there is none', async () => {
+    const made = await call('/v1/customers', { method: 'POST', body: JSON.stringify({ external_id: 'gone', name: 'Gone' }) });
+    const { id } = (await made.json()) as { id: string };
+    const gone = await call(`/v1/customers/${id}`, { method: 'DELETE', headers: agent });
+    expect([gone.status, await gone.text()]).toEqual([204, '']);
   });
 });
 

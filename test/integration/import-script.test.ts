@@ -7,6 +7,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { createIngestHandler } from '#functions/ingest/create-handler.ts';
 import { createManagementHandler } from '#functions/management/create-handler.ts';
 import { type Gateway, startGateway } from '#local/gateway.ts';
+import { freePort } from '#local/ports.ts';
 import { silentLogger } from '#platform/event-log/log.ts';
 import type { GatewayEvent, GatewayResult } from '#platform/http/request.ts';
 import { type RunningConsumer, startConsumer } from '#workers/consumer/run.ts';
@@ -15,6 +16,7 @@ import { runImport } from '../../scripts/import/run.ts';
 import { startTestApi, type TestApi } from '../support/api.ts';
 import { ensureTopics } from '../support/events.ts';
 
+const KNOCK = '{"events":[]}';
 const root = join(import.meta.dirname, '../..');
 const WAIT = { timeout: 40_000, interval: 100 };
 const folder = mkdtempSync(join(tmpdir(), 'flexprice-import-'));
@@ -30,7 +32,8 @@ beforeAll(async () => {
   api = await startTestApi({ clickhouse: true, env: { FLEXPRICE_CONSUMER_MAX_WAIT_MS: '50', FLEXPRICE_CONSUMER_MIN_BYTES: '1' } });
   await ensureTopics(api.app);
   const ingest = createIngestHandler(api.app);
-  const weathered = async (event: GatewayEvent) => (await weather(requests++)) ?? ingest(event);
+  // The question whether the API is there and takes the key comes before every import, and is none of its requests.
+  const weathered = async (event: GatewayEvent) => (event.body === KNOCK ? ingest(event) : ((await weather(requests++)) ?? ingest(event)));
   gateway = await startGateway({ ingest: weathered, management: createManagementHandler(api.app) }, { host: '127.0.0.1', port: 0 });
   url = `http://127.0.0.1:${gateway.port}/v1`;
   consumer = await startConsumer({ app: api.app, logger: silentLogger });
@@ -68,15 +71,12 @@ async function importHere(
   ...args: string[]
 ): Promise<{ said: string; accepted: number; rejected: number; finished: boolean }> {
   const said: string[] = [];
-  const result = await runImport(
-    parseImportArguments([file, '--url', url, '--key', api.key, ...args], () => ''),
-    {
-      say: (text) => {
-        said.push(text);
-      },
-      showProgress: false,
-    },
-  );
+  const none = (): string => {
+    throw new Error('all is given');
+  };
+  const options = parseImportArguments([file, '--url', url, '--key', api.key, ...args], { url: none, key: none });
+  if (options === null) throw new Error('that asks for help');
+  const result = await runImport(options, { say: (text) => void said.push(text) });
   return { ...result, said: said.join('\n') };
 }
 
@@ -146,7 +146,7 @@ test('columns of a CSV are mapped, the others are properties', async () => {
     ),
   ).toMatchObject({ accepted: 30, rejected: 0 });
   await expect.poll(() => stored('mapped'), WAIT).toEqual({ count: 30, sum: sumTo(30) });
-  const { body } = await api.request('GET', '/v1/events?external_customer_id=mapped&order=asc&page_size=1');
+  const { body } = await api.request('GET', '/v1/events?external_customer_id=mapped&order=asc&page_size=1&start_time=2026-01-01T00:00:00Z');
   expect(body.events[0]).toMatchObject({ source: 'csv', properties: { v: '0', 'model name': 'm, 0' } });
 });
 
@@ -217,7 +217,8 @@ test('what a request refuses without naming an item is halved', async () => {
 test('a state of another file or another API is not taken', async () => {
   const file = fileOf('changed.ndjson', [line('changed', 0)]);
   await importHere(file);
-  await expect(importHere(file, '--url', 'http://127.0.0.1:1/v1')).rejects.toThrow('is of an import to');
+  await expect(importHere(file, '--url', url.replace('127.0.0.1', 'localhost'))).rejects.toThrow('is of an import to');
+  await expect(importHere(file, '--key', await api.keyWith(['super_admin']))).rejects.toThrow('is of an import with another key');
   writeFileSync(file, `${line('changed', 1)}\n`);
   await expect(importHere(file)).rejects.toThrow('is not the file any more');
 });
@@ -267,23 +268,93 @@ test('killed at any moment and started again, nothing is lost and nothing counts
   await expect.poll(() => stored('killed'), WAIT).toEqual({ count: good.length, sum: good.reduce((sum, index) => sum + index, 0) });
 }, 120_000);
 
-test('bad usage exits with 2 and a clear line, a wrong key with 1', async () => {
-  const run = async (...args: string[]) => {
-    const child = spawn(process.execPath, [join(root, 'scripts/import.ts'), ...args], {
-      cwd: root,
-      env: { PATH: process.env.PATH ?? '', FLEXPRICE_CONFIG_FILE: 'no-such-file.yaml' },
-    });
-    let said = '';
-    child.stderr.on('data', (chunk: Buffer) => {
+const run = async (...args: string[]) => {
+  const child = spawn(process.execPath, [join(root, 'scripts/import.ts'), ...args], {
+    cwd: root,
+    env: { PATH: process.env.PATH ?? '', FLEXPRICE_CONFIG_FILE: 'no-such-file.yaml', FLEXPRICE_LOCAL_DATA_DIR: 'no-such-folder' },
+  });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr])
+    stream.on('data', (chunk: Buffer) => {
       said += chunk.toString();
     });
-    const [code] = await once(child, 'close');
-    return { code, said };
-  };
+  const [code] = await once(child, 'close');
+  return { code, said };
+};
+
+test('bad usage exits with 2 and a clear line, help with 0, a wrong key with 1', async () => {
   expect(await run()).toMatchObject({ code: 2, said: expect.stringMatching(/^Say which file\.\n\nnpm run import/) });
+  expect(await run('--help')).toMatchObject({ code: 0, said: expect.stringMatching(/^npm run import[\s\S]*Fields: event_name/) });
   const file = fileOf('key.ndjson', [line('key', 0)]);
-  expect(await run(file, '--url', url, '--key', 'sk_wrong')).toMatchObject({
+  expect(await run(file)).toMatchObject({ code: 2, said: expect.stringContaining('There is no Local Mode running here') });
+  const wrong = { code: 1, said: expect.stringMatching(/The API answered 401: .+ Is the key right\?/) };
+  expect(await run(file, '--url', url, '--key', 'sk_wrong')).toMatchObject(wrong);
+  // Also where nothing would be left to send.
+  expect(await run(file, '--url', url, '--key', api.key)).toMatchObject({ code: 0, said: expect.stringContaining('1 event accepted') });
+  expect(await run(file, '--url', url, '--key', 'sk_wrong')).toMatchObject(wrong);
+  expect(await run(file, '--url', url.replace('/v1', ''), '--key', api.key)).toMatchObject({
     code: 1,
-    said: expect.stringContaining('The API answered 401: '),
+    said: expect.stringContaining('It ends in /v1'),
   });
+});
+
+test('where nobody listens, it says so at once and leaves nothing behind', async () => {
+  const file = fileOf('nobody.ndjson', [line('nobody', 0)]);
+  const nobody = `http://127.0.0.1:${await freePort()}/v1`;
+  const started = performance.now();
+  await expect(importHere(file, '--url', nobody)).rejects.toThrow(/^Nobody answers at http:.*ECONNREFUSED.*--url says where else/);
+  expect(performance.now() - started).toBeLessThan(10_000);
+  expect(existsSync(`${file}.import-state.json`)).toBe(false);
+});
+
+test('an API that is lost on the way is named once, with the time of the next try, and that it is back', async () => {
+  const file = fileOf(
+    'lost.ndjson',
+    Array.from({ length: 40 }, (_, index) => line('lost', index)),
+  );
+  weather = async (request) => (request >= 1 && request < 4 ? answer(503, { 'Retry-After': '1' }) : null);
+  const { said, accepted } = await importHere(file, '--batch', '10', '--concurrency', '4');
+  expect(accepted).toBe(40);
+  expect(said.match(/does not take events: it answers 503\. Trying again in \d s\./g)).toHaveLength(1);
+  expect(said.match(/It takes events again\./g)).toHaveLength(1);
+});
+
+test('blanks around the cells of a CSV do not change what is counted; numbers with separators are refused', async () => {
+  const file = fileOf('blanks.csv', [
+    'timestamp,event_id,event_name,external_customer_id, v',
+    `${at(0)},blanks-1,imported,blanks, 7`,
+    `${at(1)}, blanks-2 ,imported,blanks,5 `,
+    `${at(2)},blanks-3, imported ," blanks"," 2"`,
+    `${at(3)},blanks-4,imported,blanks,"1,000"`,
+    `,blanks-5,imported,blanks,9`,
+    `   ,blanks-6,imported,blanks,9`,
+  ]);
+  expect(await importHere(file)).toMatchObject({ accepted: 3, rejected: 3, said: expect.stringContaining('Imported 6 lines') as unknown });
+  expect(rejectsOf(file).map(({ line: number, reason }) => [number, reason])).toEqual([
+    [5, expect.stringMatching(/^properties\.v: "1,000" is no number to a meter/)],
+    [6, expect.stringMatching(/^timestamp: is empty/)],
+    [7, expect.stringMatching(/^timestamp: is empty/)],
+  ]);
+  await expect.poll(() => stored('blanks'), WAIT).toEqual({ count: 3, sum: 14 });
+});
+
+test('a repaired file that is imported from the front counts once, equal lines as often as they stand there', async () => {
+  const columns = 'event_name,external_customer_id,timestamp,v';
+  const good = [1, 1, 2].map((v) => `imported,repaired,${at(0)},${v}`);
+  const file = fileOf('repaired.csv', [columns, 'imported,repaired,yesterday,9', ...good]);
+  expect(await importHere(file)).toMatchObject({ accepted: 3, rejected: 1 });
+  fileOf('repaired.csv', [columns, ...good, `imported,repaired,${at(0)},9`, good[0] as string]);
+  rmSync(`${file}.import-state.json`);
+  expect(await importHere(file)).toMatchObject({ accepted: 5, rejected: 0 });
+  await expect.poll(() => stored('repaired'), WAIT).toEqual({ count: 5, sum: 1 + 1 + 2 + 9 + 1 });
+});
+
+test('columns that are named and not there, or two for one field, stop it before anything is sent', async () => {
+  const file = fileOf('columns.csv', ['event_name,who,id', 'imported,columns,1']);
+  await expect(importHere(file, '--map', 'customer=external_customer_id')).rejects.toThrow(
+    'has no column "customer"; its columns are: event_name, who, id.',
+  );
+  await expect(importHere(file, '--text', 'number')).rejects.toThrow('has no column "number"');
+  await expect(importHere(file, '--map', 'who=event_id', '--map', 'id=event_id')).rejects.toThrow('several columns for event_id');
+  expect(requests).toBe(0);
 });

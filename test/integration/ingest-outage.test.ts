@@ -3,9 +3,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import { createIngestHandler } from '#functions/ingest/create-handler.ts';
 import { createManagementHandler } from '#functions/management/create-handler.ts';
 import { type Gateway, startGateway } from '#local/gateway.ts';
-import { type Overflow, createOverflow } from '#platform/event-log/overflow.ts';
+import { createOverflow } from '#platform/event-log/create-overflow.ts';
+import type { Overflow } from '#platform/event-log/overflow.ts';
 import { silentLogger } from '#platform/event-log/log.ts';
-import { MAX_BODY_BYTES } from '#platform/http/handle.ts';
+import { MAX_BODY_BYTES } from '#platform/http/body.ts';
 import { startOverflowReplay } from '#workers/relay/overflow-replay.ts';
 import { startTestApi, type TestApi } from '../support/api.ts';
 import { superuser } from '../support/engines.ts';

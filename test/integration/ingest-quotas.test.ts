@@ -1,7 +1,11 @@
+import fc from 'fast-check';
 import { DateTime } from 'luxon';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { createApp } from '#app';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { createApp } from '#app/create-app.ts';
 import { createIngestHandler } from '#functions/ingest/create-handler.ts';
+import { createQuotas, type Quotas } from '#ingestion/service/quotas.ts';
+import type { IngestQuota, RequestContext } from '#kernel/context.ts';
+import { unavailable } from '#kernel/errors.ts';
 import { TOPICS } from '#platform/event-log/topics.ts';
 import { startTestApi, type TestApi, type TestTenant, toGatewayEvent } from '../support/api.ts';
 import { validEvent } from '../support/events.ts';
@@ -131,6 +135,77 @@ test('processes share a quota: together they let in no more than it says', async
   } finally {
     await Promise.all(apps.map((app) => app.close()));
   }
+});
+
+describe('requests at once, while the clock stands', () => {
+  /** What is let in of these sizes, all asked for in one moment; whoever is refused gets a reason, never an accident. */
+  const letIn = async (quotas: Quotas, ctx: RequestContext, sizes: readonly number[]): Promise<number> => {
+    const answers = await Promise.allSettled(sizes.map((size) => quotas.admit(ctx, size)));
+    for (const answer of answers)
+      if (answer.status === 'rejected') expect(answer.reason).toMatchObject({ name: 'DomainError', code: 'too_many_requests' });
+    return answers.reduce((sum, { status }, index) => sum + (status === 'fulfilled' ? (sizes[index] ?? 0) : 0), 0);
+  };
+  const termsOf = (quota: IngestQuota): RequestContext => ({
+    ...tenant.ctx,
+    ingest: { lazy: false, tenantQuota: quota, keyId: 'key', keyQuota: null },
+  });
+
+  test('are let in up to the burst and not one more', async () => {
+    const quotas = createQuotas({ database: api.app.database, clock });
+    const ctx = termsOf({ eventsPerSecond: 2000, burst: 9110 });
+    expect(await letIn(quotas, ctx, Array(400).fill(100))).toBe(9100);
+    expect(await letIn(quotas, ctx, Array(400).fill(1))).toBe(10);
+    // Large ones are refused as ever, not broken by what small ones have taken.
+    expect(await letIn(quotas, ctx, Array(20).fill(1000))).toBe(0);
+    now = now.plus({ milliseconds: 500 });
+    expect(await letIn(quotas, ctx, Array(1200).fill(1))).toBe(1000);
+  });
+
+  test('never let in more than the quota, whatever their sizes and in however many processes', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.array(fc.integer({ min: 1, max: 400 }), { minLength: 1, maxLength: 40 }), { minLength: 1, maxLength: 4 }),
+        fc.integer({ min: 1, max: 3000 }),
+        async (rounds, eventsPerSecond) => {
+          const ctx = { ...termsOf({ eventsPerSecond, burst: 1000 }), tenantId: (await api.tenant('Any')).ctx.tenantId };
+          const processes = [1, 2].map(() => createQuotas({ database: api.app.database, clock }));
+          let accepted = 0;
+          for (const [round, sizes] of rounds.entries()) {
+            if (round > 0) now = now.plus({ milliseconds: 100 });
+            const parts = await Promise.all(processes.map((quotas) => letIn(quotas, ctx, sizes)));
+            accepted += parts.reduce((sum, part) => sum + part, 0);
+            expect(accepted).toBeLessThanOrEqual(1000 + Math.floor((eventsPerSecond * round) / 10));
+          }
+        },
+      ),
+      { numRuns: 15 },
+    );
+  });
+
+  test('of a key whose tenant refuses them take nothing from the key', async () => {
+    const quotas = createQuotas({ database: api.app.database, clock });
+    const keyQuota = { eventsPerSecond: 1, burst: 1000 };
+    const ctx = { ...tenant.ctx, ingest: { lazy: false, tenantQuota: { eventsPerSecond: 1, burst: 2000 }, keyId: 'narrow', keyQuota } };
+    const others = { ...ctx, ingest: { ...ctx.ingest, keyId: 'wide', keyQuota: null } };
+    expect(await letIn(quotas, others, Array(15).fill(100))).toBe(1500);
+    expect(await letIn(quotas, ctx, Array(20).fill(300))).toBe(300);
+    const alone = { ...ctx, ingest: { ...ctx.ingest, tenantQuota: null } };
+    expect(await letIn(quotas, alone, Array(20).fill(100))).toBe(700);
+  });
+
+  test('all go on when the bucket cannot be asked, and nobody waits for each of the others to find out', async () => {
+    let asked = 0;
+    const away = {
+      ...api.app.database,
+      withTenant: async (): Promise<never> => {
+        asked += 1;
+        throw unavailable('postgres', new Error('away'));
+      },
+    };
+    const quotas = createQuotas({ database: away, clock });
+    expect(await letIn(quotas, termsOf({ eventsPerSecond: 1, burst: 1000 }), Array(50).fill(1000))).toBe(50_000);
+    expect(asked).toBe(1);
+  });
 });
 
 test('a tenant is put aside and brought back without a restart', async () => {

@@ -1,9 +1,8 @@
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { ZERO } from '#kernel/decimal.ts';
 import type { Answer } from '../support/api.ts';
 import { superuser } from '../support/engines.ts';
-import { type BillingApi, codeAssistUsage, type LlmPlan, makeLlmPlan, startBillingApi, utc } from '../support/billing-api.ts';
+import { type BillingApi, codeAssist, type LlmPlan, makeLlmPlan, startBillingApi, utc } from '../support/billing-api.ts';
 
 // Subscriptions that customers inherit: who may, what follows the parent, and what is refused before anything is written.
 
@@ -18,7 +17,7 @@ beforeAll(async () => {
 });
 beforeEach(() => {
   api.clock.set(NOW);
-  api.usage = () => ZERO;
+  api.events = [];
 });
 afterAll(() => api.close());
 
@@ -307,7 +306,7 @@ describe('what is inherited follows', () => {
     expect(refused).toMatchObject({ status: 400, body: { code: 'invalid_operation', details: { parent_subscription_id: parent.id } } });
     expect(refused.text).toContain('parent');
     expect(await get(inherited.id)).toMatchObject({ subscription_status: 'active', version: 1 });
-    api.usage = codeAssistUsage;
+    api.events = codeAssist(a, '2026-03-09T00:00:00Z');
     expect(await cancel(parent.id)).toMatchObject({
       status: 200,
       body: { status: 'cancelled', proration_invoice: { invoice_status: 'FINALIZED' } },

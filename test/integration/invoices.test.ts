@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { decimal, ZERO } from '#kernel/decimal.ts';
-import { type BillingApi, codeAssistUsage, type LlmPlan, makeLlmPlan, startBillingApi, utc } from '../support/billing-api.ts';
+import { type BillingApi, codeAssist, type LlmPlan, makeLlmPlan, startBillingApi, utc } from '../support/billing-api.ts';
+import { manyEvents } from '../support/event-list.ts';
 
 const NOW = utc('2026-03-10T12:00:00');
 let api: BillingApi;
@@ -11,7 +11,7 @@ beforeAll(async () => {
 });
 beforeEach(() => {
   api.clock.set(NOW);
-  api.usage = () => ZERO;
+  api.events = [];
 });
 afterAll(() => api.close());
 
@@ -43,7 +43,7 @@ describe('invoices', () => {
 
   test('finalize: a draft once, with a message; anything else is refused', async () => {
     const { id } = await subscribe({ start_date: '2026-02-01T00:00:00Z' });
-    api.usage = codeAssistUsage;
+    api.events = codeAssist(plan.externalId, '2026-02-27T00:00:00Z');
     const closed = await api.app.billingActivities.closePeriod({
       tenantId: api.ctx.tenantId,
       environmentId: api.ctx.environmentId,
@@ -64,7 +64,7 @@ describe('invoices', () => {
   test('search and list: filters, sorting, expand, and lines on demand', async () => {
     const { planId, customerId, externalId } = await makeLlmPlan(api);
     const { id } = await subscribe({ plan_id: planId, customer_id: customerId, start_date: '2026-02-01T00:00:00Z' });
-    api.usage = codeAssistUsage;
+    api.events = codeAssist(externalId, '2026-02-01T00:00:00Z');
     await api.sweep();
     const search = async (filter: object) =>
       (
@@ -100,7 +100,7 @@ describe('invoices', () => {
 
   test('preview hides zero lines when asked, and checks its range', async () => {
     const { id } = await subscribe();
-    api.usage = (name) => decimal(name === 'requests' ? 6000 : 0);
+    api.events = manyEvents(6000, { name: 'requests', customer: plan.externalId, at: '2026-03-31T00:00:00Z' });
     const lines = async (more: object) =>
       (await api.made('POST', '/v1/invoices/preview', { subscription_id: id, ...more })).line_items.map(
         (line: { display_name: string }) => line.display_name,

@@ -1,10 +1,12 @@
 import { fork } from 'node:child_process';
 import { join } from 'node:path';
+import fc from 'fast-check';
+import { sql } from 'kysely';
 import { DateTime } from 'luxon';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { fixedClock, systemClock } from '#kernel/clock.ts';
 import { silentLogger } from '#platform/event-log/log.ts';
-import { createDatabase, type Database } from '#platform/postgres/database.ts';
+import { createDatabase, type Database, type SystemTransaction } from '#platform/postgres/database.ts';
 import { createLocalJobDriver, type LocalJobDriverOptions } from '#platform/workflows/local/driver.ts';
 import { jobRuns } from '#platform/workflows/local/job-runs.ts';
 import { createTestPostgres, type TestPostgres } from '#test/support/engines.ts';
@@ -59,7 +61,7 @@ test('a run that ends every process that takes it up is given up', async () => {
   await database.asSystem('test', async (tx) => {
     await jobRuns.add(tx, { workflowId: 'deadly', job: 'sample-two-steps', input: { run: 'deadly' } }, clock.now());
     for (let process = 1; process <= 10; process += 1) {
-      await jobRuns.claim(tx, 1, { owner: `process ${process}`, until: clock.now() }, clock.now());
+      await jobRuns.claim(tx, { limit: 1, share: 1 }, { owner: `process ${process}`, until: clock.now() }, clock.now());
     }
   });
   const driver = start({ clock });
@@ -75,9 +77,12 @@ test('a lease that is renewed is not taken over, one that has run out is', async
   const now = DateTime.utc(2026, 1, 1);
   await database.asSystem('test', async (tx) => {
     await jobRuns.add(tx, { workflowId: 'leased', job: 'sample-two-steps', input: {} }, now);
-    expect(await jobRuns.claim(tx, 10, { owner: 'a', until: now.plus({ seconds: 15 }) }, now)).toMatchObject([{ workflowId: 'leased' }]);
+    expect(await jobRuns.claim(tx, { limit: 10, share: 10 }, { owner: 'a', until: now.plus({ seconds: 15 }) }, now)).toMatchObject([
+      { workflowId: 'leased' },
+    ]);
     await jobRuns.renew(tx, { owner: 'a', until: now.plus({ seconds: 25 }) }, ['leased']);
-    const at = (seconds: number) => jobRuns.claim(tx, 10, { owner: 'b', until: now.plus({ minutes: 5 }) }, now.plus({ seconds }));
+    const at = (seconds: number) =>
+      jobRuns.claim(tx, { limit: 10, share: 10 }, { owner: 'b', until: now.plus({ minutes: 5 }) }, now.plus({ seconds }));
     expect(await at(20)).toEqual([]);
     expect(await at(25)).toMatchObject([{ workflowId: 'leased', leaseOwner: 'b' }]);
     // What the former owner still says about it no longer counts.
@@ -179,10 +184,10 @@ test('old runs are forgotten: those of schedules after a day, the others after a
     ] as const) {
       const run = { workflowId, job: 'sample-two-steps', input: {} };
       await (scheduleId === null ? jobRuns.add(tx, run, now) : jobRuns.addScheduled(tx, { ...run, scheduleId }, now));
-      await jobRuns.claim(tx, 1, { owner: 'test', until: now }, now);
+      await jobRuns.claim(tx, { limit: 1, share: 1 }, { owner: 'test', until: now }, now);
       await jobRuns.finish(tx, 'test', workflowId, { result: null }, now.minus({ days }));
     }
-    await jobRuns.prune(tx, { scheduledBefore: now.minus({ days: 1 }), othersBefore: now.minus({ days: 30 }) });
+    await jobRuns.prune(tx, { scheduledBefore: now.minus({ days: 1 }), othersBefore: now.minus({ days: 30 }), limit: 100 });
     const left = await tx
       .selectFrom('jobRuns')
       .select('workflowId')
@@ -191,4 +196,159 @@ test('old runs are forgotten: those of schedules after a day, the others after a
       .execute();
     expect(left.map((row) => row.workflowId)).toEqual(['new', 'new-schedule']);
   });
+});
+
+describe('tenants take turns', () => {
+  const add = (tx: SystemTransaction, workflowId: string, tenantId: string | null, createdAt: DateTime) =>
+    jobRuns.add(tx, { workflowId, job: 'sample-two-steps', input: { run: workflowId, ...(tenantId && { tenantId }) } }, createdAt);
+  const rolledBack = new Error('rolled back');
+
+  test("runs begin as in a walk round the tenants, the product's own first, none with more than its share", async () => {
+    const now = DateTime.utc(2026, 5, 1);
+    const waiting = fc.array(fc.record({ tenant: fc.constantFrom('a', 'b', 'c', ''), age: fc.integer({ min: 0, max: 50 }) }), {
+      maxLength: 14,
+    });
+    await fc.assert(
+      fc.asyncProperty(
+        waiting,
+        waiting,
+        fc.integer({ min: 1, max: 8 }),
+        fc.integer({ min: 1, max: 4 }),
+        async (first, second, limit, share) => {
+          const claimed = { first: [] as string[], second: [] as string[] };
+          const runsOf = (name: string, list: typeof first) =>
+            list.map(({ tenant, age }, index) => ({
+              id: `${name}-${String(index).padStart(2, '0')}`,
+              tenant,
+              at: now.minus({ seconds: age }),
+            }));
+          const [early, late] = [runsOf('e', first), runsOf('l', second)];
+          await database
+            .asSystem('test', async (tx) => {
+              await sql`delete from job_runs`.execute(tx);
+              const claim = async () =>
+                (await jobRuns.claim(tx, { limit, share }, { owner: 'me', until: now.plus({ hours: 1 }) }, now)).map(
+                  ({ workflowId }) => workflowId,
+                );
+              for (const { id, tenant, at } of early) await add(tx, id, tenant || null, at);
+              claimed.first = await claim();
+              for (const { id, tenant, at } of late) await add(tx, id, tenant || null, at);
+              claimed.second = await claim();
+              throw rolledBack;
+            })
+            .catch((error: unknown) => {
+              if (error !== rolledBack) throw error;
+            });
+
+          // One run after the other: of the tenant that has the fewest, the oldest.
+          const mine: { id: string; tenant: string }[] = [];
+          const walk = (open: typeof early): string[] => {
+            const left = [...open].sort((one, other) => one.at.toMillis() - other.at.toMillis() || (one.id < other.id ? -1 : 1));
+            const taken: string[] = [];
+            while (taken.length < limit) {
+              const count = (tenant: string): number => mine.filter((run) => run.tenant === tenant).length;
+              const may = left.filter(({ tenant }) => tenant === '' || count(tenant) < share);
+              const next =
+                may.find(({ tenant }) => tenant === '') ?? may.toSorted((one, other) => count(one.tenant) - count(other.tenant))[0];
+              if (next === undefined) return taken;
+              left.splice(left.indexOf(next), 1);
+              mine.push(next);
+              taken.push(next.id);
+            }
+            return taken;
+          };
+          const before = walk(early);
+          expect(claimed.first.toSorted()).toEqual(before.toSorted());
+          expect(claimed.second.toSorted()).toEqual(walk([...early.filter(({ id }) => !before.includes(id)), ...late]).toSorted());
+        },
+      ),
+      { numRuns: 60 },
+    );
+  });
+
+  test('a tenant with a thousand runs keeps nobody waiting', async () => {
+    await database.asSystem('test', (tx) => sql`delete from job_runs`.execute(tx));
+    const many = Array.from({ length: 1_000 }, (_, index) => `many-${index}`);
+    const now = systemClock.now();
+    await database.asSystem('test', async (tx) => {
+      for (const id of many) await add(tx, id, 'large', now.minus({ minutes: 5 }));
+    });
+    const releases = many.slice(0, 4).map((run) => activities.hold(`${run}/first`));
+    const driver = start({ concurrency: 4 });
+    try {
+      await expect.poll(() => activities.calls.length, WAIT).toBe(2);
+      await driver.start('sample-two-steps', 'small', { run: 'small', tenantId: 'small' });
+      expect(await driver.result('small')).toEqual({ steps: ['first', 'second'] });
+      expect(activities.calls.filter((call) => call.startsWith('many'))).toHaveLength(2);
+    } finally {
+      for (const release of releases) release();
+      await database.asSystem('test', (tx) => sql`delete from job_runs where state = 'pending'`.execute(tx));
+      await driver.close();
+    }
+  });
+});
+
+test('between two attempts a run gives its slot to others', async () => {
+  const retry = Promise.withResolvers<void>();
+  let failures = 1;
+  const flaky: SampleActivities = {
+    step: async (input) => {
+      if (input.run === 'flaky' && failures-- > 0) throw new Error('not now');
+      return activities.step(input);
+    },
+  };
+  const driver = start({ app: flaky, concurrency: 1, retrySleep: () => retry.promise });
+  try {
+    await driver.start('sample-two-steps', 'flaky', { run: 'flaky' });
+    await expect.poll(() => failures, WAIT).toBe(0);
+    await driver.start('sample-two-steps', 'patient', { run: 'patient' });
+    expect(await driver.result('patient')).toEqual({ steps: ['first', 'second'] });
+    expect((await runOf('flaky'))?.state).toBe('running');
+    retry.resolve();
+    expect(await driver.result('flaky')).toEqual({ steps: ['first', 'second'] });
+  } finally {
+    retry.resolve();
+    await driver.close();
+  }
+});
+
+test('runs whose waits end at once take slots again one after the other, and waits of one tenant are no room for another', async () => {
+  await database.asSystem('test', (tx) => sql`delete from job_runs`.execute(tx));
+  const retry = Promise.withResolvers<void>();
+  const failed = new Set<string>();
+  let [now, most] = [0, 0];
+  const flaky: SampleActivities = {
+    step: async (input) => {
+      if (input.run.startsWith('away') && !failed.has(input.run)) {
+        failed.add(input.run);
+        throw new Error('not now');
+      }
+      now += 1;
+      most = Math.max(most, now);
+      try {
+        return await activities.step(input);
+      } finally {
+        now -= 1;
+      }
+    },
+  };
+  const runs = Array.from({ length: 12 }, (_, index) => `away-${index}`);
+  const held = Array.from({ length: 6 }, (_, index) => `held-${index}`);
+  const releases = held.map((run) => activities.hold(`${run}/first`));
+  const driver = start({ app: flaky, concurrency: 4, retrySleep: () => retry.promise });
+  try {
+    for (const run of runs) await driver.start('sample-two-steps', run, { run, tenantId: `tenant of ${run}` });
+    await expect.poll(() => failed.size, WAIT).toBe(12);
+    // Twelve wait: that is room for others, and for each of them no more than its share.
+    for (const run of held) await driver.start('sample-two-steps', run, { run, tenantId: 'other' });
+    await expect.poll(() => now, WAIT).toBe(2);
+    retry.resolve();
+    for (const release of releases) release();
+    await Promise.all([...runs, ...held].map((run) => driver.result(run)));
+    expect(most).toBeLessThanOrEqual(4);
+  } finally {
+    retry.resolve();
+    for (const release of releases) release();
+    await driver.close();
+  }
 });

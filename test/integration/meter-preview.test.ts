@@ -43,11 +43,13 @@ test('a definition that is no meter yet, over the month so far', async () => {
         matched_count: 3,
         event_count: 1,
         refused_count: 2,
+        missing_count: 0,
         refused_events: [
           { event_id: 'p4', reason: 'property tokens is text and not a number in range' },
           { event_id: 'p3', reason: 'division by zero' },
         ],
       },
+      definition,
     },
   });
   expect((await api.request('GET', '/v1/meters')).body.items).toEqual([]);
@@ -61,42 +63,32 @@ test('a meter with changed fields, before and after, and without a trace', async
     matched_count: 5,
     event_count: 4,
     refused_count: 1,
+    missing_count: 0,
     refused_events: [{ event_id: 'p4', reason: 'property tokens is text and not a number in range' }],
   };
   expect((await preview({ meter_id: meter.id, ...range })).body).toMatchObject({ before, after: before });
-  expect((await preview({ meter_id: meter.id, filters: [{ key: 'model', values: ['c'] }], ...range })).body).toMatchObject({
-    before,
-    after: { value: '6', matched_count: 1, event_count: 1, refused_count: 0, refused_events: [] },
-  });
-  expect((await preview({ meter_id: meter.id, filters: [], ...range })).body.after).toMatchObject({ value: '1034', matched_count: 6 });
-  expect(
-    (
-      await preview({
-        meter_id: meter.id,
-        aggregation: { type: 'MAX', expression: 'tokens / max(per, 1)', multiplier: '2', bucket_size: 'DAY' },
-        ...range,
-      })
-    ).body,
-  ).toMatchObject({ before, after: { value: '233', event_count: 4, refused_count: 1 } });
-  expect((await preview({ meter_id: meter.id, aggregation: { type: 'COUNT_UNIQUE', field: 'per' }, ...range })).body.after).toEqual({
-    value: '3',
-    matched_count: 5,
-    event_count: 4,
-    refused_count: 0,
-    refused_events: [],
-  });
-  expect((await preview({ meter_id: meter.id, event_name: 'other', ...range })).body).toMatchObject({
-    before,
-    after: { value: '0', matched_count: 0 },
-  });
-  // A meter that never resets looks at all history.
-  expect((await preview({ meter_id: meter.id, reset_usage: 'NEVER', ...range, start_time: at('03-03') })).body).toMatchObject({
-    before: { value: '10' },
-    after: { value: '1028' },
-  });
+  const more = [{ key: 'model', values: ['c'] }];
+  const { after, definition: previewed, ...others } = (await preview({ meter_id: meter.id, filters: more, ...range })).body;
+  expect(others).toMatchObject({ before });
+  expect(after).toMatchObject({ value: '1034', matched_count: 6, event_count: 5, refused_count: 1 });
+  expect((await preview({ meter_id: meter.id, filters: [], ...range })).body.after).toEqual(before);
+  for (const [field, value] of [
+    ['aggregation', { type: 'COUNT' }],
+    ['event_name', 'other'],
+    ['reset_usage', 'NEVER'],
+  ] as const) {
+    const refused = { status: 400, body: { details: { field, reason: expect.stringContaining('cannot be changed, make a new meter') } } };
+    expect(await preview({ meter_id: meter.id, [field]: value, ...range })).toMatchObject(refused);
+    expect(await api.request('PUT', `/v1/meters/${meter.id}`, { filters: more, [field]: value })).toMatchObject(refused);
+  }
   expect((await api.request('GET', `/v1/meters/${meter.id}`)).body).toEqual(meter);
   expect(await api.app.meters.formerVersions(api.ctx, meter.id)).toEqual([]);
   expect((await api.made('/v1/events/usage/meter', { meter_id: meter.id, ...range })).value).toBe(1028);
+  // Saving makes what was shown.
+  const saved = (await api.request('PUT', `/v1/meters/${meter.id}`, { filters: more })).body;
+  expect(saved).toMatchObject(previewed);
+  expect(saved.filters).toEqual(previewed.filters);
+  expect((await api.made('/v1/events/usage/meter', { meter_id: meter.id, ...range })).value).toBe(Number(after.value));
 });
 
 test('a missing field is no refusal, null is one, and ten refusals are shown', async () => {
@@ -117,7 +109,7 @@ test('a missing field is no refusal, null is one, and ten refusals are shown', a
       external_customer_id: 'refusing',
     })
   ).body;
-  expect(after).toMatchObject({ value: '0', matched_count: 13, event_count: 0, refused_count: 12 });
+  expect(after).toMatchObject({ value: '0', matched_count: 13, event_count: 0, refused_count: 12, missing_count: 1 });
   expect(after.refused_events.map((item: { event_id: string }) => item.event_id)).toEqual([
     'n11',
     'n10',

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { evaluateExpression } from '#metering/domain/expression/evaluate.ts';
 import { Refusal } from '#metering/domain/expression/numbers.ts';
 import { parseExpression } from '#metering/domain/expression/parse.ts';
-import { type Properties, storedProperties } from '#metering/domain/properties.ts';
+import { type Properties, storedProperties } from '#ingestion/domain/properties.ts';
 import { createUsageRepository } from '#metering/repository/usage.ts';
 import type { ClickHouse } from '#platform/clickhouse/client.ts';
 import { meteringCtx, openTestClickHouse, range, storeEvents, usageQuery } from '../support/metering.ts';

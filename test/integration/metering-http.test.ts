@@ -89,13 +89,14 @@ describe('usage by event name', () => {
     expect((await usage({ ...scope, aggregation_type: 'SUM', filters: { model: ['a'] } })).body.value).toBe(10.2);
     expect((await usage({ external_customer_id: 'usage', aggregation_type: 'SUM' })).body).toMatchObject({ type: 'COUNT', value: 4 });
     expect((await usage({ ...scope, aggregation_type: 'SUM', group_by: ['model'] })).body.results).toEqual([
-      { value: 10.2 },
-      { value: 0.1 },
+      { group: 'a', value: 10.2 },
+      { group: 'b', value: 0.1 },
     ]);
     expect((await usage({ external_customer_id: 'nobody', aggregation_type: 'COUNT' })).body).toEqual({
       event_name: 'call',
       type: 'COUNT',
       results: [],
+      value: 0,
     });
   });
 

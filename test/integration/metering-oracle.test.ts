@@ -52,6 +52,8 @@ const value = fc.oneof(
     'e5',
     '1.2.3',
     ' 5',
+    '\t-2.5\r\n',
+    '3\u00a0',
     '0x10',
     'NaN',
     'inf',

@@ -1,8 +1,8 @@
 import { DateTime } from 'luxon';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { WINDOW_SIZES, windowStart } from '#kernel/calendar/windows.ts';
-import { Bindings } from '#metering/repository/sql.ts';
-import { windowSql } from '#metering/repository/windows-sql.ts';
+import { Bindings } from '#platform/clickhouse/sql.ts';
+import { windowSql } from '#platform/clickhouse/windows-sql.ts';
 import type { ClickHouse } from '#platform/clickhouse/client.ts';
 import { ZONES } from '../support/arbitraries.ts';
 import { openTestClickHouse } from '../support/metering.ts';

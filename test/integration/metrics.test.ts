@@ -1,8 +1,8 @@
 import { DateTime } from 'luxon';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createIngestService } from '#metering/service/ingest.ts';
-import { createEventConsumer } from '#metering/service/consume.ts';
-import { createAuthenticator } from '#platform/auth/authenticate.ts';
+import { createIngestService } from '#ingestion/service/ingest.ts';
+import { createEventConsumer } from '#ingestion/service/consume.ts';
+import { createAuthenticator } from '#access/service/authenticator.ts';
 import type { LogRecord } from '#platform/event-log/event-log.ts';
 import type { MetricName, Metrics } from '#platform/observability/metrics.ts';
 import { startLagProbe } from '#workers/consumer/lag-probe.ts';
@@ -50,7 +50,7 @@ afterAll(async () => {
   await api.close();
 });
 
-const request = (more: Readonly<Record<string, unknown>> = {}) => validEvent({ timestamp: NOW.toMillis(), ...more }) as never;
+const request = (more: Readonly<Record<string, unknown>> = {}) => validEvent({ timestamp: NOW.toMillis(), ignored: [], ...more }) as never;
 
 test('ingest counts what is accepted, refused, and laid aside', async () => {
   const metrics = recorder();
@@ -76,17 +76,17 @@ test('ingest counts what is accepted, refused, and laid aside', async () => {
   );
   await ingestOver(away).ingest(api.ctx, request());
   await ingestOver(log).ingestFit(api.ctx, [
-    request(),
-    { refused: [] },
-    { refused: [] },
-    request({ timestamp: NOW.plus({ days: 9 }).toMillis() }),
+    { id: 'a', made: request() },
+    { id: 'b', made: { refused: [] } },
+    { id: '', made: { refused: [] } },
+    { id: 'c', made: request({ timestamp: NOW.plus({ days: 9 }).toMillis() }) },
   ]);
-  await ingestOver(log).ingestFit(api.ctx, [{ refused: [] }]);
+  await ingestOver(log).ingestFit(api.ctx, [{ id: '', made: { refused: [] } }]);
   expect(metrics.of('EventsAccepted')).toEqual([3, 1, 1]);
   expect(metrics.of('IngestBatchSize')).toEqual([3, 1, 1]);
   expect(metrics.of('EventsRejected')).toEqual([2, 3, 1]);
   expect(metrics.of('OverflowEnqueued')).toEqual([1]);
-  expect(metrics.of('KafkaPublishMs')).toHaveLength(2);
+  expect(metrics.of('KafkaPublishMs')).toHaveLength(3);
 });
 
 test('the consumer counts rows, poison, and the age of the oldest event since its acceptance', async () => {
@@ -241,11 +241,20 @@ test('a key is looked up once, and that is counted', async () => {
     actorType: 'api_key' as const,
     roles: [],
     tenantSuspended: false,
+    keyId: 'k',
     expiresAtMs: null,
+    usedAtMs: null,
   };
+  const seen = { tenantId: 't', change: '', horizon: 1n };
   const authenticator = createAuthenticator(
     api.config.auth,
-    { findByKeyHash: async () => principal, findEnvironment: async () => ({}), findByTokenHash: async () => null },
+    {
+      findByKeyHash: async () => ({ ...seen, value: principal }),
+      findEnvironment: async () => ({ ...seen, value: {} }),
+      findByTokenHash: async () => null,
+      changesSince: async (horizon) => ({ changes: [], horizon }),
+      noteUses: async () => undefined,
+    },
     clock,
     metrics,
   );

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { createApp } from '#app';
+import { createApp } from '#app/create-app.ts';
 import { systemContext } from '#kernel/context.ts';
 import { loadConfig } from '#platform/config/load.ts';
 import { TOPICS } from '#platform/event-log/topics.ts';

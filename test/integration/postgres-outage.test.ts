@@ -40,7 +40,7 @@ test('a connection that is cut between two statements of a transaction is a 503 
 
 test('a server that is not there is a 503 that can be tried again, and readiness says so', async () => {
   const away = await startTestApi();
-  const { createApp } = await import('#app');
+  const { createApp } = await import('#app/create-app.ts');
   const { createManagementHandler } = await import('#functions/management/create-handler.ts');
   const { toGatewayEvent } = await import('../support/api.ts');
   const app = createApp({ ...away.config, postgres: { ...away.config.postgres, port: 1 } });

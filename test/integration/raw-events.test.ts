@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import type { RawEvent } from '#metering/domain/raw-transform.ts';
+import type { RawEvent } from '#ingestion/domain/raw-transform.ts';
 import type { Answer } from '../support/api.ts';
 import { cases } from '../support/conformance.ts';
 import { loggedRecords } from '../support/events.ts';
@@ -32,7 +32,8 @@ const lookup = async (id: string): Promise<Answer['body']> =>
 /** Sends items and waits until an event that came with them is stored. Those of the same customer are stored with it. */
 async function stored(items: readonly Item[], id: string): Promise<void> {
   const { status, body } = await send(items);
-  expect([status, body]).toEqual([202, { message: 'Raw events accepted for processing', batch_size: items.length }]);
+  expect([status, body]).toMatchObject([202, { message: 'Raw events accepted for processing', batch_size: items.length }]);
+  expect(body.accepted + body.dropped).toBe(items.length);
   await vi.waitFor(async () => expect((await lookup(id)).status).toBe('processed'), WAIT);
 }
 
@@ -73,15 +74,72 @@ describe('what makes no event', () => {
       raw({ id: 'wide', data: Object.fromEntries(Array.from({ length: 257 }, (_, index) => [`k${index}`, index])) }),
     ];
     await stored([...dropped, ...none, raw({ id: 'kept' })], 'kept');
-    for (const id of ['late', 'old', 'no-time', 'nul', 'large', 'wide', 'd1', 'd6'])
-      expect((await api.request('GET', `/v1/events/${id}`)).status).toBe(404);
+    const reasonOf = async (id: string): Promise<unknown> => {
+      const { status, acceptance } = await lookup(id);
+      return [status, acceptance.status, acceptance.rejections.map(({ reason, detail }: Record<string, string>) => `${reason}: ${detail}`)];
+    };
+    for (const [id, detail] of [
+      ['late', 'timestamp: must not be more than 24 hours in the future'],
+      ['old', 'timestamp: must not be before the year 2000'],
+      ['no-time', 'timestamp: must be an RFC 3339 time such as 2026-01-31T00:00:00Z'],
+      ['nul', 'external_customer_id: must not contain NUL'],
+      ['large', 'properties: must not be larger than 65536 bytes'],
+      ['wide', 'data: must not have more than 256 keys'],
+    ])
+      expect([id, await reasonOf(id ?? '')]).toEqual([id, ['failed', 'rejected', [`unusable_item: ${detail}`]]]);
   });
 
-  test('alone changes nothing, and is no fault of the request', async () => {
-    const before = await loggedRecords(api.app);
+  test('is told to its sender, item by item, and accounted for', async () => {
+    const counts = async () => (await api.request('GET', '/v1/events/monitoring')).body.counts;
+    const before = await counts();
+    const items = [
+      raw({ id: 'told-1', createdAt: undefined }),
+      raw({ id: 'told-2' }),
+      raw({ id: ' told-3 ', orgId: ' ' }),
+      raw({ id: {} }),
+    ];
+    const { status, body } = await send(items);
+    expect([status, body]).toEqual([
+      202,
+      {
+        message: 'Raw events accepted for processing',
+        batch_size: 4,
+        accepted: 1,
+        dropped: 3,
+        dropped_items: [
+          { index: 0, event_id: 'told-1', field: 'createdAt', reason: 'is required' },
+          { index: 2, event_id: 'told-3', field: 'orgId', reason: 'is required' },
+          { index: 3, field: 'id', reason: 'is required' },
+        ],
+      },
+    ]);
+    await vi.waitFor(async () => {
+      const after = await counts();
+      expect(after).toMatchObject({
+        accepted: before.accepted + 4,
+        stored: before.stored + 1,
+        rejected: before.rejected + 3,
+        in_flight: 0,
+        unaccounted: 0,
+        complete: true,
+      });
+      expect(after.accepted).toBe(after.stored + after.duplicates + after.rejected + after.in_flight);
+    }, WAIT);
+    expect((await lookup('told-3')).acceptance.rejections).toMatchObject([{ reason: 'unusable_item', detail: 'orgId: is required' }]);
+    // Nothing to drive again: it would make no event the next time either.
+    expect((await api.request('GET', '/v1/events/dead-letters')).body.items).toEqual([]);
+  });
+
+  test('alone is no fault of the request, and not lost without a trace', async () => {
     const { status, body } = await send(dropped);
-    expect([status, body]).toEqual([202, { message: 'Raw events accepted for processing', batch_size: dropped.length }]);
-    expect(await loggedRecords(api.app)).toBe(before);
+    expect([status, body]).toMatchObject([202, { batch_size: dropped.length, accepted: 0, dropped: dropped.length }]);
+    expect(body.dropped_items).toHaveLength(dropped.length);
+  });
+
+  test('shows the first hundred of many', async () => {
+    const { body } = await send(Array.from({ length: 1000 }, (_, index) => raw({ id: `many-${index}`, orgId: null })));
+    expect([body.accepted, body.dropped, body.dropped_items.length, body.dropped_items[99].index]).toEqual([0, 1000, 100, 99]);
+    await vi.waitFor(async () => expect((await lookup('many-999')).status).toBe('failed'), WAIT);
   });
 });
 

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { LoggedEvent } from '#metering/domain/event.ts';
-import type { ReprocessPosition } from '#metering/domain/reprocess.ts';
-import { type ReprocessInput, runReprocess } from '#metering/jobs/reprocess-events.ts';
-import { createEventStore } from '#metering/repository/event-store.ts';
-import { createStoredPages } from '#metering/repository/stored-pages.ts';
+import type { LoggedEvent } from '#ingestion/domain/event.ts';
+import type { ReprocessPosition } from '#ingestion/domain/reprocess.ts';
+import { type ReprocessInput, runReprocess } from '#ingestion/jobs/reprocess-events.ts';
+import { createEventStore } from '#ingestion/repository/event-store.ts';
+import { createStoredPages } from '#ingestion/repository/stored-pages.ts';
 import { ActivityFailedError, isContinueAs } from '#platform/workflows/job.ts';
 import { TOPICS } from '#platform/event-log/topics.ts';
 import { startTestApi, type TestApi } from '../support/api.ts';
@@ -95,7 +95,7 @@ async function sums(prefix: string): Promise<unknown[]> {
 async function runHere(reprocessId: string, afterRound: (round: number) => Promise<void> = async () => {}): Promise<void> {
   let input: ReprocessInput = { tenantId: api.ctx.tenantId, environmentId: api.ctx.environmentId, reprocessId };
   for (let round = 1; ; round += 1) {
-    const output = await runReprocess(api.app.meteringActivities, input);
+    const output = await runReprocess(api.app.ingestionActivities, input);
     if (!isContinueAs(output)) return;
     await afterRound(round);
     input = output.continueAs as ReprocessInput;
@@ -192,7 +192,7 @@ describe('pages', () => {
       const { processed, status, last_position: last } = await statusOf(id);
       expect({ processed, status }).toEqual({ processed: 3 * round, status: 'running' });
       // As after a crash behind the append: the same input once more.
-      await api.app.meteringActivities.reprocessPage({
+      await api.app.ingestionActivities.reprocessPage({
         tenantId: api.ctx.tenantId,
         environmentId: api.ctx.environmentId,
         reprocessId: id,
@@ -224,7 +224,7 @@ describe('pages', () => {
   test('a run whose page cannot be read says so, and why', async () => {
     const id = await start({});
     const failing = {
-      ...api.app.meteringActivities,
+      ...api.app.ingestionActivities,
       reprocessPage: () =>
         Promise.reject(new ActivityFailedError('reprocessPage', 'service_unavailable', 'clickhouse is unavailable, try again')),
     };

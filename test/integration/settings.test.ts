@@ -45,7 +45,7 @@ test('what nobody set is its default; what was set stays until it is deleted', a
     body: {
       id: expect.stringMatching(/^setting_/),
       key: 'event_ingestion_filter',
-      value: { enabled: true, allowed_external_customer_ids: ['a', ' b'] },
+      value: { enabled: true, allowed_external_customer_ids: ['a', 'b'] },
       ...named,
       created_at: expect.any(String),
       updated_at: expect.any(String),
@@ -83,7 +83,7 @@ test.each<[what: string, path: string, value: unknown, field: string]>([
   ['text for a flag', FILTER, { enabled: 'yes' }, 'value.enabled'],
   ['an id that is a number', FILTER, { enabled: true, allowed_external_customer_ids: ['a', 7] }, 'value.allowed_external_customer_ids[1]'],
   ['an empty id', FILTER, { enabled: true, allowed_external_customer_ids: [''] }, 'value.allowed_external_customer_ids[0]'],
-  ['an unknown field', FILTER, { enabled: true, allowed: [] }, 'value'],
+  ['an unknown field', FILTER, { enabled: true, allowed: [] }, 'value.allowed'],
   ['a list for a filter', FILTER, [], 'value'],
   [
     'too many ids',
@@ -98,7 +98,7 @@ test.each<[what: string, path: string, value: unknown, field: string]>([
     'value',
   ],
   ['text for a flag of the portal', PORTAL, { cost_analytics_enabled: 'yes' }, 'value.cost_analytics_enabled'],
-  ['a part of the portal that does not exist', PORTAL, { costs: true }, 'value'],
+  ['a part of the portal that does not exist', PORTAL, { costs: true }, 'value.costs'],
   ['an unknown action', ONBOARDING, [first, { action: 'create_world' }], 'value.actions[1].action'],
   ['an action without a name', ONBOARDING, [first, {}], 'value.actions[1].action'],
   ['wallets, which do not exist yet', ONBOARDING, [first, { action: 'create_wallet', currency: 'usd' }], 'value.actions[1].action'],
@@ -108,7 +108,7 @@ test.each<[what: string, path: string, value: unknown, field: string]>([
   ['two plans', ONBOARDING, [first, { ...SUBSCRIBE, plan_lookup_key: 'p' }], 'value.actions[1].plan_id'],
   ['no currency', ONBOARDING, [first, { ...SUBSCRIBE, currency: undefined }], 'value.actions[1].currency'],
   ['an unknown period', ONBOARDING, [first, { ...SUBSCRIBE, billing_period: 'FORTNIGHTLY' }], 'value.actions[1].billing_period'],
-  ['a field that is not supported', ONBOARDING, [first, { ...SUBSCRIBE, trial_period_days: 3 }], 'value.actions[1]'],
+  ['a field that is not supported', ONBOARDING, [first, { ...SUBSCRIBE, trial_period_days: 3 }], 'value.actions[1].trial_period_days'],
   ['too many actions', ONBOARDING, [first, ...Array.from({ length: 20 }, () => SUBSCRIBE)], 'value.actions'],
 ])('%s is refused, and changes nothing', async (_, path, value, field) => {
   await put(
@@ -122,6 +122,16 @@ test.each<[what: string, path: string, value: unknown, field: string]>([
   const before = await tenant.request('GET', path);
   expect(await put(path, value)).toMatchObject({ status: 400, body: { code: 'validation_error', details: { field } } });
   expect((await tenant.request('GET', path)).body).toEqual(before.body);
+});
+
+test.each([ONBOARDING, PORTAL])('a value for %s that is nested so deep that nobody could print it is refused by name', async (path) => {
+  const levels = 60_000;
+  const headers = { 'x-api-key': tenant.key, 'content-type': 'application/json' };
+  for (const value of [`${'['.repeat(levels)}${']'.repeat(levels)}`, `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`])
+    expect(await api.send('PUT', path, `{"value":${value}}`, headers)).toMatchObject({
+      status: 400,
+      body: { details: { field: 'value', reason: 'must not be nested deeper than 20 levels' } },
+    });
 });
 
 test.each(['invoice_config', 'tenant_config', 'wallet_balance_alert_config', 'nonsense', 'EVENT_INGESTION_FILTER'])(

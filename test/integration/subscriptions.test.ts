@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { ZERO } from '#kernel/decimal.ts';
 import type { TestTenant } from '../support/api.ts';
 import { amountsOf, type BillingApi, type LlmPlan, makeLlmPlan, startBillingApi, utc } from '../support/billing-api.ts';
 
@@ -14,7 +13,7 @@ beforeAll(async () => {
 });
 beforeEach(() => {
   api.clock.set(NOW);
-  api.usage = () => ZERO;
+  api.events = [];
 });
 afterAll(() => api.close());
 
@@ -153,6 +152,7 @@ describe('create', () => {
     [{ plan_id: 'plan_unknown' }, 404, 'plan'],
     [{ currency: 'eur' }, 400, 'plan_id'],
     [{ currency: 'dollars' }, 400, 'currency'],
+    [{ currency: 'xyz' }, 400, 'currency'],
     [{ billing_period: 'ONETIME' }, 400, 'billing_period'],
     [{ billing_period: 'DECADE' }, 400, 'billing_period'],
     [{ billing_period_count: 0 }, 400, 'billing_period_count'],
@@ -193,8 +193,12 @@ describe('create', () => {
   });
 
   test('a lookup key is unique, and an Idempotency-Key makes one subscription of two requests', async () => {
-    await subscribe({ lookup_key: 'main' });
+    const { id } = await subscribe({ lookup_key: 'main' });
     expect((await post('/v1/subscriptions', request({ lookup_key: 'main' }))).status).toBe(409);
+    await api.made('POST', `/v1/subscriptions/${id}/cancel`, { cancellation_type: 'end_of_period' });
+    expect((await post('/v1/subscriptions', request({ lookup_key: 'main' }))).status).toBe(409);
+    await api.made('POST', `/v1/subscriptions/${id}/cancel`, { cancellation_type: 'immediate' });
+    expect(await subscribe({ lookup_key: 'main' })).toMatchObject({ lookup_key: 'main', subscription_status: 'active' });
     const send = () => api.request('POST', '/v1/subscriptions', request(), { 'idempotency-key': 'once' });
     const [first, second] = await Promise.all([send(), send()]);
     expect([first.status, second.status]).toEqual([201, 201]);

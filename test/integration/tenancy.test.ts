@@ -18,9 +18,11 @@ describe('credentials', () => {
     ['no key', {}, 401, { error: 'Unauthorized' }],
     ['a blank key', { 'x-api-key': '  ' }, 401, { error: 'Unauthorized' }],
     ['an unknown key', { 'x-api-key': 'sk_nobody' }, 401, { error: 'Invalid API key' }],
+    ['a key in another header', { authorization: 'Bearer sk_somebody' }, 401, { error: 'Unauthorized' }],
   ])('%s is refused', async (_, headers, status, body) => {
     const answer = await api.send('GET', '/v1/customers', undefined, headers);
     expect([answer.status, answer.body]).toEqual([status, body]);
+    expect(answer.headers['WWW-Authenticate']).toBe('ApiKey realm="flexprice", header="x-api-key"');
   });
 
   test('a key is shown once, masked afterwards, stored hashed, and ends with its deletion', async () => {
@@ -87,18 +89,32 @@ describe('credentials', () => {
     const writer = { 'x-api-key': await api.keyWith(['all_writer']) };
     const more = await api.send('POST', '/v1/secrets/api/keys', { name: 'more', type: 'private_key', roles: ['super_admin'] }, writer);
     expect([more.status, more.body.details.field]).toEqual([400, 'roles']);
-    const same = await api.send('POST', '/v1/secrets/api/keys', { name: 'same', type: 'private_key' }, writer);
-    expect(same.body.secret.roles).toEqual(['all_writer']);
-    const publishable = await api.request('POST', '/v1/secrets/api/keys', { name: 'browser', type: 'publishable_key' });
-    expect(publishable.body.api_key).toMatch(/^pk_/);
-    expect(publishable.body.secret.roles).toEqual(['event_ingestor']);
   });
 });
 
 describe('environments', () => {
-  test('a bound key ignores the header; a customer of one environment is not in the other', async () => {
+  test('a key is of one environment: a header that names another is refused, and a customer of one is not in the other', async () => {
     const [development, production] = api.environments;
-    await api.request('POST', '/v1/customers', { external_id: 'in-dev', name: 'D' }, { 'x-environment-id': production?.id ?? '' });
+    const create = (environmentId: string, key = api.key) =>
+      api.send(
+        'POST',
+        '/v1/customers',
+        { external_id: 'in-dev', name: 'D' },
+        { 'x-api-key': key, ...(environmentId === '-' ? {} : { 'x-environment-id': environmentId }) },
+      );
+    for (const other of [production?.id ?? '', 'env_nope', `${development?.id}0`]) {
+      const refused = await create(other);
+      expect([refused.status, refused.body]).toEqual([
+        403,
+        {
+          error: 'Access denied',
+          message: `The key belongs to environment ${development?.id}, and X-Environment-ID names another`,
+        },
+      ]);
+    }
+    for (const [nr, same] of [` ${development?.id} `, '', '-'].entries()) expect((await create(same)).status).toBe(nr === 0 ? 201 : 409);
+    // What is of the tenant is of all its environments.
+    expect((await api.request('GET', '/v1/environments', undefined, { 'x-environment-id': production?.id ?? '' })).status).toBe(200);
     const live = { 'x-api-key': await api.keyWith(['super_admin'], production?.id) };
     expect((await api.send('GET', '/v1/customers/external/in-dev', undefined, live)).status).toBe(404);
     expect((await api.request('GET', '/v1/customers/external/in-dev')).body.environment_id).toBe(development?.id);

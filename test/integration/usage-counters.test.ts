@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { runReconcileCounters } from '#metering/jobs/reconcile-counters.ts';
-import { COUNTER_GROUP, startCounterConsumer } from '#metering/service/counter-consumer.ts';
+import { runReconcileCounters } from '#counters/jobs/reconcile-counters.ts';
+import { COUNTER_GROUP, startCounterConsumer } from '#counters/service/counter-consumer.ts';
 import { unavailable } from '#kernel/errors.ts';
 import type { LogRecord } from '#platform/event-log/event-log.ts';
 import { silentLogger } from '#platform/event-log/log.ts';
@@ -174,20 +174,20 @@ describe('the reconcile job', () => {
     await usageOf(externalId);
     await usageOf(other.externalId, 'tokens');
     await spoil(externalId, '7');
-    await runReconcileCounters(api.app.meteringActivities);
+    await runReconcileCounters(api.app.counterActivities);
     expect(await usageOf(externalId)).toBe('7');
     api.clock.set(utc('2026-03-18T12:10:01Z'));
-    await runReconcileCounters(api.app.meteringActivities);
+    await runReconcileCounters(api.app.counterActivities);
     expect(await usageOf(externalId)).toBe('1');
 
     api.clock.set(utc('2026-03-19T01:30:00Z'));
     expect(await usageOf(externalId)).toBe('0');
     expect(await rows(externalId)).toHaveLength(2);
-    await runReconcileCounters(api.app.meteringActivities);
+    await runReconcileCounters(api.app.counterActivities);
     expect((await rows(externalId)).map(({ windowStart }) => windowStart.toISODate())).toEqual(['2026-03-19']);
     expect(await rows(other.externalId)).toHaveLength(1);
     api.clock.set(utc('2026-03-26T12:00:00Z'));
-    await runReconcileCounters(api.app.meteringActivities);
+    await runReconcileCounters(api.app.counterActivities);
     expect(await rows(other.externalId)).toEqual([]);
     expect(await usageOf(other.externalId, 'tokens')).toBe('0');
   });
@@ -220,10 +220,10 @@ describe('the reconcile job', () => {
       if (ctx.tenantId === api.ctx.tenantId) throw new Error('cannot be read');
       return meterUsages(ctx, requests);
     });
-    await expect(runReconcileCounters(api.app.meteringActivities)).rejects.toThrow('cannot be read');
+    await expect(runReconcileCounters(api.app.counterActivities)).rejects.toThrow('cannot be read');
     spy.mockRestore();
     expect((await theirs()).countedAt.toISO()).toBe('2026-03-18T12:20:00.000Z');
-    await runReconcileCounters(api.app.meteringActivities);
+    await runReconcileCounters(api.app.counterActivities);
     expect(await usageOf(externalId)).toBe('0');
   });
 });
@@ -298,7 +298,7 @@ test('after any events, in any order of storing, telling and asking, the counter
           if (next === 'tell') await deliver(api, said.splice(0));
           if (next === 'ask') await check(externalId, 'tokens');
           if (next === 'redeliver') await redeliver(batch);
-          if (next === 'reconcile') await runReconcileCounters(api.app.meteringActivities);
+          if (next === 'reconcile') await runReconcileCounters(api.app.counterActivities);
         }
         await deliver(api, said);
         expect(await usageOf(externalId, 'tokens')).toBe(await summed(customerId, tokens));

@@ -202,14 +202,17 @@ test('usage is what the subscription is charged for: the same number as its usag
   expect(usage.charges[0].quantity).toBe(0.2);
 });
 
-test('what cannot be known is no zero: an unreachable store and a deleted meter fail the request', async () => {
-  const gone = await api.feature('gone');
-  const { customerId } = await api.limited({ [calls]: { limit: 10 }, [gone]: { limit: 10 } });
-  const { meter_id } = await api.got(`/v1/features/${gone}`);
-  expect((await api.request('DELETE', `/v1/meters/${meter_id}`)).status).toBe(200);
-  const refused = await api.request('GET', `/v1/customers/usage?customer_id=${customerId}`);
-  expect([refused.status, refused.body.code, refused.body.details]).toEqual([400, 'invalid_operation', { feature_id: gone, meter_id }]);
-  expect((await summary(customerId, `&feature_ids=${calls}`)).features).toHaveLength(1);
+test('what cannot be known is no zero: an unreachable store fails the request, and a meter does not go while a feature needs it', async () => {
+  const kept = await api.feature('kept');
+  const { customerId } = await api.limited({ [calls]: { limit: 10 }, [kept]: { limit: 10 } });
+  const { meter_id } = await api.got(`/v1/features/${kept}`);
+  const refused = await api.request('DELETE', `/v1/meters/${meter_id}`);
+  expect([refused.status, refused.body.code, refused.body.details]).toEqual([
+    400,
+    'invalid_operation',
+    { entity: 'meter', id: meter_id, used_by: 'feature' },
+  ]);
+  expect((await summary(customerId)).features).toHaveLength(2);
 
   const query = vi.spyOn(api.app.clickhouse, 'query').mockRejectedValue(unavailable('clickhouse', new Error('away')));
   const failed = await api.request('GET', `/v1/customers/usage?customer_id=${customerId}&feature_ids=${calls}`);

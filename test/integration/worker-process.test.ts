@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DateTime } from 'luxon';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type App, createApp } from '#app';
+import { type App, createApp } from '#app/create-app.ts';
 import { createAuditRepository } from '#audit/repository.ts';
 import { systemClock } from '#kernel/clock.ts';
 import { systemContext } from '#kernel/context.ts';

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type RunningClickHouse, startClickHouse } from '#local/engines/clickhouse/clickhouse.ts';
-import { createEventStore } from '#metering/repository/event-store.ts';
+import { createEventStore } from '#ingestion/repository/event-store.ts';
 import { createClickHouse } from '#platform/clickhouse/client.ts';
 import { migrateClickHouse } from '#platform/clickhouse/migrate.ts';
 import { testConfig } from '#test/support/engines.ts';

@@ -88,7 +88,12 @@ async function counted(name: string): Promise<number> {
 // Whole starts on a machine that runs other tests at the same time.
 describe.sequential('Local Mode', { timeout: 120_000 }, () => {
   test('becomes ready and says where it is', async () => {
-    expect(await local.isServing()).toBe(true);
+    const ready = (await (await fetch(`${local.url}/health/ready`)).json()) as { engines: Record<string, { status: string }> };
+    expect(
+      Object.entries(ready.engines)
+        .map(([engine, { status }]) => `${engine} ${status}`)
+        .sort(),
+    ).toEqual(['clickhouse', 'disk', 'event_log', 'postgres'].map((engine) => `${engine} ok`));
     for (const text of [`:${port}/v1`, `:${port}/docs`, API_KEY]) expect(local.output).toContain(text);
     expect([...local.processes().keys()].sort()).toEqual(['api', 'clickhouse', 'consumer', 'postgres', 'relay', 'supervisor', 'worker']);
   });
@@ -155,6 +160,27 @@ describe.sequential('Local Mode', { timeout: 120_000 }, () => {
     },
   );
 
+  test('a Postgres that was asked to shut down while it has users is back within seconds, and a person is told', async () => {
+    const asked = local.processes().get('postgres') as number;
+    const said = local.output.length;
+    process.kill(asked, 'SIGTERM');
+    expect(await until(() => local.output.slice(said).includes('Postgres is back'), 15_000)).toBe(true);
+    expect(local.output.slice(said)).toContain('Postgres does not work any more (the database system is shutting down)');
+    expect(await until(() => local.isServing(), 10_000)).toBe(true);
+    expect((await post('/v1/events', { event_name: 'after', external_customer_id: 'c' })).status).toBe(202);
+  });
+
+  test.each(['relay', 'clickhouse'])('a %s that is held is started again, and a person is told', async (name) => {
+    const held = local.processes().get(name) as number;
+    const said = local.output.length;
+    process.kill(held, 'SIGSTOP');
+    const title = name === 'clickhouse' ? 'ClickHouse' : name;
+    expect(await until(() => local.output.slice(said).includes(`${title} is back`), 60_000)).toBe(true);
+    expect(local.output.slice(said)).toContain(`${title} does not work any more (no answer within 3 s)`);
+    expect(alive(held)).toBe(false);
+    expect(await until(() => local.isServing(), 10_000)).toBe(true);
+  });
+
   test('goes on with its data after kill -9 of everything', async () => {
     const before = await environments();
     await local.killEverything();
@@ -163,15 +189,26 @@ describe.sequential('Local Mode', { timeout: 120_000 }, () => {
     expect(before).toHaveLength(2);
   });
 
-  test('goes on after kill -9 of the supervisor alone, which leaves a Postgres behind', async () => {
+  test('kill -9 of the supervisor alone ends everything with it, and the next one goes on', async () => {
     const before = await environments();
     const left = local.processes();
     local.kill('SIGKILL');
     await local.exited;
+    expect(await until(() => ![...left.values()].some(alive), 10_000)).toBe(true);
+    expect(processesOn(dataDir)).toEqual([]);
     local = await start().ready();
     expect(await environments()).toEqual(before);
-    // They end by themselves, each in its time.
-    expect(await until(() => ![...left.values()].some(alive), 10_000)).toBe(true);
+  });
+
+  test.each(['SIGTERM', 'SIGINT'] as const)('%s to the whole process group stops everything quietly', async (signal) => {
+    const pids = [...local.processes().values()];
+    const said = local.output.length;
+    local.killGroup(signal);
+    expect(await until(() => !pids.some(alive), 10_000)).toBe(true);
+    expect(await local.exited).toBe(0);
+    expect(local.output.slice(said).trim().split('\n')).toEqual([expect.stringContaining('Stopping'), expect.stringContaining('Stopped.')]);
+    expect(processesOn(dataDir)).toEqual([]);
+    local = await start().ready();
   });
 
   test('SIGTERM stops everything within 10 s and leaves no process', async () => {

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { bootstrapDatabase } from '#local/engines/bootstrap-database.ts';
-import { type RunningPostgres, startPostgres, superuserConnection } from '#local/engines/postgres.ts';
+import { type RunningPostgres, startPostgres } from '#local/engines/postgres.ts';
+import { superuserConnection } from '#local/engines/postgres-server.ts';
 import { loadCredentials } from '#local/engines/postgres-credentials.ts';
 import type { Config } from '#platform/config/schema.ts';
 import { migratePostgres } from '#platform/postgres/migrate.ts';
@@ -37,9 +38,9 @@ describeWithKafka('metering while Postgres is killed and comes back', (kafka) =>
         FLEXPRICE_POSTGRES_MIGRATOR_PASSWORD: migrator,
         FLEXPRICE_KAFKA_BROKERS: kafka().brokers.join(','),
         FLEXPRICE_LOG_LEVEL: 'WARN',
-        // The outage is longer than a key is remembered, so that both is seen: ingest that goes on, and ingest that refuses. It begins
-        // seconds after the key's first use, hence long before it is forgotten.
-        FLEXPRICE_AUTH_CACHE_SECONDS: String(Math.ceil(OUTAGE_SECONDS * 0.75)),
+        // The outage is longer than keys outlive one, so that both is seen: ingest that goes on, and ingest that refuses. It begins
+        // seconds after the key's first use, hence long before that is over.
+        FLEXPRICE_AUTH_OUTAGE_SECONDS: String(Math.ceil(OUTAGE_SECONDS * 0.75)),
       }),
       clickhouse: clickhouse.config,
     };

@@ -9,7 +9,7 @@ import {
   type WorkflowBundleWithSourceMap,
 } from '@temporalio/worker';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { JOBS } from '#workers/jobs.ts';
+import { JOBS } from '#app/jobs.ts';
 import { type Recording, RECORDINGS } from '#test/support/jobs/recordings.ts';
 
 const ROOT = join(import.meta.dirname, '../..');

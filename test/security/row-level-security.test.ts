@@ -138,3 +138,17 @@ test('reuse of pooled connections leaks nothing', async () => {
   );
   expect(left).toEqual([null, null, null, null, null]);
 });
+
+test('an open transaction is joined by its own tenant and environment, and by nobody else', async () => {
+  const { database } = api.app;
+  const names = (ctx: TestTenant['ctx']) =>
+    database.withTenant(ctx, async (tx) => (await tx.selectFrom('customers').select('name').execute()).map(({ name }) => name));
+  await database.withTenant(api.ctx, async (transaction) => {
+    expect(await names({ ...api.ctx, actorId: 'somebody', requestId: 'another', transaction })).toEqual([api.ctx.tenantId]);
+    for (const foreign of [other.ctx, { ...api.ctx, environmentId: api.environments[1]?.id ?? '' }, { ...api.ctx, environmentId: '' }])
+      await expect(names({ ...foreign, transaction })).rejects.toThrow('the open transaction is not of tenant');
+  });
+  await database.asSystem('join test', async (transaction) => {
+    await expect(names({ ...api.ctx, transaction })).rejects.toThrow('the open transaction is not of tenant');
+  });
+});

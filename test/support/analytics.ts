@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import { DateTime } from 'luxon';
 import type { fixedClock } from '#kernel/clock.ts';
-import { createEventStore } from '#metering/repository/event-store.ts';
+import { createEventStore } from '#ingestion/repository/event-store.ts';
 import type { Answer, TestApi } from './api.ts';
 import { type EventSketch, loggedEvent } from './metering.ts';
 

@@ -1,6 +1,6 @@
 import { createIngestHandler } from '#functions/ingest/create-handler.ts';
 import { createManagementHandler } from '#functions/management/create-handler.ts';
-import { type App, createApp } from '#app';
+import { type App, createApp } from '#app/create-app.ts';
 import { type Clock, systemClock } from '#kernel/clock.ts';
 import { type RequestContext, systemContext } from '#kernel/context.ts';
 import { newId } from '#kernel/ids.ts';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { DateTime } from 'luxon';
 import type { Tier, TierMode } from '#catalog/domain/price.ts';
-import type { PricingTerms } from '#catalog/domain/pricing.ts';
+import type { PricingTerms } from '#charges/domain/pricing.ts';
 import { RECURRING_PERIODS, type RecurringPeriod } from '#kernel/calendar/period.ts';
 import { Decimal } from '#kernel/decimal.ts';
 

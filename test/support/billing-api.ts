@@ -1,16 +1,19 @@
 import { DateTime } from 'luxon';
 import { vi } from 'vitest';
-import { runBillingCycle } from '#billing/jobs/billing-cycle.ts';
-import { runBillingSweep } from '#billing/jobs/billing-sweep.ts';
+import { runBillingCycle } from '#invoicing/jobs/billing-cycle.ts';
+import { runBillingSweep } from '#invoicing/jobs/billing-sweep.ts';
 import { fixedClock } from '#kernel/clock.ts';
-import { type Decimal, decimal, ZERO } from '#kernel/decimal.ts';
+import { decimal } from '#kernel/decimal.ts';
 import type { UsageRange } from '#metering/domain/usage.ts';
 import { type Answer, startTestApi, type TestApi } from './api.ts';
+import { manyEvents, type UsedEvent, usageOf } from './event-list.ts';
 
 export interface BillingApi extends TestApi {
   readonly clock: ReturnType<typeof fixedClock>;
-  /** Usage by event name, in place of a store: the value of any range. */
-  usage: (eventName: string, range: UsageRange, externalCustomerIds: readonly string[] | null) => Decimal | Error;
+  /** All events that there are, in place of a store. */
+  events: readonly UsedEvent[];
+  /** What happens to a question about usage instead of an answer; null: nothing. */
+  usageFailure: (range: UsageRange) => Error | null;
   /** Makes something and answers its body; fails when it was refused. */
   made(method: string, path: string, body?: unknown): Promise<Answer['body']>;
   /** One run of the sweep with all that it starts. Answers the ids of the jobs it started, each once. */
@@ -18,14 +21,15 @@ export interface BillingApi extends TestApi {
   invoicesOf(subscriptionId: string): Promise<Answer['body'][]>;
 }
 
-/** The API with a clock of its own and usage that the test says. */
+/** The API with a clock of its own and the events that the test says. */
 export async function startBillingApi(now: DateTime, env: Readonly<Record<string, string>> = {}): Promise<BillingApi> {
   const clock = fixedClock(now);
   const api = await startTestApi({ clock, env: { FLEXPRICE_CLICKHOUSE_URL: 'http://127.0.0.1:1', ...env } });
   const billing: BillingApi = {
     ...api,
     clock,
-    usage: () => ZERO,
+    events: [],
+    usageFailure: () => null,
     async made(method, path, body) {
       const answer = await api.request(method, path, body);
       if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${answer.text}`);
@@ -36,6 +40,7 @@ export async function startBillingApi(now: DateTime, env: Readonly<Record<string
       (
         await billing.made('POST', '/v1/invoices/search', {
           subscription_id: subscriptionId,
+          expand: 'line_items.calculation',
           sort: [
             { field: 'period_start', direction: 'asc' },
             { field: 'created_at', direction: 'asc' },
@@ -44,25 +49,27 @@ export async function startBillingApi(now: DateTime, env: Readonly<Record<string
       ).items,
   };
   vi.spyOn(api.app.usage, 'meterUsages').mockImplementation(async (_ctx, requests) =>
-    requests.map(({ meter, range, externalCustomerIds }) => {
-      const value = billing.usage(meter.eventName, range, externalCustomerIds);
-      if (value instanceof Error) throw value;
-      return { value, eventCount: 1, points: [], watermark: clock.now() };
+    requests.map((request) => {
+      const failure = billing.usageFailure(request.range);
+      if (failure !== null) throw failure;
+      return usageOf(billing.events, request, clock.now());
     }),
   );
   return billing;
 }
 
 /** What the schedule, the outbox and the job driver do together, in this process. */
-async function sweep({ app }: TestApi): Promise<string[]> {
+export async function sweep({ app }: TestApi): Promise<string[]> {
   await runBillingSweep(app.billingActivities);
   const rows = await app.database.asSystem('test', (tx) =>
     tx.selectFrom('outbox').select(['id', 'payload']).where('eventName', '=', 'job.start').where('publishedAt', 'is', null).execute(),
   );
   // biome-ignore lint/suspicious/noExplicitAny: the input belongs to the job
   const jobs = new Map(rows.map(({ payload }) => [String(payload.workflow_id), payload as any]));
-  for (const { job, input } of jobs.values())
-    await (job === 'billing-cycle' ? runBillingCycle(app.billingActivities, input) : app.billingActivities.processInvoice(input));
+  for (const { job, input } of jobs.values()) {
+    if (job === 'billing-cycle') await runBillingCycle(app.billingActivities, input);
+    if (job === 'process-invoice') await app.billingActivities.processInvoice(input);
+  }
   await app.database.asSystem('test', (tx) =>
     tx
       .deleteFrom('outbox')
@@ -135,9 +142,16 @@ export async function makeLlmPlan(api: Pick<BillingApi, 'made'>, { currency = 'U
   };
 }
 
-/** Usage of the code trace of November 2023, in any range that lies in it. */
-export function codeAssistUsage(eventName: string): Decimal {
-  return decimal({ input_tokens: 18_059_974, output_tokens: 245_896, requests: 8_819 }[eventName] ?? 0);
+/**
+ * Usage of the code trace of November 2023, from `at` on within two and a half hours: 59.40 in the plan "LLM API". Somebody else uses
+ * the same at the same time.
+ */
+export function codeAssist(externalId: string, at: string): UsedEvent[] {
+  return [externalId, 'somebody-else'].flatMap((customer) => [
+    { name: 'input_tokens', customer, at, properties: { value: 18_059_974 } },
+    { name: 'output_tokens', customer, at, properties: { value: 245_896 } },
+    ...manyEvents(8_819, { name: 'requests', customer, at }),
+  ]);
 }
 
 export const amountsOf = (invoice: Answer['body']): Record<string, string> =>

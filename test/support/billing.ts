@@ -1,6 +1,8 @@
 import type { Price } from '#catalog/domain/price.ts';
-import type { MeterSnapshot, UsageReading } from '#billing/domain/calculation.ts';
-import type { BilledItem, InvoiceBasis, UsageAnswer, UsageQuestion } from '#billing/domain/inputs.ts';
+import type { MeterSnapshot, UsageReading } from '#charges/domain/calculation.ts';
+import type { BilledItem, EntitlementSource, InvoiceBasis, UsageAnswer, UsageQuestion } from '#charges/domain/inputs.ts';
+import { type ComputedLine, chargesStage, type InvoiceInputs } from '#invoicing/domain/charge-lines.ts';
+import { applyStages, emptyInvoice, type StagedInvoice, TOTALS } from '#invoicing/domain/pipeline.ts';
 import type { Decimal } from '#kernel/decimal.ts';
 import { decimal, ZERO } from '#kernel/decimal.ts';
 import type { SubscriptionLineItem } from '#subscriptions/domain/line-item.ts';
@@ -138,46 +140,37 @@ export function itemOf(price: Price, change: Partial<SubscriptionLineItem> = {})
 
 export function fixed(id: string, amount: Decimal | string, cadence: 'ADVANCE' | 'ARREAR', change: Partial<Price> = {}): BilledItem {
   const price = priceWith({ id, amount: decimal(amount), invoiceCadence: cadence, ...change });
-  return { item: itemOf(price), price, bucketPrices: [], meter: null, entitlement: null };
+  return { item: itemOf(price), price, bucketPrices: [], meter: null, entitlements: [] };
 }
 
-export function usage(id: string, terms: Partial<Price>, entitlement: BilledItem['entitlement'] = null): BilledItem {
+export function usage(id: string, terms: Partial<Price>, entitlements: BilledItem['entitlements'] = []): BilledItem {
   const price = priceWith({ id, type: 'USAGE', meterId: `meter_${id}`, ...terms });
-  return { item: itemOf(price), price, bucketPrices: [], meter: meterOf(`meter_${id}`), entitlement };
+  return { item: itemOf(price), price, bucketPrices: [], meter: meterOf(`meter_${id}`), entitlements };
 }
 
 export function entitled(
   limit: string | null,
-  reset: NonNullable<BilledItem['entitlement']>['usageResetPeriod'] = 'MONTHLY',
-): BilledItem['entitlement'] {
-  const usageLimit = limit === null ? null : decimal(limit);
-  return {
-    featureId: 'feat_1',
-    featureType: 'metered',
-    isEnabled: true,
-    usageLimit,
-    isSoftLimit: false,
-    usageResetPeriod: reset,
-    staticValues: [],
-    configValues: [],
-    sources: [
-      {
-        id: 'ent_1',
-        entityType: 'PLAN',
-        featureId: 'feat_1',
-        featureType: 'metered',
-        isEnabled: true,
-        usageLimit,
-        usageResetPeriod: reset,
-        isSoftLimit: false,
-        staticValue: null,
-        configValue: null,
-        parentEntitlementId: null,
-        startDate: null,
-        endDate: null,
-      },
-    ],
-  };
+  reset: EntitlementSource['usageResetPeriod'] = 'MONTHLY',
+  change: Partial<EntitlementSource> = {},
+): EntitlementSource[] {
+  return [
+    {
+      id: 'ent_1',
+      entityType: 'PLAN',
+      featureId: 'feat_1',
+      featureType: 'metered',
+      isEnabled: true,
+      usageLimit: limit === null ? null : decimal(limit),
+      usageResetPeriod: reset,
+      isSoftLimit: false,
+      staticValue: null,
+      configValue: null,
+      parentEntitlementId: null,
+      startDate: null,
+      endDate: null,
+      ...change,
+    },
+  ];
 }
 
 export function basisOf(items: readonly BilledItem[], change: Partial<InvoiceBasis> = {}): InvoiceBasis {
@@ -188,7 +181,6 @@ export function basisOf(items: readonly BilledItem[], change: Partial<InvoiceBas
     items,
     referencePoint: 'period_end',
     period: { start: at('2023-11-01'), end: at('2023-12-01') },
-    fullPeriodEnd: null,
     invoiced: [],
     asOf: at('2024-01-01'),
     ...change,
@@ -215,4 +207,10 @@ export function answersOf(questions: readonly UsageQuestion[], valueFor: (meterI
       windows: null,
     };
   });
+}
+
+/** What the first and the last stage make of an invoice, without any that modules give. */
+export function computedInvoice(inputs: InvoiceInputs): Omit<StagedInvoice, 'lines'> & { readonly lines: readonly ComputedLine[] } {
+  const charged = applyStages(emptyInvoice(inputs.subscription.currency), [TOTALS, chargesStage(inputs)]);
+  return { ...charged, lines: charged.lines as readonly ComputedLine[] };
 }

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { DateTime } from 'luxon';
 import { expect } from 'vitest';
 import type { Tier } from '#catalog/domain/price.ts';
-import type { PricingTerms } from '#catalog/domain/pricing.ts';
+import type { PricingTerms } from '#charges/domain/pricing.ts';
 import { type Decimal, decimal } from '#kernel/decimal.ts';
 
 /** One worked example of the behaviour reference as data. `id` is the reference's id, with a letter when it has several parts. */

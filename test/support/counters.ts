@@ -1,7 +1,7 @@
-import type { UsageEvent } from '#metering/domain/event.ts';
-import { packEvents } from '#metering/repository/pack.ts';
-import { createEventConsumer } from '#metering/service/consume.ts';
-import { startCounterConsumer } from '#metering/service/counter-consumer.ts';
+import type { UsageEvent } from '#ingestion/domain/event.ts';
+import { packEvents } from '#ingestion/repository/pack.ts';
+import { createEventConsumer } from '#ingestion/service/consume.ts';
+import { startCounterConsumer } from '#counters/service/counter-consumer.ts';
 import type { LogBatch, LogMessage, LogRecord, Subscription } from '#platform/event-log/event-log.ts';
 import { silentLogger } from '#platform/event-log/log.ts';
 import { TOPICS } from '#platform/event-log/topics.ts';

@@ -1,7 +1,8 @@
-import type { App } from '#app';
+import type { App } from '#app/create-app.ts';
 import { DateTime } from 'luxon';
 import type { RequestContext } from '#kernel/context.ts';
 import { fixedClock } from '#kernel/clock.ts';
+import type { DeadLetterReason } from '#kernel/dead-letter-reasons.ts';
 import { deadLetterOf } from '#platform/event-log/dead-letter.ts';
 import type { LogRecord } from '#platform/event-log/event-log.ts';
 import { CONTENT, HEADERS, TOPICS, topicSpecs } from '#platform/event-log/topics.ts';
@@ -25,7 +26,7 @@ export async function loggedRecords({ eventLog }: App): Promise<bigint> {
   return partitions.reduce((sum, { end }) => sum + end, 0n);
 }
 
-/** A dead letter as the consumer writes it for a line of a pack that it refused. */
+/** A dead letter as the consumer writes it for a line of a pack that it refused; another release may have other reasons. */
 export function deadLetter(
   { tenantId, environmentId }: Pick<RequestContext, 'tenantId' | 'environmentId'>,
   line: string,
@@ -43,7 +44,7 @@ export function deadLetter(
   const message = { offset: 7n, key: `${tenantId}:${environmentId}:${customer}`, value: Buffer.from(line), headers, timestamp: at };
   return deadLetterOf(
     { topic: TOPICS.events, partition: 0 },
-    { message, line: 1, value: message.value, reason, detail: `refused as ${reason}` },
+    { message, line: 1, value: message.value, reason: reason as DeadLetterReason, detail: `refused as ${reason}` },
     fixedClock(at),
   );
 }

@@ -1,8 +1,8 @@
 import { expect } from 'vitest';
-import type { App } from '#app';
+import type { App } from '#app/create-app.ts';
 import type { RequestContext } from '#kernel/context.ts';
-import { EVENT_STREAMS } from '#metering/service/event-streams.ts';
-import { FOLLOW_UP_GROUP } from '#metering/service/follow-up-consumer.ts';
+import { EVENT_STREAMS } from '#ingestion/service/event-streams.ts';
+import { FOLLOW_UP_GROUP } from '#ingestion/service/follow-up-consumer.ts';
 import { TOPICS } from '#platform/event-log/topics.ts';
 import type { OutboxRow } from '#platform/postgres/outbox.ts';
 

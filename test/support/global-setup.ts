@@ -16,6 +16,8 @@ export interface TestEngines {
 declare module 'vitest' {
   interface ProvidedContext {
     engines: TestEngines;
+    /** For what lasts longer than a test file. Removed at the end of the run. */
+    folder: string;
   }
 }
 
@@ -30,6 +32,7 @@ export async function setup(project: TestProject): Promise<() => Promise<void>> 
   mkdirSync(dataDir);
   const [postgresPort, clickhousePort] = await Promise.all([freePort(), freePort()]);
 
+  project.provide('folder', folder);
   project.provide('engines', {
     postgres: { host: '127.0.0.1', port: postgresPort, credentials: loadCredentials(dataDir) },
     clickhouseUrl: `http://127.0.0.1:${clickhousePort}`,

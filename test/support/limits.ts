@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import { RECURRING_PERIODS } from '#kernel/calendar/period.ts';
 import { fixedClock } from '#kernel/clock.ts';
-import { createEventStore } from '#metering/repository/event-store.ts';
+import { createEventStore } from '#ingestion/repository/event-store.ts';
 import { type Answer, startTestApi, type TestApi, type TestTenant } from './api.ts';
 import { type EventSketch, loggedEvent, utc } from './metering.ts';
 
@@ -26,9 +26,9 @@ export const RESET_PERIODS: readonly (readonly [reset: string, start: string, ne
   ['DAILY', '2026-03-18T00:00:00Z', '2026-03-19T00:00:00Z'],
   ['WEEKLY', '2026-03-16T00:00:00Z', '2026-03-23T00:00:00Z'],
   ['MONTHLY', '2026-02-28T10:00:00Z', '2026-03-31T10:00:00Z'],
-  ['QUARTERLY', '2026-01-31T10:00:00Z', '2026-04-30T00:00:00Z'],
-  ['HALF_YEARLY', '2026-01-31T10:00:00Z', '2026-07-31T00:00:00Z'],
-  ['ANNUAL', '2026-01-31T10:00:00Z', '2027-01-31T00:00:00Z'],
+  ['QUARTERLY', '2026-01-31T10:00:00Z', '2026-04-30T10:00:00Z'],
+  ['HALF_YEARLY', '2026-01-31T10:00:00Z', '2026-07-31T10:00:00Z'],
+  ['ANNUAL', '2026-01-31T10:00:00Z', '2027-01-31T10:00:00Z'],
   ['NEVER', '2026-01-31T10:00:00Z', undefined],
 ];
 

@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { endWithUs } from '#local/engines/guard.ts';
 import { alive, commandLine, exitOf, until } from '#local/engines/process.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -36,12 +37,15 @@ export class LocalModeProcess {
         ...env,
       },
       stdio: ['ignore', 'pipe', 'pipe'],
+      // A process group of its own, as a shell gives it.
+      detached: true,
     });
     for (const stream of [this.#process.stdout, this.#process.stderr])
       stream?.on('data', (chunk: Buffer) => {
         this.#said += chunk.toString();
       });
     this.exited = exitOf(this.#process);
+    if (this.#process.pid !== undefined) endWithUs(this.#process.pid, 'TERM', this.exited);
   }
 
   /** What a person at the terminal has read so far. */
@@ -77,6 +81,11 @@ export class LocalModeProcess {
 
   kill(signal: NodeJS.Signals): void {
     this.#process.kill(signal);
+  }
+
+  /** As a terminal does, or whoever ends a whole session: the supervisor and those of its processes that have no group of their own. */
+  killGroup(signal: NodeJS.Signals): void {
+    process.kill(-(this.#process.pid as number), signal);
   }
 
   /** `kill -9` of the supervisor and all its processes, all at once. */

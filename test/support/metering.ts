@@ -1,9 +1,9 @@
 import { DateTime } from 'luxon';
 import { systemContext } from '#kernel/context.ts';
-import type { LoggedEvent } from '#metering/domain/event.ts';
+import type { LoggedEvent } from '#ingestion/domain/event.ts';
 import type { UsageQuery } from '#metering/domain/usage.ts';
-import { storedProperties } from '#metering/domain/properties.ts';
-import { createEventStore } from '#metering/repository/event-store.ts';
+import { storedProperties } from '#ingestion/domain/properties.ts';
+import { createEventStore } from '#ingestion/repository/event-store.ts';
 import { type ClickHouse, createClickHouse } from '#platform/clickhouse/client.ts';
 import { createTestClickHouse } from './engines.ts';
 

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { createEventStore } from '#metering/repository/event-store.ts';
+import { createEventStore } from '#ingestion/repository/event-store.ts';
 import type { Answer, TestApi, TestTenant } from './api.ts';
 import { loggedEvent } from './metering.ts';
 
@@ -25,6 +25,7 @@ export interface PortalCustomer {
   readonly featureId: string;
   readonly subscriptionId: string;
   readonly invoiceId: string;
+  readonly lineId: string;
   readonly eventName: string;
 }
 
@@ -99,6 +100,7 @@ export async function portalCustomer(api: TestApi, tenant: TestTenant, externalI
     featureId: feature.id,
     subscriptionId: subscription.id,
     invoiceId: invoices.items[0].id,
+    lineId: invoices.items[0].line_items[0].id,
     eventName,
   };
 }

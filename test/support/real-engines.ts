@@ -3,9 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { spawnSync } from 'node:child_process';
 import { afterAll, beforeAll, describe } from 'vitest';
+import { startElasticMq } from '#local/engines/elasticmq.ts';
 import { type RunningKafka, startKafka } from '#local/engines/kafka.ts';
-import { kafkaIsInstalled, temporalIsInstalled } from '#local/engines/paths.ts';
+import { ENGINES, isInstalled } from '#local/engines/paths.ts';
 import { type RunningTemporal, startTemporal } from '#local/engines/temporal.ts';
+
+import { sqsClient, type TestSqs } from '../contract/sqs-harness.ts';
 
 const START_MS = 120_000;
 
@@ -56,13 +59,34 @@ export async function realTemporal(): Promise<RunningTemporal> {
  * in their name; with FLEXPRICE_TEST_ENGINES=required they fail instead.
  */
 export function describeWithKafka(name: string, tests: (kafka: () => TestKafka) => void): void {
-  const hasJava = () => spawnSync('java', ['-version'], { stdio: 'ignore' }).status === 0;
-  describeWith('Kafka', name, kafkaIsInstalled() && hasJava(), realKafka, tests);
+  describeWith('Kafka', name, isInstalled(ENGINES.kafka) && hasJava(), realKafka, tests);
 }
 
 /** The same for a real Temporal dev server. */
 export function describeWithTemporal(name: string, tests: (temporal: () => RunningTemporal) => void): void {
-  describeWith('the Temporal dev server', name, temporalIsInstalled(), realTemporal, tests);
+  describeWith('the Temporal dev server', name, isInstalled(ENGINES.temporal), realTemporal, tests);
+}
+
+/** The same for a real server that speaks SQS's protocol, with its messages in memory. */
+export function describeWithElasticMq(name: string, tests: (sqs: () => TestSqs) => void): void {
+  describeWith('ElasticMQ', name, isInstalled(ENGINES.elasticmq) && hasJava(), realElasticMq, tests);
+}
+
+function hasJava(): boolean {
+  return spawnSync('java', ['-version'], { stdio: 'ignore' }).status === 0;
+}
+
+async function realElasticMq(): Promise<TestSqs> {
+  const dataDir = mkdtempSync(join(tmpdir(), 'flexprice-elasticmq-'));
+  const { endpoint, stop } = await startElasticMq({ dataDir });
+  return {
+    endpoint,
+    client: () => sqsClient(endpoint),
+    async stop() {
+      await stop();
+      rmSync(dataDir, { recursive: true, force: true });
+    },
+  };
 }
 
 function describeWith<T extends { stop(): Promise<void> }>(

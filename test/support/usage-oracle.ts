@@ -19,7 +19,8 @@ export function textOf(stored: unknown): string | null {
 
 /** What a property is worth to a meter, or null where it is no number. */
 export function numberOf(stored: unknown): Decimal | null {
-  const text = textOf(stored);
+  // Blanks around a number are not part of it.
+  const text = textOf(stored)?.replace(/^[ \t\r\n\v\f]+|[ \t\r\n\v\f]+$/g, '') ?? null;
   if (text === null || !/^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text)) return null;
   const number = new Decimal(text).toDecimalPlaces(36, Decimal.ROUND_DOWN);
   return number.abs().lt('1e30') ? number : null;

@@ -1,5 +1,5 @@
 import { DateTime } from 'luxon';
-import { createEventStore } from '#metering/repository/event-store.ts';
+import { createEventStore } from '#ingestion/repository/event-store.ts';
 import type { Route } from '#platform/http/route.ts';
 import type { TestApi } from './api.ts';
 import { deadLetter, ensureTopics } from './events.ts';
@@ -9,6 +9,8 @@ export interface World {
   readonly customerId: string;
   readonly externalCustomerId: string;
   readonly featureId: string;
+  /** Without a right to it. */
+  readonly secondFeatureId: string;
   readonly meterId: string;
   readonly planId: string;
   readonly priceId: string;
@@ -33,7 +35,7 @@ export interface World {
   secretsOfOwner(exceptTenantLevel: boolean): readonly string[];
 }
 
-const price = (planId: string) => ({
+export const price = (planId: string) => ({
   entity_type: 'PLAN',
   entity_id: planId,
   billing_model: 'FLAT_FEE',
@@ -43,7 +45,7 @@ const price = (planId: string) => ({
   currency: 'usd',
   amount: '1',
 });
-const subscription = (customerId: string, planId: string) => ({
+export const subscription = (customerId: string, planId: string) => ({
   customer_id: customerId,
   plan_id: planId,
   currency: 'usd',
@@ -70,6 +72,12 @@ export async function seedEverything(api: TestApi): Promise<World> {
     meter: { name: 'Calls', event_name: eventName, aggregation: { type: 'COUNT' }, reset_usage: 'BILLING_PERIOD' },
   });
   const meterId: string = feature.meter_id ?? feature.meter.id;
+  const second = await make('/v1/features', {
+    name: 'Seats',
+    type: 'metered',
+    lookup_key: 'owner-seats',
+    meter: { name: 'Seats', event_name: 'owner.seat', aggregation: { type: 'COUNT' }, reset_usage: 'BILLING_PERIOD' },
+  });
   const plan = await make('/v1/plans', { name: 'Owner plan', lookup_key: 'owner-plan' });
   const fee = await make('/v1/prices', {
     ...price(plan.id),
@@ -84,7 +92,8 @@ export async function seedEverything(api: TestApi): Promise<World> {
     entity_id: plan.id,
     feature_id: feature.id,
     feature_type: 'metered',
-    usage_limit: 10,
+    // Nothing is free, so that usage is worth something to whoever owns it.
+    usage_limit: 0,
     usage_reset_period: 'MONTHLY',
     is_enabled: true,
   });
@@ -141,6 +150,7 @@ export async function seedEverything(api: TestApi): Promise<World> {
     customerId: customer.id,
     externalCustomerId,
     featureId: feature.id,
+    secondFeatureId: second.id,
     meterId,
     planId: plan.id,
     priceId: fee.id,

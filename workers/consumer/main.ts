@@ -1,6 +1,6 @@
-import { createApp } from '#app';
-import { runChild } from '#local/child.ts';
-import { loadRuntimeConfig } from '#platform/config/runtime.ts';
+import { createApp } from '#app/create-app.ts';
+import { runChild } from '../child.ts';
+import { loadJobConfig } from '#platform/config/runtime.ts';
 import { fieldLogger } from '#platform/observability/field-logger.ts';
 import { createLogger } from '#platform/observability/logger.ts';
 import { createMetrics, flushEvery } from '#platform/observability/metrics.ts';
@@ -8,7 +8,7 @@ import { startConsumer } from './run.ts';
 
 // The process of FLEXPRICE_DEPLOYMENT_MODE=consumer.
 runChild(async () => {
-  const config = await loadRuntimeConfig();
+  const config = await loadJobConfig();
   const logger = createLogger(config, 'consumer');
   const metrics = await createMetrics(config, 'consumer');
   const flushing = flushEvery(metrics);

@@ -1,6 +1,6 @@
-import type { App } from '#app';
-import { createEventConsumer } from '#metering/service/consume.ts';
-import { EVENT_STREAMS } from '#metering/service/event-streams.ts';
+import type { App } from '#app/create-app.ts';
+import { createEventConsumer } from '#ingestion/service/consume.ts';
+import { EVENT_STREAMS } from '#ingestion/service/event-streams.ts';
 import type { LogBatch, Subscription } from '#platform/event-log/event-log.ts';
 import type { EventLogLogger } from '#platform/event-log/log.ts';
 import { startLagProbe } from './lag-probe.ts';

@@ -18,7 +18,26 @@ export const outboxRows = {
     return rows[0]?.locked === true;
   },
 
-  /** System events that are due, in order, locked. Behind a failing row, only those of the same entity wait for it. */
+  /**
+   * Takes system events that are due, in order: until `until` no other relay takes them, or later ones of their entities, and after it they
+   * come again by themselves. Behind a row that fails or is taken, only those of the same entity wait for it.
+   */
+  async takeEvents(tx: SystemTransaction, limit: number, now: DateTime, until: DateTime): Promise<OutboxRow[]> {
+    const rows = await this.dueEvents(tx, limit, now);
+    if (rows.length > 0)
+      await tx
+        .updateTable('outbox')
+        .set({ nextAttemptAt: until })
+        .where(
+          'id',
+          'in',
+          rows.map(({ id }) => id),
+        )
+        .execute();
+    return rows;
+  },
+
+  /** System events that are due, in order, locked. */
   async dueEvents(tx: SystemTransaction, limit: number, now: DateTime): Promise<OutboxRow[]> {
     const waiting = tx
       .selectFrom('outbox')

@@ -20,39 +20,47 @@ interface Outcome {
   readonly failure?: string;
 }
 
+/** For so long rows in hand are this relay's; after a crash they come again. Longer than the log tries to take them. */
+const IN_HAND = { minutes: 1 };
+
 /**
- * Publishes the system events that are due, in order. Rows are marked after the log has them, in the transaction that locks them:
- * a crash between the two publishes them again with the same ids, which consumers drop.
+ * Publishes the system events that are due, in order. No transaction is open while the log is asked, which may take its time. Rows are
+ * marked after the log has them: a crash between the two publishes them again with the same ids, which consumers drop.
  * @returns the number of rows looked at
  */
 export async function publishEvents({ database, eventLog, clock, logger, metrics }: RelayDependencies, batchSize: number): Promise<number> {
-  return database.asSystem('relay events', async (tx) => {
-    if (!(await outboxRows.tryPublishingLock(tx))) return 0;
-    const rows = await outboxRows.dueEvents(tx, batchSize, clock.now());
-    if (rows.length === 0) return 0;
-    const outcomes = await publish(eventLog, rows);
+  const rows = await database.asSystem('relay events', async (tx) =>
+    (await outboxRows.tryPublishingLock(tx)) ? outboxRows.takeEvents(tx, batchSize, clock.now(), clock.now().plus(IN_HAND)) : [],
+  );
+  if (rows.length === 0) return 0;
+  const outcomes = await publish(eventLog, rows);
+  const published = outcomes.filter(({ failure }) => failure === undefined).map(({ row }) => row);
+  await database.asSystem('relay events', async (tx) => {
     await outboxRows.markPublished(
       tx,
-      outcomes.filter(({ failure }) => failure === undefined).map(({ row }) => row.id),
+      published.map(({ id }) => id),
       clock.now(),
     );
-    if (metrics?.enabled)
-      countInvoices(
-        metrics,
-        outcomes.filter(({ failure }) => failure === undefined).map(({ row }) => row),
-      );
     for (const { row, failure } of outcomes) {
-      if (failure === undefined) continue;
-      logger.error('a system event could not be published', {
-        id: row.id,
-        event_name: row.eventName,
-        failures: row.failureCount + 1,
-        reason: failure,
-      });
-      await outboxRows.markFailed(tx, row, failure, clock.now());
+      if (failure !== undefined) await outboxRows.markFailed(tx, row, failure, clock.now());
     }
-    return rows.length;
+    const seen = new Set(outcomes.map(({ row }) => row.id));
+    await outboxRows.giveBack(
+      tx,
+      rows.filter(({ id }) => !seen.has(id)).map(({ id }) => id),
+    );
   });
+  if (metrics?.enabled) countInvoices(metrics, published);
+  for (const { row, failure } of outcomes) {
+    if (failure === undefined) continue;
+    logger.error('a system event could not be published', {
+      id: row.id,
+      event_name: row.eventName,
+      failures: row.failureCount + 1,
+      reason: failure,
+    });
+  }
+  return rows.length;
 }
 
 function countInvoices(metrics: Metrics, published: readonly OutboxRow[]): void {

@@ -1,11 +1,8 @@
-import type { App } from '#app';
-import { startAuditConsumer } from '#audit/consumer.ts';
-import { createAuditRepository } from '#audit/repository.ts';
-import { startCounterConsumer } from '#metering/service/counter-consumer.ts';
+import type { App } from '#app/create-app.ts';
+import { startFollowers } from '#app/followers.ts';
 import type { EventLogLogger } from '#platform/event-log/log.ts';
-import { createOverflow } from '#platform/event-log/overflow.ts';
-import { JOBS } from '../jobs.ts';
-import { startFollowUp } from './follow-up.ts';
+import { createOverflow } from '#platform/event-log/create-overflow.ts';
+import { JOBS } from '#app/jobs.ts';
 import { createJobStarter } from './job-starter.ts';
 import { listenToOutbox } from './outbox-listener.ts';
 import { startOverflowReplay } from './overflow-replay.ts';
@@ -24,20 +21,24 @@ export interface RunningRelay {
 export async function startRelayProcess({ app, logger }: { readonly app: App; readonly logger: EventLogLogger }): Promise<RunningRelay> {
   const { config, clock, database, metrics } = app;
   const eventLog = await app.eventLog;
-  const audit = await startAuditConsumer({ eventLog, audit: createAuditRepository(app.clickhouse), clock, logger });
-  const counting = await startCounterConsumer({ eventLog, counters: app.counters, clock, logger });
-  const following = await startFollowUp({ app, logger });
-  const jobs = await createJobStarter(app, JOBS);
-  const relay = startRelay({ database, eventLog, jobs, clock, logger, metrics });
-  const overflow = await createOverflow(config);
-  const replay = startOverflowReplay({ overflow, eventLog, logger });
-  const listener = listenToOutbox(config.postgres, () => relay.wake(), logger);
-
-  return {
-    async stop() {
-      // What the relay would still start, the next process starts.
-      await Promise.all([listener.stop(), relay.stop(), replay.stop()]);
-      await Promise.all([audit.stop(), counting.stop(), following.stop(), jobs.close(), overflow.close()]);
-    },
-  };
+  // When one of them cannot start, those that did are stopped, last first; afterwards the caller does it.
+  const started = new AsyncDisposableStack();
+  try {
+    const followers = await startFollowers(app, { eventLog, logger });
+    started.defer(() => followers.stop());
+    const jobs = await createJobStarter(app, JOBS);
+    started.defer(() => jobs.close());
+    const overflow = await createOverflow(config, logger);
+    started.defer(() => overflow.close());
+    const relay = startRelay({ database, eventLog, jobs, clock, logger, metrics });
+    started.defer(() => relay.stop());
+    const replay = startOverflowReplay({ overflow, eventLog, logger });
+    started.defer(() => replay.stop());
+    const listener = listenToOutbox(config.postgres, () => relay.wake(), logger);
+    started.defer(() => listener.stop());
+  } catch (error) {
+    await started.disposeAsync();
+    throw error;
+  }
+  return { stop: () => started.disposeAsync() };
 }

@@ -1,4 +1,4 @@
-import type { App } from '#app';
+import type { App } from '#app/create-app.ts';
 import type { EventLogLogger } from '#platform/event-log/log.ts';
 import type { JobDriver } from '#platform/workflows/job.ts';
 import type { Metrics } from '#platform/observability/metrics.ts';

@@ -1,20 +1,26 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { createApp } from '#app';
-import { runChild } from '#local/child.ts';
-import { loadRuntimeConfig } from '#platform/config/runtime.ts';
+import { createApp } from '#app/create-app.ts';
+import { runChild } from '../child.ts';
+import { loadJobConfig } from '#platform/config/runtime.ts';
 import { fieldLogger } from '#platform/observability/field-logger.ts';
 import { createLogger, errorFields } from '#platform/observability/logger.ts';
 import { createMetrics, flushEvery } from '#platform/observability/metrics.ts';
+import { watchClock } from '../clock-check.ts';
 import { startWorker } from './run.ts';
 
 // The process of FLEXPRICE_DEPLOYMENT_MODE=worker.
 runChild(async () => {
-  const config = await loadRuntimeConfig();
+  const config = await loadJobConfig();
   const logger = createLogger(config, 'worker');
   const metrics = await createMetrics(config, 'worker');
   const flushing = flushEvery(metrics);
   const app = createApp(config, { logger: fieldLogger(logger), metrics });
+  const giveUp = (message: string): void => {
+    logger.critical(message);
+    process.exit(1);
+  };
+  const watching = await watchClock({ database: app.database, clock: app.clock, logger: fieldLogger(logger) }, giveUp);
   const worker = await startWorker({ app, logger: fieldLogger(logger), workflows: workflows() });
   worker.broken.catch((error: unknown) => {
     logger.critical('the worker cannot go on', errorFields(error));
@@ -24,6 +30,7 @@ runChild(async () => {
   return {
     healthFile: config.deployment.health_file,
     stop: async () => {
+      await watching.stop();
       await worker.stop();
       await app.close();
       flushing.stop();

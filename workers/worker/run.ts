@@ -1,8 +1,8 @@
-import type { App } from '#app';
+import type { App } from '#app/create-app.ts';
 import type { EventLogLogger } from '#platform/event-log/log.ts';
 import type { TemporalWorkerOptions } from '#platform/workflows/temporal/worker.ts';
-import { JOBS } from '../jobs.ts';
-import { schedulesOf } from '../schedules.ts';
+import { JOBS } from '#app/jobs.ts';
+import { schedulesOf } from '#app/schedules.ts';
 import { startEngineProbe } from './engine-probe.ts';
 import { startJobEngine } from './job-engine.ts';
 

@@ -1,6 +1,7 @@
 // The embedded ClickHouse: a process of its own, because the engine keeps one data directory per process and an abort of it ends the process.
 import type { AddressInfo } from 'node:net';
 import { totalmem } from 'node:os';
+import { outliveLostLines } from '#workers/log-streams.ts';
 import { Connection, ConnectionPool } from './connection.ts';
 import { loadNativeEngine } from './native.ts';
 import { createClickHouseServer } from './server.ts';
@@ -8,6 +9,7 @@ import { createClickHouseServer } from './server.ts';
 const CONNECTIONS = 4;
 const MIB = 1024 * 1024;
 
+outliveLostLines();
 const [dataDir, port] = process.argv.slice(2) as [string, string];
 
 const baseline = new Map([

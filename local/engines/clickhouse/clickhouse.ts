@@ -16,12 +16,16 @@ export interface RunningClickHouse {
   readonly url: string;
   readonly port: number;
   readonly pid: number;
+  /** Resolves when it answers. */
+  probe(): Promise<void>;
   stop(): Promise<void>;
   /** Ends it at once: what is acknowledged is kept. */
   kill(): void;
   /** Settles with the exit code (128 + signal number when killed), however the process ended. */
   readonly exited: Promise<number>;
 }
+
+const READY_MS = 60_000;
 
 /**
  * Starts the embedded ClickHouse on a data directory and resolves when it answers on 127.0.0.1.
@@ -45,6 +49,7 @@ export async function startClickHouse({ dataDir, port = 0, logFile }: ClickHouse
     port: ready,
     pid: child.pid as number,
     exited,
+    probe: () => ping(`http://127.0.0.1:${ready}`),
     async stop() {
       if (child.connected) child.send({ type: 'stop' });
       const forced = setTimeout(() => child.kill('SIGKILL'), 5_000);
@@ -55,6 +60,11 @@ export async function startClickHouse({ dataDir, port = 0, logFile }: ClickHouse
       child.kill('SIGKILL');
     },
   };
+}
+
+async function ping(url: string): Promise<void> {
+  const { ok, status } = await fetch(`${url}/ping`);
+  if (!ok) throw new Error(`it answers ${status}`);
 }
 
 async function readyPort(child: ChildProcess, exited: Promise<number>, logFile: string | undefined): Promise<number> {
@@ -79,5 +89,7 @@ async function readyPort(child: ChildProcess, exited: Promise<number>, logFile: 
         : `see ${logFile}`;
     throw new Error(`The embedded ClickHouse ended with code ${code} before it was ready: ${why}`);
   });
-  return Promise.race([ready, failed]);
+  // One that hangs is not left behind.
+  const tooLong = setTimeout(() => child.kill('SIGKILL'), READY_MS);
+  return Promise.race([ready, failed]).finally(() => clearTimeout(tooLong));
 }

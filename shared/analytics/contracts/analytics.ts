@@ -1,5 +1,6 @@
 import * as z from 'zod';
-import { CommitmentInfo } from '#billing/contracts.ts';
+import { recordOf } from '#kernel/records.ts';
+import { CommitmentInfo } from '#invoicing/contracts/calculation.ts';
 import { FeatureResponse } from '#catalog/contracts/feature.ts';
 import { PlanBase } from '#catalog/contracts/plan-base.ts';
 import { PriceResponse } from '#catalog/contracts/price.ts';
@@ -7,7 +8,7 @@ import { decimalText, requiredText, text, timeInput, timeText } from '#kernel/wi
 import { blankable, MeterResponse, windowSize } from '#metering/contracts/meter.ts';
 import { MAX_GROUPS } from '#metering/domain/grouped-usage.ts';
 import { AGGREGATION_TYPES } from '#metering/domain/meter.ts';
-import { SubscriptionLineItemResponse } from '#subscriptions/contracts.ts';
+import { SubscriptionLineItemResponse } from '#subscriptions/contracts/subscription.ts';
 
 export const ANALYTICS_EXPAND = ['price', 'meter', 'feature', 'subscription_line_item', 'plan', 'addon', 'source'] as const;
 
@@ -28,7 +29,7 @@ const question = {
   end_time: blankable(timeInput),
   window_size: blankable(windowSize),
   expand: z.array(z.enum(ANALYTICS_EXPAND)).max(20).nullish(),
-  property_filters: z.record(z.string().max(255), z.array(text).max(1000)).nullish(),
+  property_filters: recordOf(z.string().max(255), z.array(text).max(1000)).nullish(),
   /** Also the usage of the customers that inherit the subscriptions, as one usage with the customer's own. */
   include_children: z.boolean().nullish(),
   /** Groups per line, those with most events first, after so many others. Beyond the original wire (metering.md Q1). */
@@ -90,6 +91,9 @@ const BucketSummary = z.object({
   computed_true_up: decimalText,
 });
 
+/** What an invoice of the range would charge, unrounded: `total_cost` less what entitlements include. Left out for parts of the usage: groups, filters, sources. */
+const billableCost = decimalText.optional();
+
 /** Usage of a line of a subscription, or of a group of its events. Without a subscription there is no cost. */
 export const UsageAnalyticItem = z.object({
   feature_id: z.string().optional(),
@@ -116,6 +120,7 @@ export const UsageAnalyticItem = z.object({
   subtotal: decimalText.optional(),
   total_discount: decimalText.optional(),
   total_cost: decimalText.optional(),
+  billable_cost: billableCost,
   currency: z.string().optional(),
   event_count: z.int(),
   properties: z.record(z.string(), z.string()),
@@ -130,6 +135,7 @@ export const GetUsageAnalyticsResponse = z.object({
   subtotal: decimalText.optional(),
   total_discount: decimalText.optional(),
   total_cost: decimalText.optional(),
+  billable_cost: billableCost,
   currency: z.string().optional(),
   items: z.array(UsageAnalyticItem),
   custom_analytics: z.array(z.unknown()),
@@ -140,3 +146,6 @@ export const GetUsageAnalyticsResponse = z.object({
     )
     .optional(),
 });
+
+/** A question about usage whose customer is the session's. */
+export const PortalAnalyticsRequest = GetUsageAnalyticsRequest.omit({ external_customer_id: true, include_children: true });

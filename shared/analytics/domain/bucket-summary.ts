@@ -1,5 +1,5 @@
-import { sumSplits } from '#billing/domain/commitment.ts';
-import type { SplitWindow } from '#billing/domain/windowed-commitment.ts';
+import { sumSplits } from '#charges/domain/commitment.ts';
+import type { SplitWindow } from '#charges/domain/windowed-commitment.ts';
 import { type Decimal, decimal, sum } from '#kernel/decimal.ts';
 import type { TimeOfDayBucket } from '#subscriptions/domain/commitment.ts';
 

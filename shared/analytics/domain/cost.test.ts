@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { usageCharge } from '#billing/domain/usage-charges.ts';
-import type { UsageAnswer } from '#billing/domain/inputs.ts';
-import { pricesRows, windowUsages } from '#billing/domain/window-usage.ts';
-import type { PricingTerms } from '#catalog/domain/pricing.ts';
+import { usageCharge } from '#charges/domain/usage-charges.ts';
+import type { UsageAnswer } from '#charges/domain/inputs.ts';
+import { pricesRows, windowUsages } from '#charges/domain/window-usage.ts';
+import type { PricingTerms } from '#charges/domain/pricing.ts';
 import { type Decimal, decimal, sum, ZERO } from '#kernel/decimal.ts';
 import type { TimedFigure, UsageGroup } from '#metering/domain/grouped-usage.ts';
 import type { Meter } from '#metering/domain/meter.ts';
@@ -57,7 +57,7 @@ function lineOf(priced: PricingTerms, own: LineCommitment, isBucketed: boolean) 
     period: PERIOD,
     timezone: 'UTC',
   };
-  return { line, billed: { item, price, bucketPrices: [], meter, entitlement: null }, subscription };
+  return { line, billed: { item, price, bucketPrices: [], meter, entitlements: [] }, subscription };
 }
 
 const figures = (usage: ReadonlyMap<number, Decimal>): TimedFigure[] =>
@@ -102,7 +102,7 @@ test('analytics of a period cost what its invoice line costs before it is rounde
         };
         const costed = costGroup(line, group, view);
         expect(costed.cost?.amount.toFixed()).toBe(
-          usageCharge(billed, answer, { subscription, asOf: view.asOf }).unroundedAmount.toFixed(),
+          usageCharge(billed, { whole: PERIOD }, answer, { subscription, items: [billed], asOf: view.asOf }).unroundedAmount.toFixed(),
         );
         // The points of buckets add up; what is committed for the period as a whole is of no point.
         if (isBucketed && windowSize !== null)

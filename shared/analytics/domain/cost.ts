@@ -1,9 +1,9 @@
 import type { DateTime } from 'luxon';
-import { type CommitmentSplit, splitCommitment, sumSplits } from '#billing/domain/commitment.ts';
-import { commitmentOf, windowedTermsOf } from '#billing/domain/line-commitment.ts';
-import { pricesRows, windowUsages } from '#billing/domain/window-usage.ts';
-import { type SplitWindow, splitWindows, type WindowUsage } from '#billing/domain/windowed-commitment.ts';
-import { priceBuckets, priceQuantity, type PricingTerms } from '#catalog/domain/pricing.ts';
+import { type CommitmentSplit, splitCommitment, sumSplits } from '#charges/domain/commitment.ts';
+import { commitmentOf, windowedTermsOf } from '#charges/domain/line-commitment.ts';
+import { pricesRows, windowUsages } from '#charges/domain/window-usage.ts';
+import { type SplitWindow, splitWindows, type WindowUsage } from '#charges/domain/windowed-commitment.ts';
+import { priceBuckets, priceQuantity, type PricingTerms } from '#charges/domain/pricing.ts';
 import { nextWindowStart, windowStart } from '#kernel/calendar/windows.ts';
 import { type Decimal, sum, ZERO } from '#kernel/decimal.ts';
 import type { TimedFigure, UsageGroup } from '#metering/domain/grouped-usage.ts';

@@ -16,7 +16,7 @@ export const analyticsRoutes = (analytics: AnalyticsService): Route[] => [
     operationId: 'getUsageAnalytics',
     tag: 'Events',
     summary: 'Usage of a customer and what it costs',
-    permission: 'authenticated',
+    permission: 'read:Analytics',
     body: GetUsageAnalyticsRequest,
     responses: { 200: GetUsageAnalyticsResponse },
     handler: ({ ctx, body }) => usageAnalyticsReply(analytics, ctx, body),
@@ -31,7 +31,7 @@ export const detailedAnalyticsRoutes = (analytics: AnalyticsService): Route[] =>
     operationId: 'getMeterUsageDetailedAnalytics',
     tag: 'Meter Usage',
     summary: 'Usage of meters and what it costs',
-    permission: 'authenticated',
+    permission: 'read:Analytics',
     body: MeterUsageDetailedAnalyticsRequest,
     responses: { 200: GetUsageAnalyticsResponse },
     handler: ({ ctx, body }) =>

@@ -20,7 +20,7 @@ export const meterUsageRoutes = (analytics: AnalyticsService): Route[] => [
     operationId: 'queryMeterUsage',
     tag,
     summary: 'Usage of a meter',
-    permission: 'authenticated',
+    permission: 'read:Analytics',
     body: MeterUsageQueryRequest,
     responses: { 200: MeterUsageResponse },
     handler: async ({ ctx, body }) => {
@@ -37,7 +37,7 @@ export const meterUsageRoutes = (analytics: AnalyticsService): Route[] => [
     operationId: 'getMeterUsageAnalytics',
     tag,
     summary: 'Usage of several meters',
-    permission: 'authenticated',
+    permission: 'read:Analytics',
     body: MeterUsageAnalyticsRequest,
     responses: { 200: MeterUsageAnalyticsResponse },
     handler: async ({ ctx, body }) => {

@@ -1,10 +1,13 @@
-import { featureToWire, barePriceToWire } from '#catalog/routes/to-wire.ts';
-import type { Feature } from '#catalog/domain/feature.ts';
+import { FeatureResponse } from '#catalog/contracts/feature.ts';
+import { PlanBase } from '#catalog/contracts/plan-base.ts';
+import { PriceResponse } from '#catalog/contracts/price.ts';
+import { type Feature, featureView } from '#catalog/domain/feature.ts';
 import { type Decimal, sum, ZERO } from '#kernel/decimal.ts';
 import { toWire, wireNumber } from '#kernel/wire.ts';
 import type { GroupKey } from '#metering/domain/grouped-usage.ts';
-import { meterToWire } from '#metering/service/meters.ts';
-import { lineItemToWire } from '#subscriptions/to-wire.ts';
+import { MeterResponse } from '#metering/contracts/meter.ts';
+import { shaped } from '#platform/resource/shape.ts';
+import { lineItemToWire } from '#subscriptions/routes/to-wire.ts';
 import type { ANALYTICS_EXPAND } from '../contracts/analytics.ts';
 import type { CostedPoint, UsageCost } from '../domain/cost.ts';
 import type { Analytics, AnalyticsItem } from '../service/analytics.ts';
@@ -37,7 +40,12 @@ function totalsToWire(items: readonly AnalyticsItem[]): object {
   const currencies = new Set(items.flatMap(({ line }) => line.priced?.item.currency ?? []));
   const [currency] = currencies;
   if (currencies.size !== 1) return {};
-  return { ...costToWire(sum(items.map(({ costed }) => costed.cost?.amount ?? ZERO))), currency };
+  const isWhole = items.every(({ billable, costed }) => billable !== null || costed.cost === null);
+  return {
+    ...costToWire(sum(items.map(({ costed }) => costed.cost?.amount ?? ZERO))),
+    ...(isWhole && { billable_cost: sum(items.map(({ billable }) => billable ?? ZERO)).toFixed() }),
+    currency,
+  };
 }
 
 /** Discounts belong to coupons, of which there are none yet. */
@@ -46,7 +54,7 @@ function costToWire(amount: Decimal): object {
 }
 
 function itemToWire(analyticsItem: AnalyticsItem, { plans }: Analytics, { keys, expand, breakdown }: Shown): object {
-  const { line, values, costed, commitment, bucketSummaries, windowSize } = analyticsItem;
+  const { line, values, costed, billable, commitment, bucketSummaries, windowSize } = analyticsItem;
   const { meter, feature, priced } = line;
   const planId = priced?.item.entityType === 'plan' ? priced.item.entityId : null;
   const plan = plans.get(planId ?? '');
@@ -72,14 +80,15 @@ function itemToWire(analyticsItem: AnalyticsItem, { plans }: Analytics, { keys, 
     }) as object),
     ...reportedToWire(feature, costed.value),
     ...(costed.cost && costToWire(costed.cost.amount)),
+    ...(billable && { billable_cost: billable.toFixed() }),
     points: costed.points.map((point) => pointToWire(point, analyticsItem, breakdown)),
     ...(breakdown &&
       priced && { bucket_summaries: bucketSummaries.map(({ bucket, ...summary }) => bucketToWire(bucket, summary, priced.item.id)) }),
-    ...(expand.has('price') && priced && { price: barePriceToWire(priced.price) }),
-    ...(expand.has('meter') && { meter: meterToWire(meter) }),
-    ...(expand.has('feature') && feature && { feature: featureToWire({ feature, meter }) }),
+    ...(expand.has('price') && priced && { price: shaped(PriceResponse, priced.price) }),
+    ...(expand.has('meter') && { meter: shaped(MeterResponse, meter) }),
+    ...(expand.has('feature') && feature && { feature: shaped(FeatureResponse, featureView(feature, meter)) }),
     ...(expand.has('subscription_line_item') && priced && { subscription_line_item: lineItemToWire(priced.item) }),
-    ...(expand.has('plan') && plan && { plan: toWire(plan) }),
+    ...(expand.has('plan') && plan && { plan: shaped(PlanBase, plan) }),
     ...(expand.has('source') && { sources: analyticsItem.sources }),
   };
 }

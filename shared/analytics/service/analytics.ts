@@ -1,8 +1,9 @@
 import type { DateTime } from 'luxon';
-import { commitmentInfo, type CommitmentInfo } from '#billing/domain/line-commitment.ts';
+import { commitmentInfo, type CommitmentInfo } from '#charges/domain/line-commitment.ts';
 import type { Plan } from '#catalog/domain/plan.ts';
 import type { WindowSize } from '#kernel/calendar/windows.ts';
 import type { RequestContext } from '#kernel/context.ts';
+import type { Decimal } from '#kernel/decimal.ts';
 import { invalid } from '#kernel/errors.ts';
 import { FOR_PEOPLE, type GroupedUsage, type GroupKey } from '#metering/domain/grouped-usage.ts';
 import type { PropertyFilter } from '#metering/domain/meter.ts';
@@ -10,6 +11,7 @@ import { type BucketSummary, bucketSummaries } from '../domain/bucket-summary.ts
 import { type CostedGroup, costGroup, NO_USAGE } from '../domain/cost.ts';
 import { type AnalyticsLine, type AnalyticsView, needsBuckets, pointWindowOf } from '../domain/line.ts';
 import { askedRange, type AskedRange } from '../domain/range.ts';
+import { billableAmounts } from './billable.ts';
 import type { AnalyticsDependencies } from './dependencies.ts';
 import { gatherLines } from './lines.ts';
 
@@ -36,6 +38,8 @@ export interface AnalyticsItem {
   readonly values: readonly (string | null)[];
   readonly sources: readonly string[];
   readonly costed: CostedGroup;
+  /** What an invoice of the range would charge, exactly: less what is included. Null without a cost, and for parts of the usage. */
+  readonly billable: Decimal | null;
   readonly commitment: CommitmentInfo | null;
   readonly bucketSummaries: readonly BucketSummary[];
   readonly windowSize: WindowSize | null;
@@ -67,7 +71,8 @@ export async function usageAnalytics(
   const now = clock.now();
   const { limit, offset } = request.page;
   if (offset > 0 && request.keys.length === 0) throw invalid('offset', 'is of groups: say in group_by what to tell apart');
-  const { lines, plans } = await gatherLines(dependencies, ctx, { ...request, range: askedRange(request, now) });
+  const range = askedRange(request, now);
+  const { lines, plans } = await gatherLines(dependencies, ctx, { ...request, range });
   const isFiltered = request.filters.length > 0 || request.sources !== null;
   const view: AnalyticsView = {
     windowSize: request.windowSize,
@@ -92,7 +97,17 @@ export async function usageAnalytics(
     })),
     { ...FOR_PEOPLE, groups: limit, groupsBefore: offset },
   );
-  const items = lines.flatMap((line, index) => itemsOf(line, usages[index] as GroupedUsage, view, offset));
+  const billable = view.commitments
+    ? (
+        await billableAmounts(
+          dependencies,
+          ctx,
+          lines.map((line) => ({ line, externalCustomerId: request.externalCustomerId })),
+          range,
+        )
+      ).amounts
+    : null;
+  const items = lines.flatMap((line, index) => itemsOf(line, usages[index] as GroupedUsage, view, offset, billable));
   const truncated = lines.flatMap((line, index) => {
     const { groups, groupCount } = usages[index] as GroupedUsage;
     return groupCount > groups.length ? [{ line, groupCount, shown: groups.length, offset }] : [];
@@ -101,7 +116,13 @@ export async function usageAnalytics(
 }
 
 /** One item per group; a line without usage is an item of its own, so that one sees that it was looked at. */
-function itemsOf(line: AnalyticsLine, { groups }: GroupedUsage, view: AnalyticsView, offset: number): AnalyticsItem[] {
+function itemsOf(
+  line: AnalyticsLine,
+  { groups }: GroupedUsage,
+  view: AnalyticsView,
+  offset: number,
+  billable: ReadonlyMap<string, Decimal> | null,
+): AnalyticsItem[] {
   const windowSize = pointWindowOf(line, view)?.size ?? null;
   const shown = groups.length > 0 || offset > 0 ? groups : [NO_USAGE];
   return shown.map((group): AnalyticsItem => {
@@ -113,6 +134,7 @@ function itemsOf(line: AnalyticsLine, { groups }: GroupedUsage, view: AnalyticsV
       values: group.values,
       sources: group.sources,
       costed,
+      billable: billable === null || item === undefined ? null : (billable.get(item.id) ?? costed.cost?.amount ?? null),
       windowSize,
       commitment: item && split ? commitmentInfo({ item }, split) : null,
       bucketSummaries: item ? bucketSummaries(item.commitmentTimeBuckets, costed.windows) : [],

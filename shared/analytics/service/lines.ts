@@ -3,7 +3,7 @@ import { clampPeriod, type Period } from '#kernel/calendar/period.ts';
 import type { RequestContext } from '#kernel/context.ts';
 import type { Meter } from '#metering/domain/meter.ts';
 import type { CustomerSpan } from '#metering/domain/usage.ts';
-import type { SubscriptionView } from '#subscriptions/service/subscription.ts';
+import type { SubscriptionView } from '#subscriptions/service/views.ts';
 import { type AnalyticsLine, livedPeriod, type PricedItem } from '../domain/line.ts';
 import type { AnalyticsDependencies } from './dependencies.ts';
 import { type Parent, parentsOf, subscribedLines } from './subscribed.ts';

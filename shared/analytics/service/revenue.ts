@@ -1,5 +1,5 @@
 import type { DateTime } from 'luxon';
-import type { Period } from '#kernel/calendar/period.ts';
+import { earlier, type Period } from '#kernel/calendar/period.ts';
 import { chunksOf } from '#kernel/chunks.ts';
 import type { RequestContext } from '#kernel/context.ts';
 import { type Decimal, ZERO } from '#kernel/decimal.ts';
@@ -7,7 +7,8 @@ import { MAX_GROUPS, OVER_CUSTOMERS } from '#metering/domain/grouped-usage.ts';
 import type { PropertyFilter } from '#metering/domain/meter.ts';
 import type { GroupedUsageRequest } from '#metering/service/grouped-usage.ts';
 import { costGroup, NO_USAGE } from '../domain/cost.ts';
-import { type AnalyticsLine, type AnalyticsView, needsBuckets } from '../domain/line.ts';
+import { type AnalyticsView, needsBuckets } from '../domain/line.ts';
+import { type Billable, billableAmounts, type OwnedLine } from './billable.ts';
 import type { AnalyticsDependencies } from './dependencies.ts';
 import { linesOf, REPORTED } from './lines.ts';
 import { subscribedLines } from './subscribed.ts';
@@ -28,24 +29,29 @@ export interface Revenue {
   readonly watermark: DateTime | null;
 }
 
-interface OwnedLine {
-  readonly line: AnalyticsLine;
-  readonly externalCustomerId: string;
-}
 interface Question {
   readonly request: GroupedUsageRequest;
   readonly lines: readonly OwnedLine[];
 }
 
+const NOTHING_INCLUDED: Billable = { amounts: new Map(), watermark: null };
+
 /**
- * What usage is charged at: the sum of `total_cost` that `POST /v1/events/analytics` answers for each customer. Lines that ask the
- * same of the same range are one question, whoever they belong to, so that statements do not grow with customers. A subscription that
+ * What usage is charged at: the sum of `billable_cost` that `POST /v1/events/analytics` answers for each customer. Lines that ask the
+ * same of the same range are one question, whoever they belong to, so that statements do not grow with customers; where something is
+ * included each line has its own. A subscription that
  * others inherit is charged for all of them as one, as it is invoiced, where they are asked for with its customer or everybody is.
  */
 export async function usageRevenue(dependencies: AnalyticsDependencies, ctx: RequestContext, scope: RevenueScope): Promise<Revenue> {
   const view: AnalyticsView = { windowSize: null, anchor: null, commitments: scope.filters.length === 0, asOf: dependencies.clock.now() };
   const lines = await dependencies.database.withTenant(ctx, (tx) => chargedLines(dependencies, { ...ctx, transaction: tx }, scope));
-  const questions = questionsOf(lines, scope, view);
+  // An allowance is about all usage of a meter: of a part of it, nobody can say what is free.
+  const billable = scope.filters.length === 0 ? await billableAmounts(dependencies, ctx, lines, scope.range) : NOTHING_INCLUDED;
+  const questions = questionsOf(
+    lines.filter(({ line }) => !billable.amounts.has(line.priced?.item.id ?? '')),
+    scope,
+    view,
+  );
   const { usages, watermark } = await dependencies.usage.usages(
     ctx,
     scope.externalCustomerId,
@@ -63,7 +69,13 @@ export async function usageRevenue(dependencies: AnalyticsDependencies, ctx: Req
       amounts.set(currency, (amounts.get(currency) ?? ZERO).plus(cost?.amount ?? ZERO));
     }
   });
-  return { amounts, watermark };
+  for (const { line } of lines) {
+    const amount = billable.amounts.get(line.priced?.item.id ?? '');
+    const currency = line.priced?.item.currency ?? '';
+    if (amount !== undefined) amounts.set(currency, (amounts.get(currency) ?? ZERO).plus(amount));
+  }
+  const marks = [watermark, billable.watermark].filter((mark) => mark !== null);
+  return { amounts, watermark: marks.length === 0 ? null : marks.reduce(earlier) };
 }
 
 async function chargedLines(

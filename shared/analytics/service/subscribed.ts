@@ -1,17 +1,16 @@
 import type { RequestContext } from '#kernel/context.ts';
 import { invalid } from '#kernel/errors.ts';
-import type { ListOptions } from '#kernel/pagination.ts';
 import type { CustomerSpan } from '#metering/domain/usage.ts';
 import { inheritedSpan } from '#subscriptions/domain/inheritance.ts';
-import type { SubscriptionStatus } from '#subscriptions/domain/subscription.ts';
-import type { SubscriptionExpansion, SubscriptionService, SubscriptionView } from '#subscriptions/service/subscription.ts';
+import type { Subscription, SubscriptionStatus } from '#subscriptions/domain/subscription.ts';
+import type { SubscriptionService } from '#subscriptions/service/subscription.ts';
+import type { SubscriptionView } from '#subscriptions/service/views.ts';
 import type { AnalyticsDependencies } from './dependencies.ts';
 
-const MAX_PAGE = 1000;
 /** Subscriptions that one answer is computed from. */
 const MAX_SUBSCRIPTIONS = 10_000;
+type SubscriptionFilter = Parameters<SubscriptionService['find']>[1];
 const WITH_PRICES = { items: true, prices: true, customer: false, plan: false };
-const BARE = { items: false, prices: false, customer: false, plan: false };
 
 /**
  * All subscriptions of a customer, or of all where it is null, in these states, oldest first, with their line items and prices.
@@ -23,12 +22,7 @@ export function subscribedLines(
   customerId: string | null,
   statuses: readonly SubscriptionStatus[],
 ): Promise<SubscriptionView[]> {
-  return everyView(
-    ctx,
-    dependencies,
-    { customerIds: customerId === null ? null : [customerId], subscriptionStatus: statuses },
-    WITH_PRICES,
-  );
+  return everyView(ctx, dependencies, { customerIds: customerId === null ? null : [customerId], subscriptionStatus: statuses });
 }
 
 /**
@@ -41,20 +35,12 @@ export async function childrenOf(
   customerId: string,
   statuses: readonly SubscriptionStatus[],
 ): Promise<CustomerSpan[]> {
-  const parents = await everyView(
-    ctx,
-    dependencies,
-    { customerIds: [customerId], subscriptionStatus: statuses, subscriptionType: ['parent'] },
-    BARE,
-  );
-  return [
-    ...(
-      await dependencies.subscriptions.inheritedOf(
-        ctx,
-        parents.map(({ subscription }) => subscription),
-      )
-    ).values(),
-  ].flat();
+  const parents = await everyOne(ctx, dependencies, {
+    customerIds: [customerId],
+    subscriptionStatus: statuses,
+    subscriptionType: ['parent'],
+  });
+  return [...(await dependencies.subscriptions.inheritedOf(ctx, parents)).values()].flat();
 }
 
 /** A subscription that a customer inherits: it pays for the customer's usage within the span. */
@@ -72,10 +58,7 @@ export async function parentsOf(
   const inherited = views.map(({ subscription }) => subscription).filter(({ subscriptionType }) => subscriptionType === 'inherited');
   const ids = [...new Set(inherited.flatMap(({ parentSubscriptionId }) => parentSubscriptionId ?? []))];
   const parents = new Map(
-    (ids.length === 0 ? [] : await everyView(ctx, dependencies, { subscriptionIds: ids }, WITH_PRICES)).map((view) => [
-      view.subscription.id,
-      view,
-    ]),
+    (ids.length === 0 ? [] : await everyView(ctx, dependencies, { subscriptionIds: ids })).map((view) => [view.subscription.id, view]),
   );
   return inherited.map((subscription) => ({
     view: parents.get(subscription.parentSubscriptionId ?? '') as SubscriptionView,
@@ -85,26 +68,24 @@ export async function parentsOf(
 
 async function everyView(
   ctx: RequestContext,
-  { subscriptions }: Pick<AnalyticsDependencies, 'subscriptions'>,
-  filter: Parameters<SubscriptionService['list']>[1],
-  expand: SubscriptionExpansion,
+  dependencies: Pick<AnalyticsDependencies, 'subscriptions'>,
+  filter: SubscriptionFilter,
 ): Promise<SubscriptionView[]> {
-  const found: SubscriptionView[] = [];
-  for (let offset = 0, total = 1; offset < total; offset += MAX_PAGE) {
-    const options: ListOptions = {
-      limit: MAX_PAGE,
-      offset,
-      status: null,
-      sort: [{ field: 'created_at', direction: 'asc' }],
-      startTime: null,
-      endTime: null,
-      filters: [],
-    };
-    const page = await subscriptions.list(ctx, filter, options, expand);
-    if (page.total > MAX_SUBSCRIPTIONS)
-      throw invalid('external_customer_id', `is required where there are more than ${MAX_SUBSCRIPTIONS} subscriptions`);
-    found.push(...page.items);
-    total = page.total;
-  }
+  return dependencies.subscriptions.viewsOf(ctx, await everyOne(ctx, dependencies, filter), WITH_PRICES);
+}
+
+async function everyOne(
+  ctx: RequestContext,
+  { subscriptions }: Pick<AnalyticsDependencies, 'subscriptions'>,
+  filter: SubscriptionFilter,
+): Promise<Subscription[]> {
+  const found = await subscriptions.find(ctx, filter, MAX_SUBSCRIPTIONS + 1);
+  if (found.length > MAX_SUBSCRIPTIONS)
+    throw invalid(
+      'external_customer_id',
+      filter.customerIds
+        ? `has more than the ${MAX_SUBSCRIPTIONS} subscriptions that one answer is computed from: ask by subscription, with its usage or its invoices`
+        : `is required where there are more than ${MAX_SUBSCRIPTIONS} subscriptions`,
+    );
   return found;
 }

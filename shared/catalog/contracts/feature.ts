@@ -1,7 +1,9 @@
 import * as z from 'zod';
-import { listQuery, queryList, searchBody } from '#kernel/pagination.ts';
-import { decimalInput, entityBase, listOf, metadataInput, metadataText, requiredText, text } from '#kernel/wire.ts';
+import { decimalInput, entityBase, listOf, metadataInput, metadataText, prose, requiredText, text } from '#kernel/wire.ts';
 import { blankable, CreateMeterRequest, MeterFilter, MeterResponse } from '#metering/contracts/meter.ts';
+import { filtersOn } from '#platform/resource/filters.ts';
+import { listing } from '#platform/resource/listing.ts';
+import type { Feature } from '../domain/feature.ts';
 
 export const FEATURE_TYPES = ['metered', 'boolean', 'static', 'config'] as const;
 
@@ -24,7 +26,7 @@ const ReportingUnit = z.object({
 });
 
 const shown = {
-  description: text.nullish(),
+  description: prose.nullish(),
   unit_singular: text.nullish(),
   unit_plural: text.nullish(),
   reporting_unit: ReportingUnit.nullish(),
@@ -52,7 +54,7 @@ export type UpdateFeatureRequest = z.output<typeof UpdateFeatureRequest>;
 export const CloneFeatureRequest = z.object({
   name: requiredText.nullish(),
   lookup_key: text.nullish(),
-  description: text.nullish(),
+  description: prose.nullish(),
   metadata: metadataInput.nullish(),
 });
 export type CloneFeatureRequest = z.output<typeof CloneFeatureRequest>;
@@ -83,18 +85,23 @@ export const ListFeaturesResponse = listOf(FeatureResponse);
 
 /** The meter is always nested; `expand` may still ask for it. */
 export const FEATURE_EXPAND = ['meters', 'meter', 'groups'] as const;
-export const FeatureListQuery = listQuery({
-  feature_ids: queryList,
-  meter_ids: queryList,
-  lookup_key: text.optional(),
-  lookup_keys: queryList,
-  name_contains: text.optional(),
+
+const { inList, equals, contains } = filtersOn<Feature>();
+export const FeatureList = listing('features', {
+  filters: {
+    feature_ids: inList('id'),
+    meter_ids: inList('meterId'),
+    lookup_key: equals('lookupKey'),
+    lookup_keys: inList('lookupKey'),
+    name_contains: contains('name'),
+  },
+  fields: {
+    name: 'string',
+    lookup_key: 'string',
+    type: 'string',
+    meter_id: 'string',
+    unit_singular: 'string',
+    unit_plural: 'string',
+  },
 });
-const ids = z.array(text).max(1000).nullish();
-export const FeatureSearchRequest = searchBody({
-  feature_ids: ids,
-  meter_ids: ids,
-  lookup_key: text.nullish(),
-  lookup_keys: ids,
-  name_contains: text.nullish(),
-});
+export const FeatureSearchRequest = FeatureList.search;

@@ -1,14 +1,16 @@
 import * as z from 'zod';
-import { EntitlementResponse } from '#entitlements/contracts.ts';
-import { listQuery, queryList, searchBody } from '#kernel/pagination.ts';
-import { listOf, metadataInput, requiredText, text } from '#kernel/wire.ts';
+import { EntitlementResponse } from './entitlement.ts';
+import { listOf, metadataInput, prose, requiredText, text } from '#kernel/wire.ts';
+import { filtersOn } from '#platform/resource/filters.ts';
+import { listing } from '#platform/resource/listing.ts';
+import type { Plan } from '../domain/plan.ts';
 import { PlanBase } from './plan-base.ts';
 import { PriceResponse } from './price.ts';
 
 export const CreatePlanRequest = z.object({
   name: requiredText,
   lookup_key: text.nullish(),
-  description: text.nullish(),
+  description: prose.nullish(),
   display_order: z.int32().nullish(),
   metadata: metadataInput.nullish(),
 });
@@ -36,9 +38,11 @@ export const PLAN_EXPAND = [
   'credit_grant',
   'priceunit',
 ] as const;
-export const PlanListQuery = listQuery({ plan_ids: queryList, lookup_key: text.optional() });
-export const PlanSearchRequest = searchBody({
-  plan_ids: z.array(text).max(1000).nullish(),
-  lookup_key: text.nullish(),
-  metadata: metadataInput.nullish(),
+
+const { inList, equals, holds } = filtersOn<Plan>();
+export const PlanList = listing('plans', {
+  filters: { plan_ids: inList('id'), lookup_key: equals('lookupKey') },
+  searchFilters: { metadata: holds('metadata') },
+  fields: { name: 'string', lookup_key: 'string', display_order: 'integer' },
 });
+export const PlanSearchRequest = PlanList.search;

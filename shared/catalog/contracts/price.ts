@@ -1,13 +1,15 @@
 import * as z from 'zod';
-import { listQuery, queryFlag, queryList, searchBody } from '#kernel/pagination.ts';
+import { recordOf } from '#kernel/records.ts';
 import {
   amountInput,
+  currencyCode,
   decimalText,
   entityBase,
   listOf,
   MAX_UINT64,
   metadataInput,
   metadataText,
+  prose,
   requiredText,
   text,
   timeInput,
@@ -16,6 +18,10 @@ import {
   wholeNumber,
 } from '#kernel/wire.ts';
 import { blankable, MeterResponse } from '#metering/contracts/meter.ts';
+import type { Condition } from '#platform/resource/conditions.ts';
+import { filtersOn, manyValues, oneValue, shows } from '#platform/resource/filters.ts';
+import { listing } from '#platform/resource/listing.ts';
+import type { Price } from '../domain/price.ts';
 import { PlanBase } from './plan-base.ts';
 
 export const PRICE_ENTITY_TYPES = ['PLAN', 'SUBSCRIPTION', 'ADDON', 'PRICE', 'COSTSHEET'] as const;
@@ -45,7 +51,7 @@ export const CreatePriceRequest = z.object({
   entity_type: z.enum(PRICE_ENTITY_TYPES),
   entity_id: requiredText,
   type: z.enum(['USAGE', 'FIXED']),
-  currency: z.string().regex(/^[a-zA-Z]{3}$/, 'must be a three-letter currency code'),
+  currency: currencyCode,
   billing_period: z.enum(BILLING_PERIODS),
   billing_period_count: z.int().min(1).max(1000).nullish(),
   /** Only old clients send it; there is one value. */
@@ -56,14 +62,14 @@ export const CreatePriceRequest = z.object({
   trial_period_days: z.int().min(0).max(3660).nullish(),
   lookup_key: text.nullish(),
   display_name: text.nullish(),
-  description: text.nullish(),
+  description: prose.nullish(),
   group_id: text.nullish(),
   metadata: metadataInput.nullish(),
   start_date: timeInput.nullish(),
   end_date: timeInput.nullish(),
   price_unit_type: z.enum(['FIAT', 'CUSTOM']).default('FIAT'),
   price_unit_config: z.object({ price_unit: requiredText, amount: blankable(amount), price_unit_tiers: tiers }).nullish(),
-  filter_values: z.record(z.string(), z.array(text)).nullish(),
+  filter_values: recordOf(z.string(), z.array(text)).nullish(),
 });
 export type CreatePriceRequest = z.output<typeof CreatePriceRequest>;
 export const CreateBulkPriceRequest = z.object({ items: z.array(CreatePriceRequest).min(1).max(1000) });
@@ -74,7 +80,7 @@ export const UpdatePriceRequest = z.object({
   billing_model: blankable(billingModel),
   effective_from: blankable(timeInput),
   display_name: text.nullish(),
-  description: text.nullish(),
+  description: prose.nullish(),
   lookup_key: text.nullish(),
   group_id: text.nullish(),
   metadata: metadataInput.nullish(),
@@ -85,7 +91,8 @@ export type UpdatePriceRequest = z.output<typeof UpdatePriceRequest>;
 export const DeletePriceRequest = z.object({ end_date: blankable(timeInput) });
 
 const TierText = z.object({ up_to: wholeNumber.optional(), unit_amount: decimalText, flat_amount: decimalText.optional() });
-export const PriceResponse = entityBase.extend({
+/** A price without what it refers to. */
+export const PriceBase = entityBase.extend({
   entity_type: z.enum(PRICE_ENTITY_TYPES),
   entity_id: z.string(),
   type: z.string(),
@@ -104,8 +111,6 @@ export const PriceResponse = entityBase.extend({
   description: z.string().optional(),
   lookup_key: z.string().optional(),
   meter_id: z.string().optional(),
-  meter: MeterResponse.optional(),
-  plan: PlanBase.optional(),
   min_quantity: decimalText.optional(),
   trial_period_days: z.int(),
   parent_price_id: z.string().optional(),
@@ -121,32 +126,49 @@ export const PriceResponse = entityBase.extend({
   conversion_rate: decimalText.optional(),
   metadata: metadataText,
 });
+export const PriceResponse = PriceBase.extend({ meter: MeterResponse.optional(), plan: PlanBase.optional() });
 export const ListPricesResponse = listOf(PriceResponse);
 export const CreateBulkPriceResponse = z.object({ items: z.array(PriceResponse) });
 
 export const PRICE_EXPAND = ['meters', 'meter', 'priceunit', 'plan', 'addons', 'groups'] as const;
-export const PriceListQuery = listQuery({
-  price_ids: queryList,
-  plan_ids: queryList,
-  entity_ids: queryList,
-  meter_ids: queryList,
-  entity_type: z.enum(PRICE_ENTITY_TYPES).optional(),
-  subscription_id: text.optional(),
-  parent_price_id: text.optional(),
-  billing_periods: queryList.pipe(z.array(z.enum(BILLING_PERIODS)).optional()),
-  start_date_lt: timeInput.optional(),
-  allow_expired_prices: queryFlag,
+
+const { inList, equals, before } = filtersOn<Price>();
+const ofOwner = (entityType: Price['entityType'], entityIds: readonly string[]): readonly Condition[] => [
+  { column: 'entityType', is: 'eq', value: entityType },
+  { column: 'entityId', is: 'in', values: entityIds },
+];
+export const PriceList = listing('prices', {
+  filters: {
+    price_ids: inList('id'),
+    plan_ids: manyValues(text, (ids) => ofOwner('PLAN', ids)),
+    entity_ids: inList('entityId'),
+    meter_ids: inList('meterId'),
+    entity_type: equals('entityType', z.enum(PRICE_ENTITY_TYPES)),
+    subscription_id: oneValue(text, (id) => ofOwner('SUBSCRIPTION', [id])),
+    parent_price_id: equals('parentPriceId'),
+    billing_periods: inList('billingPeriod', z.enum(BILLING_PERIODS)),
+    start_date_lt: before('startDate'),
+    allow_expired_prices: shows,
+  },
+  fields: {
+    entity_type: 'string',
+    entity_id: 'string',
+    type: 'string',
+    billing_model: 'string',
+    billing_period: 'string',
+    billing_period_count: 'integer',
+    invoice_cadence: 'string',
+    tier_mode: 'string',
+    amount: 'number',
+    currency: 'string',
+    display_name: 'string',
+    lookup_key: 'string',
+    meter_id: 'string',
+    parent_price_id: 'string',
+    price_unit_type: 'string',
+    sequence: 'integer',
+    start_date: 'date',
+    end_date: 'date',
+  },
 });
-const ids = z.array(text).max(1000).nullish();
-export const PriceSearchRequest = searchBody({
-  price_ids: ids,
-  plan_ids: ids,
-  entity_ids: ids,
-  meter_ids: ids,
-  entity_type: blankable(z.enum(PRICE_ENTITY_TYPES)),
-  subscription_id: text.nullish(),
-  parent_price_id: text.nullish(),
-  billing_periods: z.array(z.enum(BILLING_PERIODS)).nullish(),
-  start_date_lt: blankable(timeInput),
-  allow_expired_prices: z.boolean().nullish(),
-});
+export const PriceSearchRequest = PriceList.search;

@@ -1,7 +1,9 @@
-import type { FeatureType } from '#entitlements/domain/entitlement.ts';
 import { Decimal } from '#kernel/decimal.ts';
 import { invalid } from '#kernel/errors.ts';
 import type { EntityColumns } from '#kernel/wire.ts';
+import type { Meter } from '#metering/domain/meter.ts';
+
+export type FeatureType = 'metered' | 'boolean' | 'static' | 'config';
 
 /** Something that a plan gives: metered by a meter of its own, or switched on, or a value (billing.md 2.1). */
 export interface Feature extends EntityColumns {
@@ -23,9 +25,20 @@ export interface Feature extends EntityColumns {
 }
 
 export interface ReportingUnit {
-  readonly unitSingular: string;
-  readonly unitPlural: string;
+  readonly unitSingular: string | null;
+  readonly unitPlural: string | null;
   readonly conversionRate: Decimal;
+}
+
+/** A feature as it is shown: a metered one with its meter. */
+export interface FeatureView extends Feature {
+  readonly meter: Meter | null;
+  readonly reportingUnit: ReportingUnit | null;
+}
+
+export function featureView(feature: Feature, meter: Meter | null): FeatureView {
+  const { reportingUnitSingular: unitSingular, reportingUnitPlural: unitPlural, reportingUnitConversionRate: conversionRate } = feature;
+  return { ...feature, meter, reportingUnit: conversionRate && { unitSingular, unitPlural, conversionRate } };
 }
 
 /** `threshold` is decimal text. */

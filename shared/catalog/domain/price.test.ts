@@ -62,6 +62,8 @@ test.each([
   ['end_date', { ...FLAT, startDate: DateTime.utc(2026, 2), endDate: DateTime.utc(2026, 1) }],
   ['meter_id', { ...USAGE, meterId: null }],
   ['min_quantity', { ...USAGE, minQuantity: decimal('1') }],
+  ['invoice_cadence', { ...USAGE, invoiceCadence: 'ADVANCE' }],
+  ['billing_period', { ...USAGE, billingPeriod: 'ONETIME', invoiceCadence: 'ADVANCE' }],
   ['min_quantity', { ...FLAT, minQuantity: decimal('-1') }],
   ['trial_period_days', { ...USAGE, trialPeriodDays: 7 }],
   ['trial_period_days', { ...FLAT, billingPeriod: 'ONETIME', trialPeriodDays: 7 }],

@@ -182,9 +182,45 @@ export function validateTiers(tiers: readonly Tier[], field: 'tiers' | 'price_un
   });
 }
 
+/** Which of the terms a billing model has no use for, by their wire names. */
+const FOREIGN_TERMS: Readonly<Record<BillingModel, readonly (readonly [string, 'amount' | 'tierMode' | 'tiers' | 'transformQuantity'])[]>> =
+  {
+    FLAT_FEE: [
+      ['tier_mode', 'tierMode'],
+      ['tiers', 'tiers'],
+      ['transform_quantity', 'transformQuantity'],
+    ],
+    PACKAGE: [
+      ['tier_mode', 'tierMode'],
+      ['tiers', 'tiers'],
+    ],
+    TIERED: [
+      ['amount', 'amount'],
+      ['transform_quantity', 'transformQuantity'],
+    ],
+  };
+
+/**
+ * Refuses what a request says and its billing model does not charge by, as it would change no amount: throws `validation_error` with the wire name.
+ * An empty list, and an amount of 0, ask for nothing. Stored prices may have such terms.
+ */
+export function refuseForeignTerms(
+  billingModel: BillingModel,
+  terms: Partial<Pick<Price, 'amount' | 'tierMode' | 'tiers' | 'transformQuantity'>>,
+): void {
+  for (const [field, term] of FOREIGN_TERMS[billingModel]) {
+    const value = terms[term];
+    if (value === null || value === undefined || (Array.isArray(value) && value.length === 0)) continue;
+    if (term === 'amount' && terms.amount?.isZero()) continue;
+    throw invalid(field, `has no meaning for a ${billingModel} price`);
+  }
+}
+
 function validatePeriod(price: PriceRules): void {
   if (!Number.isInteger(price.billingPeriodCount) || price.billingPeriodCount < 1)
     throw invalid('billing_period_count', 'must be a whole number of at least 1');
+  if (price.type === 'USAGE' && price.billingPeriod === 'ONETIME')
+    throw invalid('billing_period', 'a usage price is charged again and again');
   if (price.billingPeriod === 'ONETIME' && price.invoiceCadence !== 'ADVANCE')
     throw invalid('invoice_cadence', 'a one-time price must be ADVANCE');
   if (price.startDate !== null && price.endDate !== null && price.endDate < price.startDate)
@@ -195,6 +231,8 @@ function validateType(price: PriceRules): void {
   if (price.type === 'USAGE') {
     if (!price.meterId) throw invalid('meter_id', 'is required for a usage price');
     if (price.minQuantity !== null) throw invalid('min_quantity', 'is not allowed on a usage price');
+    // What was used is known when the period is over: no invoice looks for it before.
+    if (price.invoiceCadence !== 'ARREAR') throw invalid('invoice_cadence', 'a usage price must be ARREAR');
   }
   if (!Number.isInteger(price.trialPeriodDays) || price.trialPeriodDays < 0)
     throw invalid('trial_period_days', 'must be a whole number of at least 0');

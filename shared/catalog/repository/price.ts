@@ -1,12 +1,12 @@
 import { sql } from 'kysely';
 import type { DateTime } from 'luxon';
 import { notFound } from '#kernel/errors.ts';
-import type { ListOptions, Page } from '#kernel/pagination.ts';
+import type { Page } from '#kernel/pagination.ts';
 import type { TenantTransaction } from '#platform/postgres/database.ts';
-import { listRows } from '#platform/postgres/list.ts';
 import type { Table } from '#platform/postgres/tables.ts';
-import { jsonb } from '#platform/postgres/types.ts';
-import { type Price, type PriceOwnerType, type Tier, type TierRecord, tiersFromRecords, tiersToRecords } from '../domain/price.ts';
+import type { ListRequest } from '#platform/resource/listing.ts';
+import { type New, resourceTable } from '#platform/resource/table.ts';
+import { type Price, type PriceOwnerType, type TierRecord, tiersFromRecords, tiersToRecords } from '../domain/price.ts';
 
 type PriceRow = Omit<Price, 'tiers' | 'priceUnitTiers'> & {
   readonly tiers: readonly TierRecord[] | null;
@@ -20,65 +20,45 @@ declare module '#platform/postgres/tables.ts' {
 }
 
 /** The database numbers a price (`sequence`) and fills the rest. */
-export type NewPrice = Omit<Price, 'tenantId' | 'environmentId' | 'status' | 'createdBy' | 'updatedBy' | 'sequence'>;
+export type NewPrice = Omit<New<Price>, 'sequence'>;
 /** What may change in place; everything that decides an amount makes a new version instead. */
 export type PriceChange = Partial<Pick<Price, 'displayName' | 'description' | 'lookupKey' | 'groupId' | 'metadata' | 'endDate'>> &
   Pick<Price, 'updatedAt'>;
-export interface PriceFilter {
-  readonly priceIds?: readonly string[] | null | undefined;
-  readonly planIds?: readonly string[] | null | undefined;
-  readonly entityType?: Price['entityType'] | null | undefined;
-  /** Prices of these owners are left out. */
-  readonly notOf?: Price['entityType'] | null | undefined;
-  readonly entityIds?: readonly string[] | null | undefined;
-  readonly subscriptionId?: string | null | undefined;
-  readonly meterIds?: readonly string[] | null | undefined;
-  readonly parentPriceId?: string | null | undefined;
-  readonly billingPeriods?: readonly Price['billingPeriod'][] | null | undefined;
-  readonly startDateLt?: DateTime | null | undefined;
-  /** Prices that ended before this moment are left out; null keeps them. */
-  readonly activeAt: DateTime | null;
-}
-
-const LIST_FIELDS = {
-  entity_type: 'string',
-  entity_id: 'string',
-  type: 'string',
-  billing_model: 'string',
-  billing_period: 'string',
-  billing_period_count: 'number',
-  invoice_cadence: 'string',
-  tier_mode: 'string',
-  amount: 'number',
-  currency: 'string',
-  display_name: 'string',
-  lookup_key: 'string',
-  meter_id: 'string',
-  parent_price_id: 'string',
-  price_unit_type: 'string',
-  sequence: 'number',
-  start_date: 'date',
-  end_date: 'date',
-} as const;
+const table = resourceTable('prices', {
+  entity: 'price',
+  json: ['tiers', 'priceUnitTiers'],
+  large: ['metadata', 'tiers', 'priceUnitTiers'],
+});
 const nextSequence = sql<number>`nextval('price_sequence')`;
 
 export const priceRepository = {
-  async insert(tx: TenantTransaction, price: NewPrice): Promise<Price> {
-    const row = { ...price, tiers: tierColumn(price.tiers), priceUnitTiers: tierColumn(price.priceUnitTiers), sequence: nextSequence };
-    return fromRow(await tx.insertInto('prices').values(row).returningAll().executeTakeFirstOrThrow());
-  },
+  hold: table.hold,
 
-  /** Ended prices are found, too. Throws NotFound when the environment has no such price. */
-  async get(tx: TenantTransaction, id: string): Promise<Price> {
-    const row = await published(tx).where('id', '=', id).executeTakeFirst();
-    if (!row) throw notFound('price', id);
-    return fromRow(row);
-  },
+  insert: async (tx: TenantTransaction, price: NewPrice): Promise<Price> =>
+    fromRow(await table.insert(tx, { ...price, ...tierColumns(price), sequence: nextSequence as never })),
+
+  /** Ended prices are found, too. Throws NotFound. */
+  get: async (tx: TenantTransaction, id: string): Promise<Price> => fromRow(await table.get(tx, id)),
 
   /** Those of the ids that exist, in any order. */
-  async getMany(tx: TenantTransaction, ids: readonly string[]): Promise<Price[]> {
-    return ids.length === 0 ? [] : (await published(tx).where('id', 'in', ids).execute()).map(fromRow);
-  },
+  getMany: async (tx: TenantTransaction, ids: readonly string[]): Promise<Price[]> => (await table.getMany(tx, ids)).map(fromRow),
+
+  /** Locks the row until the transaction ends. Throws NotFound. */
+  lock: async (tx: TenantTransaction, id: string): Promise<Price> => fromRow(await table.lock(tx, id)),
+
+  /** What charges for these meters, ended prices included, the newest first: `limit` of them. */
+  chargingFor: async (tx: TenantTransaction, meterIds: readonly string[], limit: number): Promise<Price[]> =>
+    meterIds.length === 0
+      ? []
+      : (
+          await table
+            .visible(tx)
+            .where('meterId', 'in', meterIds)
+            .where('entityType', '!=', 'COSTSHEET')
+            .orderBy('id', 'desc')
+            .limit(limit)
+            .execute()
+        ).map(fromRow),
 
   /** Prices of plans or of cost sheets, oldest first. `currency` without regard to case; `at` keeps what is in force at that moment. */
   async ofOwners(
@@ -88,7 +68,7 @@ export const priceRepository = {
     { currency, at }: { currency?: string; at?: DateTime } = {},
   ): Promise<Price[]> {
     if (ownerIds.length === 0) return [];
-    let query = published(tx).where('entityType', '=', ownerType).where('entityId', 'in', ownerIds);
+    let query = table.visible(tx).where('entityType', '=', ownerType).where('entityId', 'in', ownerIds);
     if (currency !== undefined) query = query.where(sql<boolean>`lower(currency) = ${currency.toLowerCase()}`);
     if (at !== undefined)
       query = query
@@ -99,7 +79,8 @@ export const priceRepository = {
 
   /** The version of the key's price in force at `at`, else the one that comes next, else the last. Throws NotFound. */
   async getByLookupKey(tx: TenantTransaction, lookupKey: string, at: DateTime): Promise<Price> {
-    const row = await published(tx)
+    const row = await table
+      .visible(tx)
       .where('lookupKey', '=', lookupKey)
       .orderBy(sql`(start_date is null or start_date <= ${at}) and (end_date is null or end_date > ${at})`, 'desc')
       .orderBy(sql`end_date is null or end_date > ${at}`, 'desc')
@@ -109,6 +90,17 @@ export const priceRepository = {
       .executeTakeFirst();
     if (!row) throw notFound('price', lookupKey);
     return fromRow(row);
+  },
+
+  /** Whether a price that has not ended charges for the meter. */
+  async chargesFor(tx: TenantTransaction, meterId: string, now: DateTime): Promise<boolean> {
+    const row = await table
+      .visible(tx)
+      .where('meterId', '=', meterId)
+      .where((eb) => eb.or([eb('endDate', 'is', null), eb('endDate', '>', now)]))
+      .limit(1)
+      .executeTakeFirst();
+    return row !== undefined;
   },
 
   /** Whether a price other than `except` has the key at some moment of [start, end). */
@@ -124,51 +116,18 @@ export const priceRepository = {
     return (await query.limit(1).execute()).length > 0;
   },
 
-  /** Locks the row until the transaction ends. */
-  async lock(tx: TenantTransaction, id: string): Promise<Price> {
-    const row = await published(tx).where('id', '=', id).forUpdate().executeTakeFirst();
-    if (!row) throw notFound('price', id);
-    return fromRow(row);
-  },
-
   /** A new `endDate` gives the price the next sequence number: subscriptions have to react to it. */
-  async update(tx: TenantTransaction, id: string, change: PriceChange, actorId: string): Promise<Price> {
-    const sequence = change.endDate === undefined ? {} : { sequence: nextSequence };
-    return fromRow(
-      await tx
-        .updateTable('prices')
-        .set({ ...change, ...sequence, updatedBy: actorId })
-        .where('id', '=', id)
-        .returningAll()
-        .executeTakeFirstOrThrow(),
-    );
-  },
+  update: async (tx: TenantTransaction, id: string, change: PriceChange): Promise<Price> =>
+    fromRow(await table.update(tx, id, { ...change, ...(change.endDate === undefined ? {} : { sequence: nextSequence as never }) })),
 
-  async list(tx: TenantTransaction, filter: PriceFilter, options: ListOptions): Promise<Page<Price>> {
-    const { activeAt } = filter;
-    let query = tx.selectFrom('prices').selectAll();
-    if (filter.priceIds?.length) query = query.where('id', 'in', filter.priceIds);
-    if (filter.planIds?.length) query = query.where('entityType', '=', 'PLAN').where('entityId', 'in', filter.planIds);
-    if (filter.entityType) query = query.where('entityType', '=', filter.entityType);
-    if (filter.notOf) query = query.where('entityType', '!=', filter.notOf);
-    if (filter.entityIds?.length) query = query.where('entityId', 'in', filter.entityIds);
-    if (filter.subscriptionId) query = query.where('entityType', '=', 'SUBSCRIPTION').where('entityId', '=', filter.subscriptionId);
-    if (filter.meterIds?.length) query = query.where('meterId', 'in', filter.meterIds);
-    if (filter.parentPriceId) query = query.where('parentPriceId', '=', filter.parentPriceId);
-    if (filter.billingPeriods?.length) query = query.where('billingPeriod', 'in', filter.billingPeriods);
-    if (filter.startDateLt) query = query.where('startDate', '<', filter.startDateLt);
-    if (activeAt !== null) query = query.where((eb) => eb.or([eb('endDate', 'is', null), eb('endDate', '>', activeAt)]));
-    const page = await listRows<PriceRow>(query, { ...options, status: options.status ?? 'published' }, LIST_FIELDS, 'prices');
+  async list(tx: TenantTransaction, request: ListRequest): Promise<Page<Price>> {
+    const page = await table.list(tx, request);
     return { ...page, items: page.items.map(fromRow) };
   },
 };
 
-function published(tx: TenantTransaction) {
-  return tx.selectFrom('prices').selectAll().where('status', '=', 'published');
-}
-
-function tierColumn(tiers: readonly Tier[] | null) {
-  return tiers === null ? null : jsonb(tiersToRecords(tiers));
+function tierColumns({ tiers, priceUnitTiers }: Pick<Price, 'tiers' | 'priceUnitTiers'>) {
+  return { tiers: tiers && tiersToRecords(tiers), priceUnitTiers: priceUnitTiers && tiersToRecords(priceUnitTiers) };
 }
 
 function fromRow(row: PriceRow): Price {

@@ -1,86 +1,43 @@
-import * as z from 'zod';
-import { listOptions, parseExpand } from '#kernel/pagination.ts';
-import { fromWire, successResponse } from '#kernel/wire.ts';
-import { pageReply } from '#platform/http/page.ts';
-import { created, ok, type Route, route } from '#platform/http/route.ts';
+import { created, type Route, route } from '#platform/http/route.ts';
+import { byId, crudRoutes } from '#platform/resource/routes.ts';
+import { shaped } from '#platform/resource/shape.ts';
+import { fromWire } from '#kernel/wire.ts';
 import {
   CloneFeatureRequest,
   CreateFeatureRequest,
   FEATURE_EXPAND,
-  FeatureListQuery,
+  FeatureList,
   FeatureResponse,
-  FeatureSearchRequest,
   ListFeaturesResponse,
   UpdateFeatureRequest,
 } from '../contracts/feature.ts';
 import type { FeatureService } from '../service/feature.ts';
-import { featureToWire } from './to-wire.ts';
 
 const tag = 'Features';
-const byId = z.object({ id: z.string() });
 
 export const featureRoutes = (features: FeatureService): Route[] => [
-  route({
-    method: 'POST',
+  ...crudRoutes({
+    tag,
     path: '/v1/features',
-    operationId: 'createFeature',
-    tag,
-    summary: 'Create a feature, and the meter of a metered one',
-    permission: 'write:Feature',
-    body: CreateFeatureRequest,
-    responses: { 201: FeatureResponse },
-    handler: async ({ ctx, body }) => created(featureToWire(await features.create(ctx, fromWire(body)))),
-  }),
-  route({
-    method: 'GET',
-    path: '/v1/features',
-    operationId: 'listFeatures',
-    tag,
-    summary: 'List features',
-    permission: 'authenticated',
-    query: FeatureListQuery,
-    responses: { 200: ListFeaturesResponse },
-    handler: async ({ ctx, query }) => {
-      parseExpand(query.expand, FEATURE_EXPAND);
-      return ok(pageReply(await features.list(ctx, fromWire(query), listOptions(query)), featureToWire));
+    entity: 'Feature',
+    response: FeatureResponse,
+    create: {
+      operationId: 'createFeature',
+      summary: 'Create a feature, and the meter of a metered one',
+      body: CreateFeatureRequest,
+      run: features.create,
     },
-  }),
-  route({
-    method: 'POST',
-    path: '/v1/features/search',
-    operationId: 'queryFeature',
-    tag,
-    summary: 'Search features',
-    permission: 'authenticated',
-    body: FeatureSearchRequest,
-    responses: { 200: ListFeaturesResponse },
-    handler: async ({ ctx, body }) => {
-      parseExpand(body.expand, FEATURE_EXPAND);
-      return ok(pageReply(await features.list(ctx, fromWire(body) as never, listOptions(body)), featureToWire));
+    list: {
+      listing: FeatureList,
+      response: ListFeaturesResponse,
+      expand: FEATURE_EXPAND,
+      get: { operationId: 'listFeatures', summary: 'List features' },
+      search: { operationId: 'queryFeature', summary: 'Search features' },
+      run: features.list,
     },
-  }),
-  route({
-    method: 'GET',
-    path: '/v1/features/{id}',
-    operationId: 'getFeature',
-    tag,
-    summary: 'Get a feature',
-    permission: 'authenticated',
-    params: byId,
-    responses: { 200: FeatureResponse },
-    handler: async ({ ctx, params }) => ok(featureToWire(await features.get(ctx, params.id))),
-  }),
-  route({
-    method: 'PUT',
-    path: '/v1/features/{id}',
-    operationId: 'updateFeature',
-    tag,
-    summary: 'Update a feature',
-    permission: 'write:Feature',
-    params: byId,
-    body: UpdateFeatureRequest,
-    responses: { 200: FeatureResponse },
-    handler: async ({ ctx, params, body }) => ok(featureToWire(await features.update(ctx, params.id, fromWire(body)))),
+    get: { operationId: 'getFeature', summary: 'Get a feature', run: features.get },
+    update: { operationId: 'updateFeature', summary: 'Update a feature', body: UpdateFeatureRequest, run: features.update },
+    delete: { operationId: 'deleteFeature', summary: 'Delete a feature', message: 'feature deleted successfully', run: features.delete },
   }),
   route({
     method: 'POST',
@@ -92,20 +49,6 @@ export const featureRoutes = (features: FeatureService): Route[] => [
     params: byId,
     body: CloneFeatureRequest,
     responses: { 201: FeatureResponse },
-    handler: async ({ ctx, params, body }) => created(featureToWire(await features.clone(ctx, params.id, fromWire(body)))),
-  }),
-  route({
-    method: 'DELETE',
-    path: '/v1/features/{id}',
-    operationId: 'deleteFeature',
-    tag,
-    summary: 'Delete a feature',
-    permission: 'write:Feature',
-    params: byId,
-    responses: { 200: successResponse },
-    handler: async ({ ctx, params }) => {
-      await features.delete(ctx, params.id);
-      return ok({ message: 'feature deleted successfully' });
-    },
+    handler: async ({ ctx, params, body }) => created(shaped(FeatureResponse, await features.clone(ctx, params.id, fromWire(body)))),
   }),
 ];

@@ -1,9 +1,8 @@
 import * as z from 'zod';
-import type { RequestContext } from '#kernel/context.ts';
-import { listOptions, type Page, parseExpand } from '#kernel/pagination.ts';
 import { fromWire, successResponse } from '#kernel/wire.ts';
-import { pageReply } from '#platform/http/page.ts';
-import { created, ok, type Reply, type Route, route } from '#platform/http/route.ts';
+import { created, ok, type Route, route } from '#platform/http/route.ts';
+import { byId, crudRoutes } from '#platform/resource/routes.ts';
+import { shaped } from '#platform/resource/shape.ts';
 import {
   CreateBulkPriceRequest,
   CreateBulkPriceResponse,
@@ -11,29 +10,40 @@ import {
   DeletePriceRequest,
   ListPricesResponse,
   PRICE_EXPAND,
-  PriceListQuery,
+  PriceList,
   PriceResponse,
-  PriceSearchRequest,
   UpdatePriceRequest,
 } from '../contracts/price.ts';
-import type { Price } from '../domain/price.ts';
 import type { PriceService } from '../service/price.ts';
-import { barePriceToWire, priceToWire } from './to-wire.ts';
 
 const tag = 'Prices';
-const byId = z.object({ id: z.string() });
 
 export const priceRoutes = (prices: PriceService): Route[] => [
-  route({
-    method: 'POST',
-    path: '/v1/prices',
-    operationId: 'createPrice',
+  ...crudRoutes({
     tag,
-    summary: 'Create a price',
-    permission: 'write:Price',
-    body: CreatePriceRequest,
-    responses: { 201: PriceResponse },
-    handler: async ({ ctx, body }) => created(barePriceToWire(await prices.create(ctx, fromWire(body)))),
+    path: '/v1/prices',
+    entity: 'Price',
+    response: PriceResponse,
+    create: { operationId: 'createPrice', summary: 'Create a price', body: CreatePriceRequest, run: prices.create },
+    list: {
+      listing: PriceList,
+      response: ListPricesResponse,
+      expand: PRICE_EXPAND,
+      get: { operationId: 'listPrices', summary: 'List prices' },
+      search: { operationId: 'queryPrice', summary: 'Search prices' },
+      run: async (ctx, request, expand, { allow_expired_prices: withEnded }) => {
+        const page = await prices.list(ctx, request, withEnded === true);
+        const shown = { meters: expand.has('meters') || expand.has('meter'), plan: expand.has('plan') };
+        return { ...page, items: await prices.views(ctx, page.items, shown) };
+      },
+    },
+    get: { operationId: 'getPrice', summary: 'Get a price', run: prices.view },
+    update: {
+      operationId: 'updatePrice',
+      summary: 'Change a price: what decides an amount makes a successor',
+      body: UpdatePriceRequest,
+      run: prices.update,
+    },
   }),
   route({
     method: 'POST',
@@ -44,31 +54,8 @@ export const priceRoutes = (prices: PriceService): Route[] => [
     permission: 'write:Price',
     body: CreateBulkPriceRequest,
     responses: { 201: CreateBulkPriceResponse },
-    handler: async ({ ctx, body }) => created({ items: (await prices.createMany(ctx, fromWire(body.items))).map(barePriceToWire) }),
-  }),
-  route({
-    method: 'GET',
-    path: '/v1/prices',
-    operationId: 'listPrices',
-    tag,
-    summary: 'List prices',
-    permission: 'authenticated',
-    query: PriceListQuery,
-    responses: { 200: ListPricesResponse },
-    handler: async ({ ctx, query }) =>
-      listReply(prices, ctx, await prices.list(ctx, fromWire(query), listOptions(query)), parseExpand(query.expand, PRICE_EXPAND)),
-  }),
-  route({
-    method: 'POST',
-    path: '/v1/prices/search',
-    operationId: 'queryPrice',
-    tag,
-    summary: 'Search prices',
-    permission: 'authenticated',
-    body: PriceSearchRequest,
-    responses: { 200: ListPricesResponse },
     handler: async ({ ctx, body }) =>
-      listReply(prices, ctx, await prices.list(ctx, fromWire(body) as never, listOptions(body)), parseExpand(body.expand, PRICE_EXPAND)),
+      created(shaped(CreateBulkPriceResponse, { items: await prices.createMany(ctx, fromWire(body.items)) })),
   }),
   route({
     method: 'GET',
@@ -76,33 +63,10 @@ export const priceRoutes = (prices: PriceService): Route[] => [
     operationId: 'getPriceByLookupKey',
     tag,
     summary: 'Get the price that is in force under a lookup key',
-    permission: 'authenticated',
+    permission: 'read:Price',
     params: z.object({ lookup_key: z.string() }),
     responses: { 200: PriceResponse },
-    handler: async ({ ctx, params }) => oneReply(prices, ctx, await prices.getByLookupKey(ctx, params.lookup_key)),
-  }),
-  route({
-    method: 'GET',
-    path: '/v1/prices/{id}',
-    operationId: 'getPrice',
-    tag,
-    summary: 'Get a price',
-    permission: 'authenticated',
-    params: byId,
-    responses: { 200: PriceResponse },
-    handler: async ({ ctx, params }) => oneReply(prices, ctx, await prices.get(ctx, params.id)),
-  }),
-  route({
-    method: 'PUT',
-    path: '/v1/prices/{id}',
-    operationId: 'updatePrice',
-    tag,
-    summary: 'Change a price: what decides an amount makes a successor',
-    permission: 'write:Price',
-    params: byId,
-    body: UpdatePriceRequest,
-    responses: { 200: PriceResponse },
-    handler: async ({ ctx, params, body }) => ok(barePriceToWire(await prices.update(ctx, params.id, fromWire(body)))),
+    handler: async ({ ctx, params }) => ok(shaped(PriceResponse, await prices.viewByLookupKey(ctx, params.lookup_key))),
   }),
   route({
     method: 'DELETE',
@@ -120,12 +84,3 @@ export const priceRoutes = (prices: PriceService): Route[] => [
     },
   }),
 ];
-
-async function oneReply(prices: PriceService, ctx: RequestContext, price: Price): Promise<Reply> {
-  return ok((await prices.views(ctx, [price], { meters: true })).map(priceToWire)[0]);
-}
-
-async function listReply(prices: PriceService, ctx: RequestContext, page: Page<Price>, expand: ReadonlySet<string>): Promise<Reply> {
-  const items = await prices.views(ctx, page.items, { meters: expand.has('meters') || expand.has('meter'), plan: expand.has('plan') });
-  return ok(pageReply({ ...page, items }, priceToWire));
-}

@@ -1,57 +1,67 @@
 import type { Clock } from '#kernel/clock.ts';
 import type { RequestContext } from '#kernel/context.ts';
-import { invalid, invalidOperation, notFound } from '#kernel/errors.ts';
+import { invalid, notFound } from '#kernel/errors.ts';
 import { newId } from '#kernel/ids.ts';
-import type { ListOptions, Page } from '#kernel/pagination.ts';
-import { type Camelized, toWire } from '#kernel/wire.ts';
+import type { Page } from '#kernel/pagination.ts';
+import type { Camelized } from '#kernel/wire.ts';
 import type { Meter } from '#metering/domain/meter.ts';
 import type { MeterService } from '#metering/service/meters.ts';
 import type { Database, TenantTransaction } from '#platform/postgres/database.ts';
-import { appendSystemEvent } from '#platform/postgres/outbox.ts';
+import { type Guards, guardPoint } from '#platform/resource/guards.ts';
+import type { ListRequest } from '#platform/resource/listing.ts';
+import { columns, given, mapOrEmpty, textOrNull } from '#platform/resource/patch.ts';
+import { publish } from '#platform/resource/publish.ts';
+import type { New } from '#platform/resource/table.ts';
 import type { CloneFeatureRequest, CreateFeatureRequest, UpdateFeatureRequest } from '../contracts/feature.ts';
-import { type AlertSettings, checkAlertSettings, type Feature } from '../domain/feature.ts';
-import { type FeatureFilter, featureRepository, type NewFeature } from '../repository/feature.ts';
+import { type AlertSettings, checkAlertSettings, type Feature, type FeatureView, featureView } from '../domain/feature.ts';
+import { featureEvents } from '../events.ts';
+import { featureRepository } from '../repository/feature.ts';
+
+/** What stands on features guards this. */
+export const FEATURE = guardPoint('feature');
 
 export interface FeatureDependencies {
   readonly database: Database;
   readonly clock: Clock;
   readonly meters: MeterService;
-  /** Whether an entitlement gives this feature: it then cannot be deleted. */
-  readonly isInUse: (tx: TenantTransaction, featureId: string) => Promise<boolean>;
+  readonly guards: Guards;
 }
 export type FeatureService = ReturnType<typeof createFeatureService>;
 
-/** A feature as it is shown: a metered one with its meter. */
-export interface FeatureView {
-  readonly feature: Feature;
-  readonly meter: Meter | null;
-}
+type AlertSettingsRequest = NonNullable<Camelized<CreateFeatureRequest>['alertSettings']>;
+/** What creating and changing a feature have in common. */
+const featureColumns = columns({
+  name: given<string>,
+  description: textOrNull,
+  unitSingular: textOrNull,
+  unitPlural: textOrNull,
+  alertSettings: (settings: AlertSettingsRequest | null | undefined) => (settings ? alertSettings(settings) : null),
+  metadata: mapOrEmpty,
+});
 
 /** Use cases of features. Every change writes its system event in the same transaction. */
-export function createFeatureService({ database, clock, meters, isInUse }: FeatureDependencies) {
-  const publish = (tx: TenantTransaction, change: 'created' | 'updated' | 'deleted', feature: Feature) =>
-    appendSystemEvent(tx, clock, {
-      eventName: `feature.${change}`,
-      entityType: 'feature',
-      entityId: feature.id,
-      payload: toWire(feature) as Record<string, unknown>,
-    });
-
+export function createFeatureService({ database, clock, meters, guards }: FeatureDependencies) {
   const views = async (ctx: RequestContext, features: readonly Feature[]): Promise<FeatureView[]> => {
     const found = await meters.getMany(
       ctx,
       features.map((feature) => feature.meterId).filter((id) => id !== null),
     );
     const byId = new Map(found.map((meter) => [meter.id, meter]));
-    return features.map((feature) => ({ feature, meter: byId.get(feature.meterId ?? '') ?? null }));
+    return features.map((feature) => featureView(feature, byId.get(feature.meterId ?? '') ?? null));
   };
   const view = async (ctx: RequestContext, feature: Feature): Promise<FeatureView> => (await views(ctx, [feature]))[0] as FeatureView;
 
-  const insert = async (tx: TenantTransaction, columns: Omit<NewFeature, 'id' | 'createdAt' | 'updatedAt'>): Promise<Feature> => {
+  const insert = async (
+    tx: TenantTransaction,
+    meter: Meter | null,
+    values: Omit<New<Feature>, 'id' | 'meterId' | 'createdAt' | 'updatedAt'>,
+  ): Promise<FeatureView> => {
     const now = clock.now();
-    const feature = await featureRepository.insert(tx, { ...columns, id: newId('feat', clock), createdAt: now, updatedAt: now });
-    await publish(tx, 'created', feature);
-    return feature;
+    const meterId = meter?.id ?? null;
+    const feature = await featureRepository.insert(tx, { ...values, meterId, id: newId('feat', clock), createdAt: now, updatedAt: now });
+    const view = featureView(feature, meter);
+    await publish(tx, clock, featureEvents.created, view);
+    return view;
   };
 
   return {
@@ -60,60 +70,39 @@ export function createFeatureService({ database, clock, meters, isInUse }: Featu
       database.withTenant(ctx, async (tx) => {
         requireMeterChoice(request);
         requireNoGroup(request.groupId);
-        const inside = { ...ctx, transaction: tx };
         const meter = request.meter
           ? await meters.createWithin(tx, request.meter)
           : request.meterId
-            ? await meters.get(inside, request.meterId)
+            ? await meters.getHeld(tx, request.meterId)
             : null;
-        const feature = await insert(tx, {
-          name: request.name,
-          lookupKey: request.lookupKey || null,
-          description: request.description || null,
+        return insert(tx, meter, {
+          ...featureColumns.created(request),
           type: request.type,
-          meterId: meter?.id ?? null,
-          unitSingular: request.unitSingular || null,
-          unitPlural: request.unitPlural || null,
+          lookupKey: request.lookupKey || null,
           ...reportingColumns(request.reportingUnit),
-          alertSettings: request.alertSettings ? alertSettings(request.alertSettings) : null,
           groupId: null,
-          metadata: request.metadata ?? {},
         });
-        return { feature, meter };
       }),
 
     /** A feature like this one, with a meter of its own that measures the same. Entitlements are not copied. Throws `already_exists` for a taken lookup key. */
     clone: (ctx: RequestContext, id: string, request: Camelized<CloneFeatureRequest>): Promise<FeatureView> =>
       database.withTenant(ctx, async (tx) => {
         const {
-          type,
-          meterId,
-          unitSingular,
-          unitPlural,
-          reportingUnitSingular,
-          reportingUnitPlural,
-          reportingUnitConversionRate,
-          alertSettings: alerts,
-          groupId,
+          tenantId: _t,
+          environmentId: _e,
+          status: _s,
+          createdBy: _c,
+          updatedBy: _u,
           ...source
         } = await featureRepository.get(tx, id);
-        const meter = meterId === null ? null : await meters.cloneWithin(tx, meterId);
-        const feature = await insert(tx, {
+        const meter = source.meterId === null ? null : await meters.cloneWithin(tx, source.meterId);
+        return insert(tx, meter, {
+          ...source,
           name: request.name ?? source.name,
           lookupKey: request.lookupKey || null,
           description: (request.description ?? source.description) || null,
           metadata: request.metadata ?? source.metadata,
-          type,
-          meterId: meter?.id ?? null,
-          unitSingular,
-          unitPlural,
-          reportingUnitSingular,
-          reportingUnitPlural,
-          reportingUnitConversionRate,
-          alertSettings: alerts,
-          groupId,
         });
-        return { feature, meter };
       }),
 
     get: (ctx: RequestContext, id: string): Promise<FeatureView> =>
@@ -123,6 +112,10 @@ export function createFeatureService({ database, clock, meters, isInUse }: Featu
     getByReference: (ctx: RequestContext, reference: string): Promise<Feature> =>
       database.withTenant(ctx, (tx) => featureRepository.getByReference(tx, reference)),
 
+    /** Whether a feature measures by the meter. */
+    isMeasuredBy: async (tx: TenantTransaction, meterId: string): Promise<boolean> =>
+      (await featureRepository.byMeterIds(tx, [meterId])).length > 0,
+
     /** Those of the ids that exist, archived ones included, with their meters. */
     getMany: (ctx: RequestContext, ids: readonly string[]): Promise<FeatureView[]> =>
       database.withTenant(ctx, async (tx) => views({ ...ctx, transaction: tx }, await featureRepository.getMany(tx, ids))),
@@ -130,6 +123,10 @@ export function createFeatureService({ database, clock, meters, isInUse }: Featu
     /** The features that own these meters. */
     ofMeters: (ctx: RequestContext, meterIds: readonly string[]): Promise<Feature[]> =>
       database.withTenant(ctx, (tx) => featureRepository.byMeterIds(tx, meterIds)),
+
+    /** Also features that were deleted since. */
+    everOfMeters: (ctx: RequestContext, meterIds: readonly string[]): Promise<Feature[]> =>
+      database.withTenant(ctx, (tx) => featureRepository.everByMeterIds(tx, meterIds)),
 
     /** `filters` go to the meter, which only ever gains some (metering.md 3.1). */
     update: (ctx: RequestContext, id: string, request: Camelized<UpdateFeatureRequest>): Promise<FeatureView> =>
@@ -141,40 +138,28 @@ export function createFeatureService({ database, clock, meters, isInUse }: Featu
           if (before.meterId === null) throw invalid('filters', 'belong to metered features only');
           await meters.update(inside, before.meterId, { filters: request.filters });
         }
-        const { name, description, unitSingular, unitPlural, metadata } = request;
-        const feature = await featureRepository.update(
-          tx,
-          id,
-          {
-            ...(name === undefined ? {} : { name }),
-            ...(description === undefined ? {} : { description: description || null }),
-            ...(unitSingular === undefined ? {} : { unitSingular: unitSingular || null }),
-            ...(unitPlural === undefined ? {} : { unitPlural: unitPlural || null }),
-            ...(request.reportingUnit === undefined ? {} : reportingColumns(request.reportingUnit)),
-            ...(request.alertSettings === undefined
-              ? {}
-              : { alertSettings: request.alertSettings && alertSettings(request.alertSettings) }),
-            ...(metadata === undefined ? {} : { metadata: metadata ?? {} }),
-            updatedAt: clock.now(),
-          },
-          ctx.actorId,
-        );
-        await publish(tx, 'updated', feature);
-        return view(inside, feature);
+        const feature = await featureRepository.update(tx, id, {
+          ...featureColumns.changed(request),
+          ...(request.reportingUnit === undefined ? {} : reportingColumns(request.reportingUnit)),
+          updatedAt: clock.now(),
+        });
+        const shown = await view(inside, feature);
+        await publish(tx, clock, featureEvents.updated, shown);
+        return shown;
       }),
 
     /** Archives the feature; its lookup key is free again. Its meter goes on counting: prices may refer to it. */
     delete: (ctx: RequestContext, id: string): Promise<void> =>
       database.withTenant(ctx, async (tx) => {
         await featureRepository.lock(tx, id);
-        if (await isInUse(tx, id)) throw invalidOperation('feature is given by entitlements: delete them first', { feature_id: id });
-        const feature = await featureRepository.update(tx, id, { status: 'archived', updatedAt: clock.now() }, ctx.actorId);
-        await publish(tx, 'deleted', feature);
+        await guards.check(tx, FEATURE, id, 'delete');
+        const feature = await featureRepository.update(tx, id, { status: 'archived', updatedAt: clock.now() });
+        await publish(tx, clock, featureEvents.deleted, featureView(feature, null));
       }),
 
-    list: (ctx: RequestContext, filter: FeatureFilter, options: ListOptions): Promise<Page<FeatureView>> =>
+    list: (ctx: RequestContext, request: ListRequest): Promise<Page<FeatureView>> =>
       database.withTenant(ctx, async (tx) => {
-        const page = await featureRepository.list(tx, filter, options);
+        const page = await featureRepository.list(tx, request);
         return { ...page, items: await views({ ...ctx, transaction: tx }, page.items) };
       }),
   };
@@ -202,7 +187,7 @@ function reportingColumns(unit: Camelized<CreateFeatureRequest>['reportingUnit']
   };
 }
 
-function alertSettings(request: NonNullable<Camelized<CreateFeatureRequest>['alertSettings']>): AlertSettings {
+function alertSettings(request: AlertSettingsRequest): AlertSettings {
   const level = (given: typeof request.critical) => (given ? { threshold: given.threshold.toFixed(), condition: given.condition } : null);
   const settings = {
     alertEnabled: request.alertEnabled,

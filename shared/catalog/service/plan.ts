@@ -1,18 +1,25 @@
-import type { Entitlement } from '#entitlements/domain/entitlement.ts';
+import type { Entitlement } from '#catalog/domain/entitlement.ts';
+import { type EntitlementView, entitlementView } from '#catalog/domain/entitlement-view.ts';
 import type { Clock } from '#kernel/clock.ts';
 import type { RequestContext } from '#kernel/context.ts';
-import { invalidOperation } from '#kernel/errors.ts';
 import { newId } from '#kernel/ids.ts';
-import type { ListOptions, Page } from '#kernel/pagination.ts';
-import { type Camelized, toWire } from '#kernel/wire.ts';
+import type { Page } from '#kernel/pagination.ts';
+import type { Camelized } from '#kernel/wire.ts';
 import type { Database, TenantTransaction } from '#platform/postgres/database.ts';
-import { appendSystemEvent } from '#platform/postgres/outbox.ts';
+import { type Guards, guardPoint } from '#platform/resource/guards.ts';
+import type { ListRequest } from '#platform/resource/listing.ts';
+import { columns, given, mapOrEmpty, textOrNull, valueOrNull } from '#platform/resource/patch.ts';
+import { publish } from '#platform/resource/publish.ts';
 import type { CreatePlanRequest, UpdatePlanRequest } from '../contracts/plan.ts';
 import type { Plan } from '../domain/plan.ts';
-import { type PlanFilter, planRepository } from '../repository/plan.ts';
+import { planEvents } from '../events.ts';
+import { planRepository } from '../repository/plan.ts';
 import { priceRepository } from '../repository/price.ts';
-import type { FeatureService, FeatureView } from './feature.ts';
+import type { FeatureService } from './feature.ts';
 import type { PriceService, PriceView } from './price.ts';
+
+/** What stands on plans guards this. */
+export const PLAN = guardPoint('plan');
 
 export interface PlanDependencies {
   readonly database: Database;
@@ -20,8 +27,7 @@ export interface PlanDependencies {
   readonly prices: PriceService;
   readonly features: FeatureService;
   readonly entitlementsOf: (ctx: RequestContext, planIds: readonly string[]) => Promise<Entitlement[]>;
-  /** Whether a subscription that still runs was made with the plan: it then cannot be deleted. */
-  readonly isInUse: (tx: TenantTransaction, planId: string) => Promise<boolean>;
+  readonly guards: Guards;
 }
 export type PlanService = ReturnType<typeof createPlanService>;
 
@@ -33,25 +39,24 @@ export interface PlanExpansion {
   readonly features?: boolean;
   readonly creditGrants?: boolean;
 }
-/** A plan as it is shown; a part is null unless asked for. */
-export interface PlanView {
-  readonly plan: Plan;
-  readonly prices: readonly PriceView[] | null;
-  readonly entitlements: readonly { readonly entitlement: Entitlement; readonly feature: FeatureView | null }[] | null;
-  readonly creditGrants: readonly [] | null;
+/** A plan as it is shown; a part is there where it is asked for. */
+export interface PlanView extends Plan {
+  readonly prices?: readonly PriceView[];
+  readonly entitlements?: readonly EntitlementView[];
+  readonly creditGrants?: readonly [];
 }
 const EVERYTHING: PlanExpansion = { prices: true, meters: true, entitlements: true, features: true, creditGrants: true };
 
-/** Use cases of plans. Every change writes its system event in the same transaction. */
-export function createPlanService({ database, clock, prices, features, entitlementsOf, isInUse }: PlanDependencies) {
-  const publish = (tx: TenantTransaction, change: 'created' | 'updated' | 'deleted', plan: Plan) =>
-    appendSystemEvent(tx, clock, {
-      eventName: `plan.${change}`,
-      entityType: 'plan',
-      entityId: plan.id,
-      payload: toWire(plan) as Record<string, unknown>,
-    });
+const planColumns = columns({
+  name: given<string>,
+  lookupKey: textOrNull,
+  description: textOrNull,
+  displayOrder: valueOrNull<number>,
+  metadata: mapOrEmpty,
+});
 
+/** Use cases of plans. Every change writes its system event in the same transaction. */
+export function createPlanService({ database, clock, prices, features, entitlementsOf, guards }: PlanDependencies) {
   /** One query per kind of part, whatever the number of plans. Prices that have ended are left out. */
   const views = async (tx: TenantTransaction, ctx: RequestContext, plans: readonly Plan[], expand: PlanExpansion): Promise<PlanView[]> => {
     const inside = { ...ctx, transaction: tx };
@@ -60,23 +65,19 @@ export function createPlanService({ database, clock, prices, features, entitleme
     const current = expand.prices
       ? (await priceRepository.ofOwners(tx, 'PLAN', ids)).filter((price) => price.endDate === null || price.endDate > now)
       : [];
-    const priced = Map.groupBy(await prices.views(inside, current, { meters: expand.meters ?? false }), ({ price }) => price.entityId);
+    const priced = Map.groupBy(await prices.views(inside, current, { meters: expand.meters ?? false }), ({ entityId }) => entityId);
     const rights = expand.entitlements ? await entitlementsOf(inside, ids) : [];
-    const shown = new Map(
-      (expand.features ? await features.getMany(inside, [...new Set(rights.map((right) => right.featureId))]) : []).map((view) => [
-        view.feature.id,
-        view,
-      ]),
-    );
+    const shown = expand.features ? await features.getMany(inside, [...new Set(rights.map(({ featureId }) => featureId))]) : [];
+    const featuresById = new Map(shown.map((feature) => [feature.id, feature]));
     const entitled = Map.groupBy(
-      rights.map((entitlement) => ({ entitlement, feature: shown.get(entitlement.featureId) ?? null })),
-      ({ entitlement }) => entitlement.entityId,
+      rights.map((entitlement) => entitlementView(entitlement, featuresById.get(entitlement.featureId) ?? null)),
+      ({ entityId }) => entityId,
     );
     return plans.map((plan) => ({
-      plan,
-      prices: expand.prices ? (priced.get(plan.id) ?? []) : null,
-      entitlements: expand.entitlements ? (entitled.get(plan.id) ?? []) : null,
-      creditGrants: expand.creditGrants ? [] : null,
+      ...plan,
+      ...(expand.prices && { prices: priced.get(plan.id) ?? [] }),
+      ...(expand.entitlements && { entitlements: entitled.get(plan.id) ?? [] }),
+      ...(expand.creditGrants && { creditGrants: [] as const }),
     }));
   };
 
@@ -85,16 +86,12 @@ export function createPlanService({ database, clock, prices, features, entitleme
       database.withTenant(ctx, async (tx) => {
         const now = clock.now();
         const plan = await planRepository.insert(tx, {
+          ...planColumns.created(request),
           id: newId('plan', clock),
-          name: request.name,
-          lookupKey: request.lookupKey || null,
-          description: request.description || null,
-          displayOrder: request.displayOrder ?? null,
-          metadata: request.metadata ?? {},
           createdAt: now,
           updatedAt: now,
         });
-        await publish(tx, 'created', plan);
+        await publish(tx, clock, planEvents.created, plan);
         return plan;
       }),
 
@@ -119,21 +116,8 @@ export function createPlanService({ database, clock, prices, features, entitleme
     update: (ctx: RequestContext, id: string, request: Camelized<UpdatePlanRequest>): Promise<Plan> =>
       database.withTenant(ctx, async (tx) => {
         await planRepository.lock(tx, id);
-        const { name, lookupKey, description, displayOrder, metadata } = request;
-        const plan = await planRepository.update(
-          tx,
-          id,
-          {
-            ...(name === undefined ? {} : { name }),
-            ...(lookupKey === undefined ? {} : { lookupKey: lookupKey || null }),
-            ...(description === undefined ? {} : { description: description || null }),
-            ...(displayOrder === undefined ? {} : { displayOrder }),
-            ...(metadata === undefined ? {} : { metadata: metadata ?? {} }),
-            updatedAt: clock.now(),
-          },
-          ctx.actorId,
-        );
-        await publish(tx, 'updated', plan);
+        const plan = await planRepository.update(tx, id, { ...planColumns.changed(request), updatedAt: clock.now() });
+        await publish(tx, clock, planEvents.updated, plan);
         return plan;
       }),
 
@@ -141,14 +125,14 @@ export function createPlanService({ database, clock, prices, features, entitleme
     delete: (ctx: RequestContext, id: string): Promise<void> =>
       database.withTenant(ctx, async (tx) => {
         await planRepository.lock(tx, id);
-        if (await isInUse(tx, id)) throw invalidOperation('plan has active subscriptions: cancel them first', { plan_id: id });
-        const plan = await planRepository.update(tx, id, { status: 'archived', updatedAt: clock.now() }, ctx.actorId);
-        await publish(tx, 'deleted', plan);
+        await guards.check(tx, PLAN, id, 'delete');
+        const plan = await planRepository.update(tx, id, { status: 'archived', updatedAt: clock.now() });
+        await publish(tx, clock, planEvents.deleted, plan);
       }),
 
-    list: (ctx: RequestContext, filter: PlanFilter, options: ListOptions, expand: PlanExpansion): Promise<Page<PlanView>> =>
+    list: (ctx: RequestContext, request: ListRequest, expand: PlanExpansion): Promise<Page<PlanView>> =>
       database.withTenant(ctx, async (tx) => {
-        const page = await planRepository.list(tx, filter, options);
+        const page = await planRepository.list(tx, request);
         return { ...page, items: await views(tx, ctx, page.items, expand) };
       }),
   };

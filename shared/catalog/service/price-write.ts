@@ -1,14 +1,22 @@
 import type { Clock } from '#kernel/clock.ts';
-import type { RequestContext } from '#kernel/context.ts';
 import { decimal } from '#kernel/decimal.ts';
 import { alreadyExists, invalid, notFound } from '#kernel/errors.ts';
 import { newId } from '#kernel/ids.ts';
-import { type Camelized, toWire } from '#kernel/wire.ts';
+import type { Camelized } from '#kernel/wire.ts';
 import type { MeterService } from '#metering/service/meters.ts';
 import type { TenantTransaction } from '#platform/postgres/database.ts';
-import { appendSystemEvent } from '#platform/postgres/outbox.ts';
+import { publish } from '#platform/resource/publish.ts';
 import type { CreatePriceRequest, UpdatePriceRequest } from '../contracts/price.ts';
-import { displayPrice, type Price, type PriceEntityType, type Tier, type TransformQuantity, validatePrice } from '../domain/price.ts';
+import {
+  displayPrice,
+  type Price,
+  type PriceEntityType,
+  refuseForeignTerms,
+  type Tier,
+  type TransformQuantity,
+  validatePrice,
+} from '../domain/price.ts';
+import { priceEvents } from '../events.ts';
 import { type NewPrice, priceRepository } from '../repository/price.ts';
 
 /** A price without identity: what a caller decides about it. */
@@ -23,6 +31,13 @@ export function draftOf(request: Camelized<CreatePriceRequest>, entityType: Pric
   if (request.filterValues && Object.keys(request.filterValues).length > 0)
     throw invalid('filter_values', 'is not available, filter in the meter');
   if (request.groupId) throw notFound('group', request.groupId);
+  const terms = {
+    tierMode: request.tierMode ?? null,
+    tiers: tiersOf(request.tiers),
+    transformQuantity: packageOf(request.transformQuantity),
+    amount: request.amount ?? null,
+  };
+  refuseForeignTerms(request.billingModel, terms);
   return {
     entityType,
     entityId,
@@ -32,10 +47,7 @@ export function draftOf(request: Camelized<CreatePriceRequest>, entityType: Pric
     billingPeriodCount: request.billingPeriodCount ?? 1,
     billingCadence: 'RECURRING',
     invoiceCadence: request.invoiceCadence,
-    tierMode: request.tierMode ?? null,
-    tiers: tiersOf(request.tiers),
-    transformQuantity: packageOf(request.transformQuantity),
-    amount: request.amount ?? null,
+    ...terms,
     currency: request.currency,
     displayName: request.displayName || null,
     description: request.description || null,
@@ -70,9 +82,10 @@ const FILLED = new Set<string>([
   'displayAmount',
 ] satisfies (keyof Price)[]);
 
-/** A price as the draft of another one: of its successor, or of an override. */
+/** A price as the draft of another one: of its successor, or of an override. Old usage prices in advance were always billed in arrear. */
 export function draftFrom(price: Price): PriceDraft {
-  return Object.fromEntries(Object.entries(price).filter(([key]) => !FILLED.has(key))) as unknown as PriceDraft;
+  const draft = Object.fromEntries(Object.entries(price).filter(([key]) => !FILLED.has(key))) as unknown as PriceDraft;
+  return price.type === 'USAGE' ? { ...draft, invoiceCadence: 'ARREAR' } : draft;
 }
 
 /** The terms that a change names, or null when it names none: then the price is edited in place. */
@@ -89,12 +102,13 @@ export function termsChangeOf(
   return Object.keys(change).length === 0 ? null : change;
 }
 
-/** The terms after a change. A new billing model does not inherit what belonged to the old one. */
+/** The terms after a change. Throws where it names terms that the billing model has no use for. A new billing model does not inherit what belonged to the old one. */
 export function changedTerms(
   price: Price,
   change: PriceTermsChange,
 ): Pick<Price, 'amount' | 'billingModel' | 'tierMode' | 'tiers' | 'transformQuantity'> {
   const billingModel = change.billingModel ?? price.billingModel;
+  refuseForeignTerms(billingModel, change);
   const kept =
     billingModel === price.billingModel
       ? price
@@ -114,12 +128,11 @@ export function changedTerms(
  */
 export async function writePrice(
   tx: TenantTransaction,
-  ctx: RequestContext,
   { clock, meters }: { clock: Clock; meters: MeterService },
   draft: PriceDraft,
 ): Promise<Price> {
   validatePrice({ ...draft, currency: draft.currency.toLowerCase() });
-  if (draft.meterId !== null) await meters.get({ ...ctx, transaction: tx }, draft.meterId);
+  if (draft.meterId !== null) await meters.getHeld(tx, draft.meterId);
   if (
     draft.lookupKey !== null &&
     (await priceRepository.isKeyTaken(tx, draft.lookupKey, { start: draft.startDate, end: draft.endDate, except: null }))
@@ -134,17 +147,8 @@ export async function writePrice(
     createdAt: now,
     updatedAt: now,
   });
-  await publishPrice(tx, clock, 'created', price);
+  await publish(tx, clock, priceEvents.created, price);
   return price;
-}
-
-export function publishPrice(tx: TenantTransaction, clock: Clock, change: 'created' | 'updated' | 'deleted', price: Price): Promise<void> {
-  return appendSystemEvent(tx, clock, {
-    eventName: `price.${change}`,
-    entityType: 'price',
-    entityId: price.id,
-    payload: toWire(price) as Record<string, unknown>,
-  });
 }
 
 function tiersOf(tiers: Camelized<CreatePriceRequest>['tiers']): Tier[] | null {

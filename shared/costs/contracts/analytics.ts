@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { recordOf } from '#kernel/records.ts';
 import { PriceResponse } from '#catalog/contracts/price.ts';
 import { decimalText, requiredText, text, timeInput, timeText } from '#kernel/wire.ts';
 import { blankable, MeterResponse } from '#metering/contracts/meter.ts';
@@ -13,7 +14,7 @@ export const CustomerCostAnalyticsRequest = z
     feature_ids: z.array(requiredText.max(255)).max(100).nullish(),
     start_time: blankable(timeInput),
     end_time: blankable(timeInput),
-    property_filters: z.record(z.string().max(255), z.array(text).max(1000)).nullish(),
+    property_filters: recordOf(z.string().max(255), z.array(text).max(1000)).nullish(),
     expand: z.array(z.enum(COST_ANALYTICS_EXPAND)).max(20).nullish(),
     /** Pages of `cost_analytics`; the totals are always about all of it. */
     limit: z.int().min(1).max(1000).nullish(),
@@ -66,3 +67,6 @@ export const GetDetailedCostAnalyticsResponse = z.object({
   roi_percent: decimalText,
   cost_analytics: z.array(CostAnalyticItem),
 });
+
+/** A question about costs whose customer is the session's. */
+export const PortalCostAnalyticsRequest = CustomerCostAnalyticsRequest;

@@ -1,9 +1,11 @@
 import * as z from 'zod';
 import { PriceResponse } from '#catalog/contracts/price.ts';
-import { searchBody } from '#kernel/pagination.ts';
-import { entityBase, listOf, metadataInput, metadataText, requiredText, text, timeInput } from '#kernel/wire.ts';
+import { entityBase, listOf, metadataInput, metadataText, prose, requiredText, text, timeInput } from '#kernel/wire.ts';
+import { filtersOn } from '#platform/resource/filters.ts';
+import { listing } from '#platform/resource/listing.ts';
+import type { Costsheet } from '../domain/costsheet.ts';
 
-const shown = { lookup_key: text.max(255).nullish(), description: text.nullish(), metadata: metadataInput.nullish() };
+const shown = { lookup_key: text.max(255).nullish(), description: prose.nullish(), metadata: metadataInput.nullish() };
 const name = requiredText.max(255);
 
 export const CreateCostsheetRequest = z.object({ name, ...shown });
@@ -12,29 +14,29 @@ export type CreateCostsheetRequest = z.output<typeof CreateCostsheetRequest>;
 export const UpdateCostsheetRequest = z.object({ name: name.optional(), ...shown });
 export type UpdateCostsheetRequest = z.output<typeof UpdateCostsheetRequest>;
 
-export const CostsheetResponse = entityBase.extend({
+/** A cost sheet without its prices. */
+export const CostsheetBase = entityBase.extend({
   name: z.string(),
   lookup_key: z.string().optional(),
   description: z.string().optional(),
   metadata: metadataText,
-  prices: z.array(PriceResponse).optional(),
 });
+export const CostsheetResponse = CostsheetBase.extend({ prices: z.array(PriceResponse).optional() });
 /** All but the active one and lists are wrapped. */
 export const WrappedCostsheetResponse = z.object({ costsheet: CostsheetResponse });
 export const DeleteCostsheetResponse = z.object({ message: z.string(), id: z.string() });
 export const ListCostsheetResponse = listOf(CostsheetResponse);
 
 export const COSTSHEET_EXPAND = ['prices', 'prices.meters'] as const;
-export const CostsheetQuery = z.object({ expand: z.string().max(512).optional() });
 
-const ids = z.array(text).max(1000).nullish();
+const { inList, equals } = filtersOn<Costsheet>();
 /** The keys of every search; clients that were made from FlexPrice's document send the names in camel case, and paging in an object of its own. */
-export const CostsheetSearchRequest = searchBody({
-  costsheet_ids: ids,
-  costsheetIDs: ids,
-  lookup_key: text.nullish(),
-  lookupKey: text.nullish(),
-  name: text.nullish(),
+export const CostsheetList = listing('costsheets', {
+  filters: { costsheet_ids: inList('id'), lookup_key: equals('lookupKey'), name: equals('name') },
+  searchFilters: { costsheetIDs: inList('id'), lookupKey: equals('lookupKey') },
+  fields: { name: 'string', lookup_key: 'string' },
+});
+export const CostsheetSearchRequest = CostsheetList.search.safeExtend({
   queryFilter: z
     .object({
       limit: z.int().min(1).max(1000).optional(),

@@ -1,10 +1,11 @@
-import { barePriceToWire } from '#catalog/routes/to-wire.ts';
+import { PriceResponse } from '#catalog/contracts/price.ts';
 import type { RequestContext } from '#kernel/context.ts';
 import { toWire } from '#kernel/wire.ts';
 import { filtersFromWire } from '#metering/routes/filters.ts';
 import { okUpTo } from '#metering/routes/watermark.ts';
-import { meterToWire } from '#metering/service/meters.ts';
+import { MeterResponse } from '#metering/contracts/meter.ts';
 import { type Reply, type Route, route } from '#platform/http/route.ts';
+import { shaped } from '#platform/resource/shape.ts';
 import { type COST_ANALYTICS_EXPAND, GetCostAnalyticsRequest, GetDetailedCostAnalyticsResponse } from '../contracts/analytics.ts';
 import type { CostItem } from '../domain/cost-line.ts';
 import type { CostAnalytics, CostAnalyticsService } from '../service/analytics.ts';
@@ -18,7 +19,7 @@ export const costAnalyticsRoutes = (costs: CostAnalyticsService): Route[] => [
     operationId: 'getDetailedCostAnalytics',
     tag,
     summary: 'What usage costs by the active cost sheet, against what it is charged at',
-    permission: 'authenticated',
+    permission: 'read:Costsheet',
     body: GetCostAnalyticsRequest,
     responses: { 200: GetDetailedCostAnalyticsResponse },
     handler: ({ ctx, body }) => costAnalyticsReply(costs, ctx, body),
@@ -29,7 +30,7 @@ export const costAnalyticsRoutes = (costs: CostAnalyticsService): Route[] => [
     operationId: 'getDetailedCostAnalyticsV2',
     tag,
     summary: 'The same under the path that older clients know',
-    permission: 'authenticated',
+    permission: 'read:Costsheet',
     body: GetCostAnalyticsRequest,
     responses: { 200: GetDetailedCostAnalyticsResponse },
     handler: ({ ctx, body }) => costAnalyticsReply(costs, ctx, body),
@@ -85,8 +86,8 @@ function costsToWire(
         totalCost: amount,
         currency: price.currency.toLowerCase(),
       }) as object),
-      ...(expand.has('meter') && { meter: meterToWire(meter) }),
-      ...(expand.has('price') && { price: barePriceToWire(price) }),
+      ...(expand.has('meter') && { meter: shaped(MeterResponse, meter) }),
+      ...(expand.has('price') && { price: shaped(PriceResponse, price) }),
     })),
   };
 }

@@ -1,12 +1,11 @@
-import * as z from 'zod';
-import { priceToWire } from '#catalog/routes/to-wire.ts';
-import { listOptions, parseExpand } from '#kernel/pagination.ts';
-import { fromWire, toWire } from '#kernel/wire.ts';
+import { parseExpand } from '#kernel/pagination.ts';
 import { pageReply } from '#platform/http/page.ts';
-import { created, ok, type Route, route } from '#platform/http/route.ts';
+import { ok, type Route, route } from '#platform/http/route.ts';
+import { byId, crudRoutes } from '#platform/resource/routes.ts';
+import { shaped } from '#platform/resource/shape.ts';
 import {
   COSTSHEET_EXPAND,
-  CostsheetQuery,
+  CostsheetList,
   CostsheetResponse,
   CostsheetSearchRequest,
   CreateCostsheetRequest,
@@ -15,32 +14,21 @@ import {
   UpdateCostsheetRequest,
   WrappedCostsheetResponse,
 } from '../contracts/costsheet.ts';
-import type { CostsheetExpansion, CostsheetService, CostsheetView } from '../service/costsheet.ts';
+import type { CostsheetExpansion, CostsheetService } from '../service/costsheet.ts';
 
 const tag = 'Costs';
-const byId = z.object({ id: z.string() });
+const shown = (costsheet: unknown) => shaped(CostsheetResponse, costsheet);
 
 export const costsheetRoutes = (costsheets: CostsheetService): Route[] => [
-  route({
-    method: 'POST',
-    path: '/v1/costs',
-    operationId: 'createCostsheet',
-    tag,
-    summary: 'Create a cost sheet: what usage costs you, to compare with what it is charged at',
-    permission: 'write:Costsheet',
-    body: CreateCostsheetRequest,
-    responses: { 201: WrappedCostsheetResponse },
-    handler: async ({ ctx, body }) => created({ costsheet: toWire(await costsheets.create(ctx, fromWire(body))) }),
-  }),
   route({
     method: 'GET',
     path: '/v1/costs/active',
     operationId: 'getActiveCostsheet',
     tag,
     summary: 'Get the cost sheet that costs are computed with: the newest',
-    permission: 'authenticated',
+    permission: 'read:Costsheet',
     responses: { 200: CostsheetResponse },
-    handler: async ({ ctx }) => ok(toWire(await costsheets.active(ctx))),
+    handler: async ({ ctx }) => ok(shown(await costsheets.active(ctx))),
   }),
   route({
     method: 'POST',
@@ -48,38 +36,48 @@ export const costsheetRoutes = (costsheets: CostsheetService): Route[] => [
     operationId: 'queryCostsheet',
     tag,
     summary: 'Search cost sheets',
-    permission: 'authenticated',
+    permission: 'read:Costsheet',
     body: CostsheetSearchRequest,
+    foreignKeys: {
+      ignored: {
+        environmentID: 'the credential says which environment is asked about',
+        tenantID: 'the credential says which tenant is asked about',
+      },
+    },
     responses: { 200: ListCostsheetResponse },
-    handler: async ({ ctx, body }) => {
-      const { filter, options, expand } = searchOf(body);
-      return ok(pageReply(await costsheets.list(ctx, filter, options, expand), costsheetToWire));
+    handler: async ({ ctx, body: { queryFilter, timeRangeFilter, ...body } }) => {
+      const given = { ...body, ...queryFilter, ...timeRangeFilter, sort: body.sort ?? queryFilter?.sort };
+      return ok(
+        pageReply(
+          await costsheets.list(ctx, CostsheetList.read(ctx, given), shownWith(parseExpand(given.expand, COSTSHEET_EXPAND))),
+          shown,
+        ),
+      );
     },
   }),
-  route({
-    method: 'GET',
-    path: '/v1/costs/{id}',
-    operationId: 'getCostsheet',
+  ...crudRoutes({
     tag,
-    summary: 'Get a cost sheet, also an archived one',
-    permission: 'authenticated',
-    params: byId,
-    query: CostsheetQuery,
-    responses: { 200: WrappedCostsheetResponse },
-    handler: async ({ ctx, params, query }) =>
-      ok({ costsheet: costsheetToWire(await costsheets.view(ctx, params.id, expansion(query.expand))) }),
-  }),
-  route({
-    method: 'PUT',
-    path: '/v1/costs/{id}',
-    operationId: 'updateCostsheet',
-    tag,
-    summary: 'Update a cost sheet',
-    permission: 'write:Costsheet',
-    params: byId,
-    body: UpdateCostsheetRequest,
-    responses: { 200: WrappedCostsheetResponse },
-    handler: async ({ ctx, params, body }) => ok({ costsheet: toWire(await costsheets.update(ctx, params.id, fromWire(body))) }),
+    path: '/v1/costs',
+    entity: 'Costsheet',
+    response: WrappedCostsheetResponse,
+    create: {
+      operationId: 'createCostsheet',
+      summary: 'Create a cost sheet: what usage costs you, to compare with what it is charged at',
+      body: CreateCostsheetRequest,
+      run: async (...request) => ({ costsheet: await costsheets.create(...request) }),
+    },
+    get: {
+      operationId: 'getCostsheet',
+      summary: 'Get a cost sheet, also an archived one',
+      expand: COSTSHEET_EXPAND,
+      run: async (ctx, id, expand) => ({ costsheet: await costsheets.view(ctx, id, shownWith(expand)) }),
+    },
+    update: {
+      operationId: 'updateCostsheet',
+      summary: 'Update a cost sheet',
+      body: UpdateCostsheetRequest,
+      run: async (...request) => ({ costsheet: await costsheets.update(...request) }),
+    },
   }),
   route({
     method: 'DELETE',
@@ -97,22 +95,6 @@ export const costsheetRoutes = (costsheets: CostsheetService): Route[] => [
   }),
 ];
 
-/** What a search asks for, by whichever names. */
-function searchOf({ queryFilter, timeRangeFilter, ...body }: CostsheetSearchRequest) {
-  const given = { ...body, ...queryFilter, ...timeRangeFilter };
-  return {
-    filter: { costsheetIds: body.costsheet_ids ?? body.costsheetIDs, lookupKey: body.lookup_key ?? body.lookupKey, name: body.name },
-    options: listOptions({ ...given, sort: body.sort ?? queryFilter?.sort }),
-    expand: expansion(given.expand),
-  };
-}
-
-function expansion(value: string | null | undefined): CostsheetExpansion {
-  const fields = parseExpand(value, COSTSHEET_EXPAND);
+function shownWith(fields: ReadonlySet<string>): CostsheetExpansion {
   return { prices: fields.size > 0, meters: fields.has('prices.meters') };
-}
-
-/** A cost sheet as the API shows it; prices that were not asked for are absent. */
-function costsheetToWire({ costsheet, prices }: CostsheetView): unknown {
-  return { ...(toWire(costsheet) as object), ...(prices && { prices: prices.map(priceToWire) }) };
 }

@@ -3,13 +3,16 @@ import type { Clock } from '#kernel/clock.ts';
 import type { RequestContext } from '#kernel/context.ts';
 import { notFound } from '#kernel/errors.ts';
 import { newId } from '#kernel/ids.ts';
-import type { ListOptions, Page } from '#kernel/pagination.ts';
-import { type Camelized, toWire } from '#kernel/wire.ts';
+import type { Page } from '#kernel/pagination.ts';
+import type { Camelized } from '#kernel/wire.ts';
 import type { Database, TenantTransaction } from '#platform/postgres/database.ts';
-import { appendSystemEvent } from '#platform/postgres/outbox.ts';
+import type { ListRequest } from '#platform/resource/listing.ts';
+import { columns, given, mapOrEmpty, textOrNull } from '#platform/resource/patch.ts';
+import { publish } from '#platform/resource/publish.ts';
 import type { CreateCostsheetRequest, UpdateCostsheetRequest } from '../contracts/costsheet.ts';
 import type { Costsheet } from '../domain/costsheet.ts';
-import { type CostsheetFilter, costsheetRepository } from '../repository.ts';
+import { costsheetEvents } from '../events.ts';
+import { costsheetRepository } from '../repository.ts';
 
 export interface CostsheetDependencies {
   readonly database: Database;
@@ -23,22 +26,15 @@ export interface CostsheetExpansion {
   readonly prices: boolean;
   readonly meters: boolean;
 }
-/** A cost sheet as it is shown; `prices` is null unless asked for. */
-export interface CostsheetView {
-  readonly costsheet: Costsheet;
-  readonly prices: readonly PriceView[] | null;
+/** A cost sheet as it is shown, with its prices where they are asked for. */
+export interface CostsheetView extends Costsheet {
+  readonly prices?: readonly PriceView[];
 }
+
+const costsheetColumns = columns({ name: given<string>, lookupKey: textOrNull, description: textOrNull, metadata: mapOrEmpty });
 
 /** Use cases of cost sheets. Every change writes its system event in the same transaction. */
 export function createCostsheetService({ database, clock, prices }: CostsheetDependencies) {
-  const publish = (tx: TenantTransaction, change: 'created' | 'updated' | 'deleted', costsheet: Costsheet) =>
-    appendSystemEvent(tx, clock, {
-      eventName: `costsheet.${change}`,
-      entityType: 'costsheet',
-      entityId: costsheet.id,
-      payload: toWire(costsheet) as Record<string, unknown>,
-    });
-
   /** Prices that have ended are left out, but with an archived sheet: there all have, and it shows what it was. */
   const views = async (
     tx: TenantTransaction,
@@ -46,7 +42,7 @@ export function createCostsheetService({ database, clock, prices }: CostsheetDep
     costsheets: readonly Costsheet[],
     expand: CostsheetExpansion,
   ): Promise<CostsheetView[]> => {
-    if (!expand.prices) return costsheets.map((costsheet) => ({ costsheet, prices: null }));
+    if (!expand.prices) return [...costsheets];
     const inside = { ...ctx, transaction: tx };
     const now = clock.now();
     const archived = new Set(costsheets.filter(({ status }) => status !== 'published').map(({ id }) => id));
@@ -56,8 +52,8 @@ export function createCostsheetService({ database, clock, prices }: CostsheetDep
         costsheets.map(({ id }) => id),
       )
     ).filter(({ endDate, entityId }) => endDate === null || endDate > now || archived.has(entityId));
-    const priced = Map.groupBy(await prices().views(inside, shown, { meters: expand.meters }), ({ price }) => price.entityId);
-    return costsheets.map((costsheet) => ({ costsheet, prices: priced.get(costsheet.id) ?? [] }));
+    const priced = Map.groupBy(await prices().views(inside, shown, { meters: expand.meters }), ({ entityId }) => entityId);
+    return costsheets.map((costsheet) => ({ ...costsheet, prices: priced.get(costsheet.id) ?? [] }));
   };
 
   const owner: PriceOwner = costsheetRepository;
@@ -70,15 +66,12 @@ export function createCostsheetService({ database, clock, prices }: CostsheetDep
       database.withTenant(ctx, async (tx) => {
         const now = clock.now();
         const costsheet = await costsheetRepository.insert(tx, {
+          ...costsheetColumns.created(request),
           id: newId('cost', clock),
-          name: request.name,
-          lookupKey: request.lookupKey || null,
-          description: request.description || null,
-          metadata: request.metadata ?? {},
           createdAt: now,
           updatedAt: now,
         });
-        await publish(tx, 'created', costsheet);
+        await publish(tx, clock, costsheetEvents.created, costsheet);
         return costsheet;
       }),
 
@@ -94,26 +87,11 @@ export function createCostsheetService({ database, clock, prices }: CostsheetDep
         return costsheet;
       }),
 
-    update: (
-      ctx: RequestContext,
-      id: string,
-      { name, lookupKey, description, metadata }: Camelized<UpdateCostsheetRequest>,
-    ): Promise<Costsheet> =>
+    update: (ctx: RequestContext, id: string, request: Camelized<UpdateCostsheetRequest>): Promise<Costsheet> =>
       database.withTenant(ctx, async (tx) => {
         await costsheetRepository.lock(tx, id);
-        const costsheet = await costsheetRepository.update(
-          tx,
-          id,
-          {
-            ...(name === undefined ? {} : { name }),
-            ...(lookupKey === undefined ? {} : { lookupKey: lookupKey || null }),
-            ...(description === undefined ? {} : { description: description || null }),
-            ...(metadata === undefined ? {} : { metadata: metadata ?? {} }),
-            updatedAt: clock.now(),
-          },
-          ctx.actorId,
-        );
-        await publish(tx, 'updated', costsheet);
+        const costsheet = await costsheetRepository.update(tx, id, { ...costsheetColumns.changed(request), updatedAt: clock.now() });
+        await publish(tx, clock, costsheetEvents.updated, costsheet);
         return costsheet;
       }),
 
@@ -121,14 +99,14 @@ export function createCostsheetService({ database, clock, prices }: CostsheetDep
     delete: (ctx: RequestContext, id: string): Promise<void> =>
       database.withTenant(ctx, async (tx) => {
         await costsheetRepository.lock(tx, id);
-        await prices().endAllWithin(tx, ctx, 'COSTSHEET', id);
-        const costsheet = await costsheetRepository.update(tx, id, { status: 'archived', updatedAt: clock.now() }, ctx.actorId);
-        await publish(tx, 'deleted', costsheet);
+        await prices().endAllWithin(tx, 'COSTSHEET', id);
+        const costsheet = await costsheetRepository.update(tx, id, { status: 'archived', updatedAt: clock.now() });
+        await publish(tx, clock, costsheetEvents.deleted, costsheet);
       }),
 
-    list: (ctx: RequestContext, filter: CostsheetFilter, options: ListOptions, expand: CostsheetExpansion): Promise<Page<CostsheetView>> =>
+    list: (ctx: RequestContext, request: ListRequest, expand: CostsheetExpansion): Promise<Page<CostsheetView>> =>
       database.withTenant(ctx, async (tx) => {
-        const page = await costsheetRepository.list(tx, filter, options);
+        const page = await costsheetRepository.list(tx, request);
         return { ...page, items: await views(tx, ctx, page.items, expand) };
       }),
   };

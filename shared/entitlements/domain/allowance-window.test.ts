@@ -2,14 +2,15 @@ import fc from 'fast-check';
 import type { DateTime } from 'luxon';
 import { describe, expect, test } from 'vitest';
 import { billingAnchor, nextBillingDate, periodsFrom } from '#kernel/calendar/billing-dates.ts';
-import { startOfLocalDay, toCivil } from '#kernel/calendar/civil.ts';
+import { fromCivil, startOfLocalDay, toCivil } from '#kernel/calendar/civil.ts';
 import { type BillingCycle, earlier, later, RECURRING_PERIODS, type RecurringPeriod } from '#kernel/calendar/period.ts';
 import { decimal, ZERO } from '#kernel/decimal.ts';
 import { chainOf } from '#subscriptions/domain/periods.ts';
 import { instant, recurringPeriod, timezone } from '#test/support/arbitraries.ts';
 import { at, cases, expectDecimal, expectInstant } from '#test/support/conformance.ts';
 import { allowanceWindow, billingPeriodAt, combinedWindow, type WindowTerms } from './allowance-window.ts';
-import type { FeatureType, ResetPeriod } from './entitlement.ts';
+import type { ResetPeriod } from '#catalog/domain/entitlement.ts';
+import type { FeatureType } from '#catalog/domain/feature.ts';
 import { checkLimit, usageRatio } from './limit.ts';
 
 const FILE = 'allowance-windows.json';
@@ -64,7 +65,7 @@ test.each(cases<Given, { start: string; end: string; resets?: boolean }>(FILE, '
   });
   for (const now of given.now) {
     const { period, nextReset } = allowanceWindow(
-      subscription,
+      { subscription, line: null },
       given.reset,
       at(now, zone),
       given.rightStart === undefined ? null : at(given.rightStart, zone),
@@ -124,7 +125,7 @@ describe('properties', () => {
         fc.constantFrom<ResetPeriod>('DAILY', 'WEEKLY', 'MONTHLY', 'QUARTERLY', 'HALF_YEARLY', 'ANNUAL'),
         ({ subscription, now }, reset) => {
           fc.pre(reset !== subscription.billingPeriod || subscription.billingPeriodCount > 1);
-          const { period, nextReset } = allowanceWindow(subscription, reset, now);
+          const { period, nextReset } = allowanceWindow({ subscription, line: null }, reset, now);
           const found = walk(subscription, reset, now);
           expectInstant(period.start, later(found.start, subscription.startDate));
           expectInstant(period.end, found.end);
@@ -138,13 +139,32 @@ describe('properties', () => {
   test('a window contains now, begins with the one before, and is the same for every moment in it', () => {
     fc.assert(
       fc.property(situation(), fc.constantFrom<ResetPeriod | null>(...RECURRING_PERIODS, null), ({ subscription, now }, reset) => {
-        const { period } = allowanceWindow(subscription, reset, now);
+        const { period } = allowanceWindow({ subscription, line: null }, reset, now);
         expect(period.start <= now && now < period.end && period.start >= subscription.startDate).toBe(true);
         for (const moment of [period.start, period.end.minus({ milliseconds: 1 })])
-          expect(allowanceWindow(subscription, reset, moment).period).toEqual(period);
-        expectInstant(allowanceWindow(subscription, reset, period.end).period.start, period.end);
+          expect(allowanceWindow({ subscription, line: null }, reset, moment).period).toEqual(period);
+        expectInstant(allowanceWindow({ subscription, line: null }, reset, period.end).period.start, period.end);
       }),
       { numRuns: 120 },
+    );
+  });
+
+  test('where a billing period is as long as a window, each window is one, whatever the time of day', () => {
+    fc.assert(
+      fc.property(situation(), fc.constantFrom<ResetPeriod>('QUARTERLY', 'HALF_YEARLY', 'ANNUAL'), ({ subscription, now }, reset) => {
+        const { billingAnchor: anchor, timezone } = subscription;
+        const months = SPANS[reset] as number;
+        const monthly = { ...subscription, billingPeriod: 'MONTHLY', billingPeriodCount: 1, startDate: anchor } as const;
+        fc.pre(now >= anchor);
+        const { period } = allowanceWindow({ subscription: monthly, line: null }, reset, now);
+        const chain = { start: anchor, anchor, count: 1, period: 'MONTHLY', timezone } as const;
+        const [first, ...rest] = periodsFrom(chain)
+          .filter(({ end }) => period.start < end)
+          .take(months);
+        expectInstant(first?.start ?? now, period.start);
+        expectInstant(rest.at(-1)?.end ?? now, period.end);
+      }),
+      { numRuns: 60 },
     );
   });
 
@@ -169,7 +189,7 @@ describe('properties', () => {
         fc.constantFrom<ResetPeriod>(...RECURRING_PERIODS, 'NEVER'),
         (all, reset) => {
           const now = all.map((each) => each.now).reduce(later);
-          const windows = all.map(({ subscription }) => allowanceWindow(subscription, reset, now));
+          const windows = all.map(({ subscription }) => allowanceWindow({ subscription, line: null }, reset, now));
           const { period, nextReset } = combinedWindow(windows as [(typeof windows)[number]]);
           expectInstant(period.start, windows.map((window) => window.period.start).reduce(earlier));
           expectInstant(period.end, windows.map((window) => window.period.end).reduce(later));
@@ -189,11 +209,10 @@ test('a subscription that is over has its last period for ever', () => {
     expect(billingPeriodAt(subscription, at(now))).toEqual({ start: at('2026-02-01'), end: at('2026-02-10') });
 });
 
-/** Oracle: goes from day to day, back to the last day on which the window may begin and on to the next one. */
+/** Oracle: goes from day to day, back to the last one whose window has begun by now and on to the next one. */
 function walk(subscription: WindowTerms, reset: ResetPeriod, now: DateTime): { start: DateTime; end: DateTime } {
-  const { timezone: zone, billingCycle } = subscription;
-  // Calendar billing starts its longer windows with the year; but for MONTHLY, whose day is the anchor's as on invoices.
-  const anchor = billingCycle === 'calendar' && reset !== 'MONTHLY' ? at('2000-01-01') : toCivil(subscription.billingAnchor, zone);
+  const { timezone: zone } = subscription;
+  const anchor = toCivil(subscription.billingAnchor, zone);
   const isStart = (day: DateTime): boolean => {
     const civil = toCivil(day, zone);
     const months = SPANS[reset];
@@ -203,9 +222,14 @@ function walk(subscription: WindowTerms, reset: ResetPeriod, now: DateTime): { s
       ((civil.year - anchor.year) * 12 + civil.month - anchor.month) % months === 0
     );
   };
+  const { hour, minute, second, millisecond } = anchor;
+  const begin = (days: number): DateTime => {
+    const midnight = startOfLocalDay(now, zone, days);
+    return SPANS[reset] === undefined ? midnight : fromCivil(toCivil(midnight, zone).set({ hour, minute, second, millisecond }), zone);
+  };
   let back = 0;
-  while (!isStart(startOfLocalDay(now, zone, back))) back -= 1;
-  let on = 1;
+  while (!isStart(startOfLocalDay(now, zone, back)) || begin(back) > now) back -= 1;
+  let on = back + 1;
   while (!isStart(startOfLocalDay(now, zone, on))) on += 1;
-  return { start: startOfLocalDay(now, zone, back), end: startOfLocalDay(now, zone, on) };
+  return { start: begin(back), end: begin(on) };
 }

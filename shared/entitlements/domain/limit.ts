@@ -29,6 +29,19 @@ export interface LimitCheck {
   readonly remaining: Decimal | null;
 }
 
+/** The best answer first: whoever has several allowances may use more while one of them covers it. */
+const BEST: readonly CheckReason[] = ['unlimited', 'within_limit', 'over_soft_limit', 'limit_exceeded', 'disabled'];
+
+/**
+ * Whether more may be used where several subscriptions give a feature, each of which bills what is over its own allowance: while at
+ * least one of them still covers it. What remains is the most that any of them has left.
+ */
+export function checkShares(checks: readonly [LimitCheck, ...LimitCheck[]]): LimitCheck {
+  const [best] = [...checks].sort((a, b) => BEST.indexOf(a.reason) - BEST.indexOf(b.reason)) as [LimitCheck];
+  const left = checks.map(({ remaining }) => remaining);
+  return { ...best, remaining: left.includes(null) ? null : left.filter((remaining) => remaining !== null).reduce(max) };
+}
+
 type Terms = Pick<AggregatedEntitlement, 'featureType' | 'isEnabled' | 'usageLimit' | 'isSoftLimit'>;
 
 /**

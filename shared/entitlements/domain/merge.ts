@@ -1,5 +1,6 @@
 import { type Decimal, sum } from '#kernel/decimal.ts';
-import type { Entitlement, FeatureType, ResetPeriod } from './entitlement.ts';
+import type { Entitlement, ResetPeriod } from '#catalog/domain/entitlement.ts';
+import type { FeatureType } from '#catalog/domain/feature.ts';
 
 /** Shortest first, which settles ties (metering.md L2). */
 const RESET_PERIODS: readonly ResetPeriod[] = ['DAILY', 'WEEKLY', 'MONTHLY', 'QUARTERLY', 'HALF_YEARLY', 'ANNUAL', 'NEVER'];

@@ -1,5 +1,6 @@
 import { invalid } from '#kernel/errors.ts';
-import type { Entitlement, FeatureType } from './entitlement.ts';
+import type { Entitlement } from '#catalog/domain/entitlement.ts';
+import type { FeatureType } from '#catalog/domain/feature.ts';
 
 /** What an entitlement says, apart from whose it is. */
 export type EntitlementValues = Pick<

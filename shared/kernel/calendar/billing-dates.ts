@@ -67,6 +67,15 @@ export function firstPeriod(chain: PeriodChain): Period {
   };
 }
 
+/**
+ * The billing period that begins at the boundary `start`, uncut: whatever ends it early, this is what its price is for. A start off the
+ * anchor lies inside of it (calendar MONTHLY from March 16: March 1 to April 1), any other is its start.
+ */
+export function wholePeriod({ start, anchor, count, period, timezone }: Omit<PeriodChain, 'cap'>): Period {
+  const end = nextBillingDate(start, anchor, count, period, timezone);
+  return { start: earlier(previousBillingDate(end, anchor, count, period, timezone), start.toUTC()), end };
+}
+
 /** All periods of a chain, each beginning where the one before ended. Endless without a cap: take what you need. */
 export function* periodsFrom(chain: PeriodChain): Generator<Period, void, undefined> {
   for (let period = firstPeriod(chain); period.start < period.end; period = firstPeriod({ ...chain, start: period.end })) yield period;

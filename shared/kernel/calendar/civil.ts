@@ -1,5 +1,6 @@
 import { DateTime, IANAZone } from 'luxon';
 import { invalid } from '#kernel/errors.ts';
+import { TIMEZONES } from './timezones.ts';
 
 const DAY_MS = 86_400_000;
 const MINUTE_MS = 60_000;
@@ -10,10 +11,13 @@ const MINUTE_MS = 60_000;
  */
 export type Civil = DateTime;
 
-/** True for IANA names such as `Asia/Kolkata` or `UTC`; offsets such as `+05:30` and lower-case spellings are refused. */
-export function isTimezone(name: string): boolean {
-  // Engines spell zones case-sensitively and know no bare offsets, so neither may reach them.
-  return /^[A-Z][A-Za-z0-9_+-]*(\/[A-Z][A-Za-z0-9_+-]*)*$/.test(name) && IANAZone.create(name).isValid;
+/**
+ * The name of a time zone that every engine knows, such as `Asia/Kolkata` or `UTC`. Throws `validation_error` for all else: `local`, offsets
+ * such as `+05:30` and `UTC+3`, other spellings.
+ */
+export function requireTimezone(name: string): string {
+  if (!TIMEZONES.has(name)) throw invalid('timezone', name === '' ? 'is required' : `unknown time zone ${JSON.stringify(name)}`);
+  return name;
 }
 
 /** What the wall clock of `timezone` shows at `instant`. Throws `validation_error` for an unknown zone. */
@@ -62,6 +66,5 @@ export function calendarDaysBetween(a: DateTime, b: DateTime, timezone: string):
 }
 
 function zoneOf(timezone: string): IANAZone {
-  if (!isTimezone(timezone)) throw invalid('timezone', timezone === '' ? 'is required' : `unknown time zone ${timezone}`);
-  return IANAZone.create(timezone);
+  return IANAZone.create(requireTimezone(timezone));
 }

@@ -1,18 +1,17 @@
 import type { DateTime } from 'luxon';
-import { fromCivil, monthDay, toCivil } from './civil.ts';
+import { addMonthsClamped, toCivil } from './civil.ts';
 import type { Period } from './period.ts';
 
 /**
- * The span of `months` whole months that contains `instant`, in UTC. Spans begin at local midnight on the anchor's day of the month,
- * clamped to short months (metering.md W2), in the anchor's month and every `months` before and after it; its time of day is ignored.
- * Throws `validation_error` for an unknown zone.
+ * The span of `months` whole months that contains `instant`, in UTC. Spans begin on the anchor's day of the month, clamped to short
+ * months (metering.md W2), at its local time of day, in the anchor's month and every `months` before and after it: where billing
+ * periods of so many months begin. Throws `validation_error` for an unknown zone.
  */
 export function monthSpan(instant: DateTime, months: number, timezone: string, anchor: DateTime): Period {
   const local = toCivil(instant, timezone);
   const first = toCivil(anchor, timezone);
   const passed = (local.year - first.year) * 12 + local.month - first.month;
-  const startOf = (span: number): DateTime =>
-    fromCivil(monthDay(first.startOf('month').plus({ months: span * months }), first.day), timezone);
+  const startOf = (span: number): DateTime => addMonthsClamped(anchor, span * months, timezone);
   // By the month alone it is this span, or the one before while the day has not come.
   const span = Math.floor(passed / months);
   const start = startOf(span);

@@ -9,6 +9,22 @@ export type WindowSize = 'MINUTE' | '15MIN' | '30MIN' | 'HOUR' | '3HOUR' | '6HOU
 /** From the shortest to the longest. */
 export const WINDOW_SIZES: readonly WindowSize[] = ['MINUTE', '15MIN', '30MIN', 'HOUR', '3HOUR', '6HOUR', '12HOUR', 'DAY', 'WEEK', 'MONTH'];
 
+/** The oldest start that a window of usage can have: no event is older. Milliseconds since 1970. */
+export const EARLIEST_WINDOW = 946_684_800_000;
+
+/** How usage is cut into points (metering.md 4). `anchor` matters to MONTH only. */
+export interface Window {
+  readonly size: WindowSize;
+  readonly timezone: string;
+  readonly anchor: DateTime | null;
+}
+
+/** Half-open range of time. A null start is the beginning of history. */
+export interface OpenRange {
+  readonly start: DateTime | null;
+  readonly end: DateTime;
+}
+
 const MINUTE_MS = 60_000;
 const MINUTES = { '15MIN': 15, '30MIN': 30, HOUR: 60 } as const;
 const HOURS = { '3HOUR': 3, '6HOUR': 6, '12HOUR': 12 } as const;

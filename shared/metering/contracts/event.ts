@@ -1,77 +1,9 @@
 import * as z from 'zod';
+import { recordOf } from '#kernel/records.ts';
+import { label } from '#ingestion/contracts/event.ts';
 import { queryFlag } from '#kernel/pagination.ts';
-import { requiredText, text, timeInput, timeText } from '#kernel/wire.ts';
-import { EVENT_LIMITS } from '../domain/event.ts';
-import { isProperties, type Properties, propertiesProblem } from '../domain/properties.ts';
-import { parseRfc3339 } from '../domain/rfc3339.ts';
+import { timeInput, timeText } from '#kernel/wire.ts';
 import { MeterResponse } from './meter.ts';
-
-const name = requiredText.max(EVENT_LIMITS.nameLength);
-const label = text.max(EVENT_LIMITS.idLength).nullish();
-
-/** Any JSON object. Not copied: its keys and values stay as they came. */
-const anyProperties = z.custom<Properties>(isProperties, 'must be an object');
-/** Within the bounds of D11. */
-const properties = anyProperties
-  .superRefine((value, issues) => {
-    const problem = propertiesProblem(value);
-    if (problem !== null) issues.addIssue({ code: 'custom', message: problem });
-  })
-  .meta({ type: 'object', additionalProperties: true });
-
-/** RFC 3339, as milliseconds since 1970. Absent, empty and zero times mean "now" (metering.md 1.2). */
-const timestamp = z
-  .string()
-  .max(64)
-  .nullish()
-  .transform((value, issues): number | null => {
-    if (value === null || value === undefined || value === '' || value.startsWith('0001-01-01T00:00:00')) return null;
-    const millis = parseRfc3339(value);
-    if (millis !== null) return millis;
-    issues.addIssue({ code: 'custom', message: 'must be an RFC 3339 time such as 2026-01-31T00:00:00Z' });
-    return z.NEVER;
-  })
-  .meta({ type: 'string', format: 'date-time' });
-
-export const IngestEventRequest = z.object({
-  event_name: name.transform((value) => value.trim()),
-  external_customer_id: requiredText.max(EVENT_LIMITS.idLength),
-  event_id: label,
-  customer_id: label,
-  source: label,
-  timestamp,
-  properties: properties.nullish(),
-});
-export type IngestEventRequest = z.output<typeof IngestEventRequest>;
-
-/** An item of a batch that is no event, with all that is wrong with it. */
-export class UnreadableEvent {
-  readonly issues: readonly z.core.$ZodIssue[];
-
-  constructor(issues: readonly z.core.$ZodIssue[]) {
-    this.issues = issues;
-  }
-}
-
-/**
- * A bad item does not end the parsing, so that one answer can list what is wrong with all items, in form and in bounds (metering.md D2).
- * The generator of JSON Schema calls the fallback without a context.
- */
-const item = IngestEventRequest.catch(
-  ((context?: { error: z.ZodError }) => context && new UnreadableEvent(context.error.issues)) as never,
-) as z.ZodType<IngestEventRequest | UnreadableEvent>;
-
-export const BulkIngestEventRequest = z.object({ events: z.array(item).min(1).max(EVENT_LIMITS.batch) });
-
-/** Objects of any shape: what they must hold is up to the transform that reads them. */
-const rawItem = anyProperties.meta({ type: 'object', additionalProperties: true });
-export const BulkIngestRawEventRequest = z.object({ events: z.array(rawItem).min(1).max(EVENT_LIMITS.batch) });
-
-/** A flat map of strings: clients rely on it (metering.md D2). */
-export const IngestEventResponse = z.object({ message: z.string(), event_id: z.string() });
-export const BulkIngestEventResponse = z.object({ message: z.string(), accepted: z.string(), event_ids: z.string() });
-/** `batch_size` counts what was sent, whatever became of it. */
-export const BulkIngestRawEventResponse = z.object({ message: z.string(), batch_size: z.int() });
 
 export const EventResponse = z.object({
   id: z.string(),
@@ -94,13 +26,15 @@ const pageSize = z.coerce
   .meta({ type: 'integer', minimum: 1, maximum: 50 });
 const offset = z.coerce.number().int().min(0).max(100_000);
 const cursor = z.string().max(600).nullish();
+/** Compared as ingest keeps it: without the blanks around it. */
+const named = label.transform((value) => value?.trim());
 const listKeys = {
-  external_customer_id: label,
-  event_name: label,
-  event_id: label,
+  external_customer_id: named,
+  event_name: named,
+  event_id: named,
   source: label,
-  start_time: timeInput.nullish(),
-  end_time: timeInput.nullish(),
+  start_time: timeInput.nullish().meta({ description: 'Default: 30 days before end_time, or before now' }),
+  end_time: timeInput.nullish().meta({ description: 'Inclusive here, unlike in usage' }),
   page_size: pageSize.nullish(),
   offset: offset.nullish(),
   iter_first_key: cursor,
@@ -111,7 +45,7 @@ const listKeys = {
 
 export const GetEventsRequest = z.object({
   ...listKeys,
-  property_filters: z.record(z.string(), z.array(z.string()).min(1).max(100)).nullish(),
+  property_filters: recordOf(z.string(), z.array(z.string()).min(1).max(100)).nullish(),
 });
 export type GetEventsRequest = z.output<typeof GetEventsRequest>;
 
@@ -138,8 +72,13 @@ export const GetEventsResponse = z.object({
   has_more: z.boolean(),
   iter_first_key: z.string().optional(),
   iter_last_key: z.string().optional(),
-  total_count: z.int(),
+  total_count: z
+    .int()
+    .optional()
+    .meta({ description: 'Exact up to 10,000; 10,000 with total_is_estimate stands for at least so many. Left out behind a cursor' }),
+  total_is_estimate: z.boolean().optional(),
   offset: z.int(),
+  start_time: timeText.optional().meta({ description: 'Where the listing begins: 30 days before its end unless start_time was given' }),
 });
 
 const stageStatus = z.enum(['unprocessed', 'not_found', 'found', 'error', 'processing', 'attributed']);
@@ -150,6 +89,7 @@ const place = z.object({ accepted_at: timeText, position: z.string() });
 /** `GET /v1/events/lookup`: the event, what it was counted for, and where the search ended (metering.md 5.4). */
 export const GetEventByIDResponse = z.object({
   event: EventResponse.optional(),
+  ignored_fields: z.array(z.string()).optional().meta({ description: 'Fields of the event as it was sent that are not known' }),
   status: z.enum(['processed', 'processing', 'failed']),
   acceptance: z.object({
     status: z.enum(['accepted', 'stored', 'rejected']),
@@ -195,6 +135,12 @@ export const GetEventByIDResponse = z.object({
               end_date: timeText.optional(),
               is_active_for_event: z.boolean(),
               timestamp_within_range: z.boolean(),
+              final_invoice: z
+                .object({ invoice_id: z.string(), invoice_number: z.string().optional(), finalized_at: timeText })
+                .optional()
+                .meta({
+                  description: "The final invoice that charges usage of the event's time: an event that was accepted later is not on it",
+                }),
               subscription_line_item: anyObject,
             }),
           )

@@ -1,12 +1,9 @@
 import * as z from 'zod';
 import { decimalText, requiredText, text, timeInput, timeText } from '#kernel/wire.ts';
 import { RESET_USAGE } from '../domain/meter.ts';
-import { blankable, MeterAggregation, MeterFilter } from './meter.ts';
+import { blankable, MeterAggregation, MeterFilter, MeterResponse } from './meter.ts';
 
-/**
- * A definition to look at before it is made. With `meter_id` what is left out is that meter's; what is given replaces it, `filters`
- * as a whole (a change of the meter itself only adds some).
- */
+/** A definition to look at before it is made, or with `meter_id` what more filters would make of that meter: they join its own, as saving them does. */
 export const PreviewMeterRequest = z.object({
   meter_id: blankable(text),
   event_name: requiredText
@@ -27,6 +24,7 @@ export const MeterFiguresResponse = z.object({
   matched_count: z.int().meta({ description: 'Events of the name and the range that the filters let through' }),
   event_count: z.int().meta({ description: 'Events that took part in the value' }),
   refused_count: z.int().meta({ description: 'Events that matched and could not be used' }),
+  missing_count: z.int().meta({ description: 'Events that lack the property: they take no part' }),
   refused_events: z.array(z.object({ event_id: z.string(), reason: z.string() })).meta({ description: 'The newest of them, at most 10' }),
 });
 
@@ -36,4 +34,7 @@ export const PreviewMeterResponse = z.object({
   watermark: timeText.optional().meta({ description: 'Acceptance time up to which the numbers are complete' }),
   before: MeterFiguresResponse.nullable().meta({ description: 'By the meter as it is; null without meter_id' }),
   after: MeterFiguresResponse,
+  definition: MeterResponse.pick({ event_name: true, aggregation: true, filters: true, reset_usage: true }).meta({
+    description: 'What `after` is of',
+  }),
 });

@@ -1,8 +1,9 @@
 import * as z from 'zod';
 import { WINDOW_SIZES, type WindowSize } from '#kernel/calendar/windows.ts';
-import { listQuery, queryList } from '#kernel/pagination.ts';
 import { decimalInput, entityBase, listOf, requiredText, text } from '#kernel/wire.ts';
-import { AGGREGATION_TYPES, RESET_USAGE } from '../domain/meter.ts';
+import { filtersOn } from '#platform/resource/filters.ts';
+import { listing } from '#platform/resource/listing.ts';
+import { AGGREGATION_TYPES, FIXED, type Meter, RESET_USAGE } from '../domain/meter.ts';
 
 export const windowSize = z.enum(WINDOW_SIZES as readonly [WindowSize, ...WindowSize[]]);
 /** SDKs send an empty text for what was left out. */
@@ -34,7 +35,14 @@ export const CreateMeterRequest = z.object({
 export type CreateMeterRequest = z.output<typeof CreateMeterRequest>;
 
 /** Adds filters and values; none can be removed (metering.md 3.1). */
-export const UpdateMeterRequest = z.object({ filters: z.array(MeterFilter).min(1).max(50) });
+const fixed = z.undefined({ error: FIXED }).optional();
+export const UpdateMeterRequest = z.object({
+  filters: z.array(MeterFilter).min(1).max(50),
+  name: fixed,
+  event_name: fixed,
+  aggregation: fixed,
+  reset_usage: fixed,
+});
 export type UpdateMeterRequest = z.output<typeof UpdateMeterRequest>;
 
 export const MeterResponse = entityBase.extend({
@@ -53,4 +61,9 @@ export const MeterResponse = entityBase.extend({
 });
 export const ListMetersResponse = listOf(MeterResponse);
 
-export const MeterListQuery = listQuery({ meter_ids: queryList, event_name: text.optional() });
+const { inList, equals } = filtersOn<Meter>();
+export const MeterList = listing('meters', {
+  filters: { meter_ids: inList('id'), event_name: equals('eventName') },
+  fields: { name: 'string', event_name: 'string', reset_usage: 'string' },
+  unasked: 'existing',
+});

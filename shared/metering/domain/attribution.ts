@@ -1,16 +1,16 @@
 import { type Decimal, ONE, ZERO } from '#kernel/decimal.ts';
-import type { StoredEvent } from './event.ts';
+import type { StoredEvent } from '#ingestion/domain/event.ts';
 import { evaluateExpression, notANumber } from './expression/evaluate.ts';
 import { Refusal } from './expression/numbers.ts';
 import { parseExpression } from './expression/parse.ts';
 import type { Meter, PropertyFilter } from './meter.ts';
-import { type Properties, propertyText, quantityOf } from './properties.ts';
+import { type Properties, propertyText, quantityOf } from '#ingestion/domain/properties.ts';
 
-/** What one event is worth to one meter: a quantity, or why the meter refuses it, or nothing at all. */
+/** What one event is worth to one meter: a quantity, or why the meter refuses it, or what it lacks. */
 export type Attribution =
   | { readonly kind: 'taken'; readonly quantity: Decimal }
   | { readonly kind: 'refused'; readonly reason: string }
-  | { readonly kind: 'absent' };
+  | { readonly kind: 'absent'; readonly reason: string };
 
 /** All filters match, each by any of its values; a missing key never does (metering.md 3.3). */
 export function matchesFilters(filters: readonly PropertyFilter[], properties: Properties): boolean {
@@ -46,9 +46,10 @@ export function attribute(
   }
   if (type === 'COUNT') return { kind: 'taken', quantity: ONE };
   const key = field ?? '';
-  if (!Object.hasOwn(properties, key)) return { kind: 'absent' };
+  if (!Object.hasOwn(properties, key)) return { kind: 'absent', reason: `property ${key} is missing` };
   const text = propertyText(properties, key);
-  if (type === 'COUNT_UNIQUE') return text === null ? { kind: 'absent' } : { kind: 'taken', quantity: ONE };
+  if (type === 'COUNT_UNIQUE')
+    return text === null ? { kind: 'absent', reason: `property ${key} is null` } : { kind: 'taken', quantity: ONE };
   const quantity = quantityOf(text);
   if (quantity === null) return { kind: 'refused', reason: notANumber(properties, key) };
   return { kind: 'taken', quantity: type === 'SUM_WITH_MULTIPLIER' ? quantity.times(multiplier ?? ZERO.plus(1)) : quantity };

@@ -1,8 +1,15 @@
 import type { DateTime } from 'luxon';
 import type { UsageFigure, UsageQuery } from './usage.ts';
 
-/** What usage is told apart by: where events came from, a first-level property, or whose they are (the external id). */
-export type GroupKey = { readonly kind: 'source' } | { readonly kind: 'property'; readonly key: string } | { readonly kind: 'customer' };
+/**
+ * What usage is told apart by: where events came from, a first-level property, whose they are (the external id), or in which of some
+ * spans of time they lie (milliseconds since 1970, half-open; an event may lie in several). The value of a span is its number in the list.
+ */
+export type GroupKey =
+  | { readonly kind: 'source' }
+  | { readonly kind: 'property'; readonly key: string }
+  | { readonly kind: 'customer' }
+  | { readonly kind: 'span'; readonly spans: readonly (readonly [start: number, end: number])[] };
 
 /** A usage question that is answered per group. Two keys never meet, whatever they are called (metering.md Q2). */
 export interface GroupedQuery {

@@ -52,6 +52,9 @@ export interface MeterVersion extends MeterDefinition, Pick<Meter, 'tenantId' | 
   readonly replacedBy: string;
 }
 
+/** Why a change of anything but filters is refused. */
+export const FIXED = 'cannot be changed, make a new meter';
+
 /** Throws a validation error that names the part which breaks metering.md 3.2. */
 export function checkAggregation(aggregation: Aggregation): void {
   const { type, field, expression = null, multiplier, bucketSize, groupBy } = aggregation;

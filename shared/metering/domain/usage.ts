@@ -1,22 +1,14 @@
 import type { DateTime } from 'luxon';
-import type { WindowSize } from '#kernel/calendar/windows.ts';
+import type { OpenRange, Window, WindowSize } from '#kernel/calendar/windows.ts';
 import { type Decimal, divide, ONE, ZERO } from '#kernel/decimal.ts';
 import type { Expression } from './expression/ast.ts';
 import { parseExpression } from './expression/parse.ts';
 import type { AggregationType, MeterDefinition, PropertyFilter } from './meter.ts';
 
 /** Half-open range of event time. A null start is the beginning of history (reset NEVER). */
-export interface UsageRange {
-  readonly start: DateTime | null;
-  readonly end: DateTime;
-}
+export type UsageRange = OpenRange;
 
-/** How usage is cut into points (metering.md 4). `anchor` matters to MONTH only. */
-export interface UsageWindow {
-  readonly size: WindowSize;
-  readonly timezone: string;
-  readonly anchor: DateTime | null;
-}
+export type UsageWindow = Window;
 
 /** A customer of whom only the events within a half-open time count; a null end is open. */
 export interface CustomerSpan {

@@ -1,10 +1,12 @@
 import { DateTime } from 'luxon';
 import type { RequestContext } from '#kernel/context.ts';
 import type { ClickHouse } from '#platform/clickhouse/client.ts';
-import type { StoredEvent } from '../domain/event.ts';
+import type { StoredEvent } from '#ingestion/domain/event.ts';
 import type { PropertyFilter } from '../domain/meter.ts';
-import { identityHash } from './identity.ts';
-import { Bindings, FINAL_SETTINGS, filterConditions, instant, tenantCondition } from './sql.ts';
+import { identityHash } from '#ingestion/domain/identity.ts';
+import { Bindings, FINAL_SETTINGS, instant, tenantCondition } from '#platform/clickhouse/sql.ts';
+import { filterConditions } from './property-sql.ts';
+import { ofTenant } from '#platform/clickhouse/tenant.ts';
 
 /** A place in the order of events by time: cursors point to it. */
 export interface EventPlace {
@@ -18,7 +20,7 @@ export interface EventListing {
   readonly eventId: string | null;
   readonly source: string | null;
   readonly startTime: DateTime | null;
-  /** Inclusive, unlike everywhere else (metering.md 5.3). */
+  /** Inclusive, unlike everywhere else: FlexPrice's listing is (metering.md 5.3). */
   readonly endTime: DateTime | null;
   readonly filters: readonly PropertyFilter[];
   readonly sort: 'timestamp' | 'event_name';
@@ -32,8 +34,18 @@ export interface EventListing {
 export interface EventPage {
   readonly events: readonly StoredEvent[];
   readonly more: boolean;
-  readonly total: number;
+  /** Null behind a cursor: who pages on has seen it. */
+  readonly total: EventTotal | null;
 }
+
+/** How many events a listing has: exact up to MAX_COUNTED, which stands for "at least so many" where there are more. */
+export interface EventTotal {
+  readonly count: number;
+  readonly exact: boolean;
+}
+
+/** Further events are not counted: a page must not cost more where there is more behind it. */
+export const MAX_COUNTED = 10_000;
 
 export interface EventRow {
   readonly id: string;
@@ -54,6 +66,17 @@ export type EventRepository = ReturnType<typeof createEventRepository>;
 
 /** Reads of stored events. Throws `service_unavailable` when ClickHouse does not answer. */
 export function createEventRepository(clickhouse: ClickHouse) {
+  const totalOf = async (ctx: RequestContext, conditions: (bindings: Bindings) => string[]): Promise<EventTotal> => {
+    const bindings = new Bindings();
+    const [row] = await ofTenant(clickhouse, ctx).query<{ total: string }>(
+      `SELECT count() AS total FROM (SELECT 1 FROM events FINAL WHERE ${conditions(bindings).join(' AND ')} LIMIT ${MAX_COUNTED + 1})`,
+      bindings.parameters,
+      FINAL_SETTINGS,
+    );
+    const counted = Number(row?.total ?? 0);
+    return { count: Math.min(counted, MAX_COUNTED), exact: counted <= MAX_COUNTED };
+  };
+
   return {
     async list(ctx: RequestContext, listing: EventListing): Promise<EventPage> {
       const conditions = (bindings: Bindings): string[] => listingConditions(bindings, ctx, listing);
@@ -71,31 +94,24 @@ export function createEventRepository(clickhouse: ClickHouse) {
         listing.sort === 'event_name'
           ? `event_name ${direction}, timestamp ${direction}, id ${direction}`
           : `timestamp ${direction}, id ${direction}`;
-      const rows = clickhouse.query<EventRow>(
-        `SELECT ${COLUMNS} FROM events FINAL WHERE ${where.join(' AND ')} ORDER BY ${keys}
+      const [rows, total] = await Promise.all([
+        ofTenant(clickhouse, ctx).query<EventRow>(
+          `SELECT ${COLUMNS} FROM events FINAL WHERE ${where.join(' AND ')} ORDER BY ${keys}
          LIMIT ${page.bind('UInt32', listing.pageSize + 1)} OFFSET ${page.bind('UInt32', cursor === null ? listing.offset : 0)}`,
-        page.parameters,
-        FINAL_SETTINGS,
-      );
-      const all = new Bindings();
-      const counted = clickhouse.query<{ total: string }>(
-        `SELECT count() AS total FROM events FINAL WHERE ${conditions(all).join(' AND ')}`,
-        all.parameters,
-        FINAL_SETTINGS,
-      );
-      const found = (await rows).map(eventOf);
+          page.parameters,
+          FINAL_SETTINGS,
+        ),
+        cursor === null ? totalOf(ctx, conditions) : null,
+      ]);
+      const found = rows.map(eventOf);
       const events = found.slice(0, listing.pageSize);
-      return {
-        events: backwards ? events.reverse() : events,
-        more: found.length > listing.pageSize,
-        total: Number((await counted)[0]?.total ?? 0),
-      };
+      return { events: backwards ? events.reverse() : events, more: found.length > listing.pageSize, total };
     },
 
     /** The stored event of an id, read by its full key; and whether the id is registered at all. Bounded, however long history is. */
     async find(ctx: RequestContext, id: string): Promise<{ registered: boolean; event: StoredEvent | null }> {
       const owner = new Bindings();
-      const [key] = await clickhouse.query<{ external_customer_id: string; event_name: string; millis: string }>(
+      const [key] = await ofTenant(clickhouse, ctx).query<{ external_customer_id: string; event_name: string; millis: string }>(
         `SELECT external_customer_id, event_name, toUnixTimestamp64Milli(timestamp) AS millis FROM event_ids
          WHERE id_hash = ${owner.bind('UInt64', identityHash({ ...ctx, id }))} AND ${tenantCondition(owner, ctx)} AND id = ${owner.bind('String', id)}
          ORDER BY ingested_at, topic, partition, offset, line LIMIT 1`,
@@ -103,13 +119,13 @@ export function createEventRepository(clickhouse: ClickHouse) {
       );
       if (key === undefined) return { registered: false, event: null };
       const bindings = new Bindings();
-      const [row] = await clickhouse.query<EventRow>(
-        `SELECT ${COLUMNS} FROM events FINAL WHERE ${tenantCondition(bindings, ctx)} AND external_customer_id = ${bindings.bind('String', key.external_customer_id)}
+      const [row] = await ofTenant(clickhouse, ctx).query<EventRow & { readonly ignored_fields: readonly string[] }>(
+        `SELECT ${COLUMNS}, ignored_fields FROM events FINAL WHERE ${tenantCondition(bindings, ctx)} AND external_customer_id = ${bindings.bind('String', key.external_customer_id)}
          AND event_name = ${bindings.bind('String', key.event_name)} AND timestamp = ${instant(bindings, Number(key.millis))} AND id = ${bindings.bind('String', id)}`,
         bindings.parameters,
         FINAL_SETTINGS,
       );
-      return { registered: true, event: row === undefined ? null : eventOf(row) };
+      return { registered: true, event: row === undefined ? null : { ...eventOf(row), ignoredFields: row.ignored_fields } };
     },
   };
 }

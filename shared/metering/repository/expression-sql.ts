@@ -1,9 +1,10 @@
 import type { Decimal } from '#kernel/decimal.ts';
 import { type ConditionNode, type Expression, type NumberNode, propertiesOf } from '../domain/expression/ast.ts';
-import { QUANTITY_DIGITS } from '../domain/properties.ts';
+import { QUANTITY_DIGITS } from '#ingestion/domain/properties.ts';
 import { bounded, Names, product, quotient, roundedQuotient, sizeOf, whole, wholeNumber } from './fixed-point-sql.ts';
 import { logarithm, power, squareRoot } from './roots-sql.ts';
-import { type Bindings, propertyTextSql, quantitySql } from './sql.ts';
+import type { Bindings } from '#platform/clickhouse/sql.ts';
+import { propertyTextSql, quantitySql } from './property-sql.ts';
 
 /** What the translation of one expression shares: its parameters, the names it gives, and the columns that hold its properties. */
 interface Translation {

@@ -1,9 +1,10 @@
 import type { RequestContext } from '#kernel/context.ts';
 import { type AnswerBounds, type GroupedQuery, type GroupKey, MAX_FIGURES, MAX_SOURCES } from '../domain/grouped-usage.ts';
 import type { UsageQuery } from '../domain/usage.ts';
-import { type Bindings, propertyTextSql } from './sql.ts';
+import type { Bindings } from '#platform/clickhouse/sql.ts';
+import { propertyTextSql } from './property-sql.ts';
 import { aggregates, conditions, pointWindow, valueColumns } from './usage-sql.ts';
-import { windowSql } from './windows-sql.ts';
+import { windowSql } from '#platform/clickhouse/windows-sql.ts';
 
 /** What a row is about: the whole range, a window of it, or a bucket of the meter. Always of one group. */
 export const ROW = { total: 0, window: 1, bucket: 2 } as const;
@@ -97,10 +98,26 @@ function bucketWindow({ window, timezone }: UsageQuery, size: NonNullable<UsageQ
 }
 
 function keyColumns(bindings: Bindings, keys: readonly GroupKey[]): string[] {
-  return keys.map(
-    (key, index) =>
-      `${key.kind === 'property' ? propertyTextSql(bindings, key.key) : `${KEY_COLUMN[key.kind]}::Nullable(String)`} AS g${index}`,
-  );
+  return keys.map((key, index) => `${keySql(bindings, key)} AS g${index}`);
+}
+
+function keySql(bindings: Bindings, key: GroupKey): string {
+  switch (key.kind) {
+    case 'property':
+      return propertyTextSql(bindings, key.key);
+    case 'span': {
+      const [starts, ends] = [0, 1].map((side) =>
+        bindings.bind(
+          'Array(Int64)',
+          key.spans.map((span) => span[side]),
+        ),
+      );
+      const lies = `(at, since, until) -> since <= ${TIME} AND ${TIME} < until`;
+      return `toString(arrayJoin(arrayFilter(${lies}, range(${key.spans.length}), ${starts}, ${ends})))::Nullable(String)`;
+    }
+    default:
+      return `${KEY_COLUMN[key.kind]}::Nullable(String)`;
+  }
 }
 
 function head(

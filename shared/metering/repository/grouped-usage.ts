@@ -1,7 +1,7 @@
 import { DateTime } from 'luxon';
 import type { RequestContext } from '#kernel/context.ts';
 import { Decimal, ZERO } from '#kernel/decimal.ts';
-import { invalid } from '#kernel/errors.ts';
+import { type DomainError, invalid } from '#kernel/errors.ts';
 import type { ClickHouse } from '#platform/clickhouse/client.ts';
 import {
   type AnswerBounds,
@@ -14,11 +14,12 @@ import {
 } from '../domain/grouped-usage.ts';
 import { figureOf, floorTotal, type UsageFigure, type UsageRange } from '../domain/usage.ts';
 import { type GroupedRow, groupedUsageSql, ROW } from './grouped-usage-sql.ts';
-import { Bindings, FINAL_SETTINGS, instant, SAME_ROWS, tenantCondition } from './sql.ts';
+import { Bindings, FINAL_SETTINGS, instant, SAME_ROWS, tenantCondition } from '#platform/clickhouse/sql.ts';
 import { statementsOf } from './statements.ts';
 import { pointWindow } from './usage-sql.ts';
 import { type Mark, watermarkOf, watermarkSql } from './watermark-sql.ts';
-import { checkBucketCount, checkWindowCount } from './windows-sql.ts';
+import { checkBucketCount, checkWindowCount } from '#platform/clickhouse/windows-sql.ts';
+import { ofTenant } from '#platform/clickhouse/tenant.ts';
 
 /** Questions that travel in one statement: more items than a subscription has. */
 const PER_STATEMENT = 100;
@@ -56,11 +57,11 @@ export function createGroupedUsageRepository(clickhouse: ClickHouse) {
 UNION ALL SELECT question, toUInt8(0) AS kind, [group_text] AS groups, toInt64(0) AS start, amount, events, []::Array(String) AS sources, toUInt64(0) AS group_count
 FROM (${watermarkSql(bindings, ctx, [customers], chunk.length).join('\nUNION ALL\n')})`;
         const byQuestion = Map.groupBy(
-          await clickhouse.query<GroupedRow>(sql, bindings.parameters, { ...FINAL_SETTINGS, ...SAME_ROWS }),
+          await ofTenant(clickhouse, ctx).query<GroupedRow>(sql, bindings.parameters, { ...FINAL_SETTINGS, ...SAME_ROWS }),
           (row) => Number(row.question),
         );
         const figures = chunk.reduce((count, _, at) => count + (byQuestion.get(at)?.length ?? 0), 0);
-        if (figures > MAX_FIGURES) throw invalid(bounds.field, `the answer holds more than ${MAX_FIGURES} figures: ${bounds.advice}`);
+        if (figures > MAX_FIGURES) throw tooMany(chunk, byQuestion, bounds);
         usages.push(...chunk.map((question, at) => usageOf(question, byQuestion.get(at) ?? [])));
         if (number === 0) watermark = watermarkOf(customers, marksOf(byQuestion, chunk.length), chunk.length);
       }
@@ -71,7 +72,7 @@ FROM (${watermarkSql(bindings, ctx, [customers], chunk.length).join('\nUNION ALL
     async eventNames(ctx: RequestContext, externalCustomerId: string, { start, end }: UsageRange, limit: number): Promise<string[]> {
       const bindings = new Bindings();
       const from = start === null ? '' : ` AND timestamp >= ${instant(bindings, start.toMillis())}`;
-      const rows = await clickhouse.query<{ event_name: string }>(
+      const rows = await ofTenant(clickhouse, ctx).query<{ event_name: string }>(
         `SELECT DISTINCT event_name FROM events WHERE ${tenantCondition(bindings, ctx)} AND external_customer_id = ${bindings.bind('String', externalCustomerId)}${from}
          AND timestamp < ${instant(bindings, end.toMillis())} ORDER BY event_name LIMIT ${bindings.bind('UInt32', limit)}`,
         bindings.parameters,
@@ -79,6 +80,20 @@ FROM (${watermarkSql(bindings, ctx, [customers], chunk.length).join('\nUNION ALL
       return rows.map((row) => row.event_name);
     },
   };
+}
+
+/** Names what makes the answer too large: the buckets of a meter, which nobody asked for, are told as such. */
+function tooMany(questions: readonly GroupedQuery[], rows: ReadonlyMap<number, readonly GroupedRow[]>, bounds: AnswerBounds): DomainError {
+  const bucketsOf = (at: number): number => (rows.get(at) ?? []).filter(({ kind }) => Number(kind) === ROW.bucket).length;
+  const [most] = [...questions.keys()].sort((a, b) => bucketsOf(b) - bucketsOf(a));
+  const query = questions[most ?? 0]?.query;
+  if (most === undefined || query?.bucketSize == null || bucketsOf(most) * 2 < MAX_FIGURES)
+    return invalid(bounds.field, `the answer holds more than ${MAX_FIGURES} figures: ${bounds.advice}`);
+  return invalid(
+    'start_time',
+    `more than ${MAX_FIGURES} buckets hold events, most of them ${query.bucketSize} buckets of ${query.eventName}, each of which is priced by itself: choose a shorter range`,
+    { event_name: query.eventName, bucket_size: query.bucketSize },
+  );
 }
 
 /** Rows of watermarks stand in the columns of groups: whose it is, is the only value. */

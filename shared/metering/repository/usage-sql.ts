@@ -2,8 +2,9 @@ import { longerWindow } from '#kernel/calendar/windows.ts';
 import type { RequestContext } from '#kernel/context.ts';
 import { meets, type UsageQuery, type UsageWindow } from '../domain/usage.ts';
 import { expressionColumns } from './expression-sql.ts';
-import { type Bindings, filterConditions, instant, propertyTextSql, quantitySql, tenantCondition } from './sql.ts';
-import { windowSql } from './windows-sql.ts';
+import { type Bindings, instant, tenantCondition } from '#platform/clickhouse/sql.ts';
+import { filterConditions, propertyTextSql, quantitySql } from './property-sql.ts';
+import { windowSql } from '#platform/clickhouse/windows-sql.ts';
 
 /** Shape of the rows that `usageSql` selects, whatever the question. */
 export interface UsageRow {

@@ -3,11 +3,12 @@ import type { RequestContext } from '#kernel/context.ts';
 import { Decimal, ZERO } from '#kernel/decimal.ts';
 import type { ClickHouse } from '#platform/clickhouse/client.ts';
 import { customersOf, figureOf, floorTotal, type Usage, type UsagePoint, type UsageQuery, type UsageSums } from '../domain/usage.ts';
-import { Bindings, FINAL_SETTINGS, SAME_ROWS } from './sql.ts';
+import { Bindings, FINAL_SETTINGS, SAME_ROWS } from '#platform/clickhouse/sql.ts';
 import { statementsOf } from './statements.ts';
 import { type UsageRow, usageSql } from './usage-sql.ts';
 import { watermarkOf, watermarkSql } from './watermark-sql.ts';
-import { checkBucketCount } from './windows-sql.ts';
+import { checkBucketCount } from '#platform/clickhouse/windows-sql.ts';
+import { ofTenant } from '#platform/clickhouse/tenant.ts';
 
 /** Questions that travel in one statement: fewer cost round trips. */
 const PER_STATEMENT = 25;
@@ -20,7 +21,7 @@ export function createUsageRepository(clickhouse: ClickHouse) {
     /** Up to which time of acceptance the events of some customers are all stored; null without events. What is read later holds at least that. */
     async watermark(ctx: RequestContext, externalCustomerIds: readonly string[] | null): Promise<DateTime | null> {
       const bindings = new Bindings();
-      const rows = await clickhouse.query<UsageRow>(
+      const rows = await ofTenant(clickhouse, ctx).query<UsageRow>(
         watermarkSql(bindings, ctx, [externalCustomerIds], 0).join('\nUNION ALL\n'),
         bindings.parameters,
       );
@@ -36,7 +37,9 @@ export function createUsageRepository(clickhouse: ClickHouse) {
         const sql = [...usageSql(bindings, ctx, chunk), ...watermarkSql(bindings, ctx, chunk.map(customersOf), chunk.length)].join(
           '\nUNION ALL\n',
         );
-        const rows = byQuestion(await clickhouse.query<UsageRow>(sql, bindings.parameters, { ...FINAL_SETTINGS, ...SAME_ROWS }));
+        const rows = byQuestion(
+          await ofTenant(clickhouse, ctx).query<UsageRow>(sql, bindings.parameters, { ...FINAL_SETTINGS, ...SAME_ROWS }),
+        );
         answers.push(...chunk.map((query, at) => usageOf(query, rows.get(at) ?? [], watermarkOf(customersOf(query), rows, chunk.length))));
       }
       return answers;

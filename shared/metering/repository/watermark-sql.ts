@@ -1,7 +1,7 @@
 import { DateTime } from 'luxon';
 import { earlier } from '#kernel/calendar/period.ts';
 import type { RequestContext } from '#kernel/context.ts';
-import { type Bindings, tenantCondition } from './sql.ts';
+import { type Bindings, tenantCondition } from '#platform/clickhouse/sql.ts';
 import type { UsageRow } from './usage-sql.ts';
 
 /** What of a row says a watermark. */

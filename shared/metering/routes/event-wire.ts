@@ -1,5 +1,5 @@
 import { wireTime } from '#kernel/wire.ts';
-import type { StoredEvent } from '../domain/event.ts';
+import type { StoredEvent } from '#ingestion/domain/event.ts';
 
 /** An event on the wire. Its properties keep their keys and values; numbers that a double cannot hold are text. */
 export function eventToWire(event: StoredEvent): Record<string, unknown> {

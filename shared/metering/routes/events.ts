@@ -1,12 +1,13 @@
 import * as z from 'zod';
 import { invalid } from '#kernel/errors.ts';
-import { requiredText } from '#kernel/wire.ts';
+import { requiredText, wireTime } from '#kernel/wire.ts';
 import { ok, type Route, route } from '#platform/http/route.ts';
 import { EventListQuery, GetEventByIDResponse, GetEventsRequest, GetEventsResponse } from '../contracts/event.ts';
-import type { StoredEvent } from '../domain/event.ts';
+import type { StoredEvent } from '#ingestion/domain/event.ts';
 import type { EventService } from '../service/events.ts';
 import { eventToWire } from './event-wire.ts';
 import { filtersFromWire } from './filters.ts';
+import { shownTo } from './shown-to.ts';
 import { type ChargesOf, tracedOnWire } from './trace.ts';
 
 const tag = 'Events';
@@ -21,7 +22,7 @@ export const eventRoutes = (events: EventService, chargesOf: ChargesOf): Route[]
     operationId: 'listRawEvents',
     tag,
     summary: 'List events',
-    permission: 'authenticated',
+    permission: 'read:Event',
     body: GetEventsRequest,
     responses: { 200: GetEventsResponse },
     handler: async ({ ctx, body }) => ok(await page(events, ctx, body)),
@@ -32,7 +33,7 @@ export const eventRoutes = (events: EventService, chargesOf: ChargesOf): Route[]
     operationId: 'getEvents',
     tag,
     summary: 'List events',
-    permission: 'authenticated',
+    permission: 'read:Event',
     query: EventListQuery,
     responses: { 200: GetEventsResponse },
     handler: async ({ ctx, query }) => ok(await page(events, ctx, query)),
@@ -42,36 +43,37 @@ export const eventRoutes = (events: EventService, chargesOf: ChargesOf): Route[]
     path: '/v1/events/lookup',
     operationId: 'getEvent',
     tag,
-    summary: 'Follow an event to what it was counted for',
-    permission: 'authenticated',
-    query: z.object({ id: requiredText }),
+    summary: 'Follow an event by an id in the query, which may hold any character',
+    permission: 'read:Event',
+    query: z.object({ id: requiredText.transform((id) => id.trim()) }),
     responses: { 200: GetEventByIDResponse },
-    handler: async ({ ctx, query }) => ok(await tracedOnWire(ctx, await events.trace(ctx, query.id), chargesOf)),
+    handler: async ({ ctx, query }) => ok(shownTo(ctx, await tracedOnWire(ctx, await events.trace(ctx, query.id), chargesOf))),
   }),
   route({
     method: 'GET',
     path: '/v1/events/{id}',
     operationId: 'getEventById',
     tag,
-    summary: 'Follow an event to what it was counted for',
-    permission: 'authenticated',
-    params: z.object({ id: z.string() }),
+    summary: 'Follow an event to what it was counted for, or to why it was not',
+    permission: 'read:Event',
+    params: z.object({ id: z.string().trim() }),
     responses: { 200: GetEventByIDResponse },
-    handler: async ({ ctx, params }) => ok(await tracedOnWire(ctx, await events.trace(ctx, params.id), chargesOf)),
+    handler: async ({ ctx, params }) => ok(shownTo(ctx, await tracedOnWire(ctx, await events.trace(ctx, params.id), chargesOf))),
   }),
 ];
 
 async function page(events: EventService, ctx: Parameters<EventService['list']>[0], request: GetEventsRequest): Promise<unknown> {
   const listing = listingOf(request);
-  const { events: found, more, total } = await events.list(ctx, listing);
+  const { events: found, more, total, startTime } = await events.list(ctx, listing);
   const [first, last] = [found[0], found.at(-1)];
   return {
     events: found.map(eventToWire),
     has_more: more,
     ...(first === undefined ? {} : { iter_first_key: cursorTo(first) }),
     ...(last === undefined ? {} : { iter_last_key: cursorTo(last) }),
-    total_count: total,
+    ...(total === null ? {} : { total_count: total.count, total_is_estimate: !total.exact }),
     offset: listing.offset + found.length,
+    ...(startTime === null ? {} : { start_time: wireTime(startTime) }),
   };
 }
 

@@ -10,9 +10,10 @@ export const meterPreviewRoutes = (previews: () => MeterPreviewService): Route[]
     path: '/v1/meters/preview',
     operationId: 'previewMeter',
     tag: 'Meters',
-    permission: 'authenticated',
+    permission: 'read:Meter',
     summary: 'What a new or changed meter would measure, without making it',
     body: PreviewMeterRequest,
+    foreignKeys: { ignored: { name: 'a request that would create the meter can be sent as it is, and its name changes no number' } },
     responses: { 200: PreviewMeterResponse },
     handler: async ({ ctx, body }) => {
       const { before, ...preview } = await previews().preview(ctx, fromWire(body));

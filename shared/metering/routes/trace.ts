@@ -1,11 +1,19 @@
 import type { DateTime } from 'luxon';
 import type { RequestContext } from '#kernel/context.ts';
 import { toWire, wireTime } from '#kernel/wire.ts';
-import type { StoredEvent } from '../domain/event.ts';
-import type { LedgerPlace } from '../domain/ledger.ts';
+import type { StoredEvent } from '#ingestion/domain/event.ts';
+import type { LedgerPlace } from '#ingestion/domain/ledger.ts';
+import { shaped } from '#platform/resource/shape.ts';
+import { MeterResponse } from '../contracts/meter.ts';
 import type { Acceptance, EventTrace, MeterAttribution } from '../service/events.ts';
-import { meterToWire } from '../service/meters.ts';
 import { eventToWire } from './event-wire.ts';
+
+interface ClosingInvoice {
+  readonly invoiceId: string;
+  readonly invoiceNumber: string | null;
+  readonly countedAt: DateTime;
+  readonly finalizedAt: DateTime | null;
+}
 
 /** What charges for the meters of an event, as the wire shows it: prices and subscriptions know the metering, not the other way round. */
 export interface ChargesOnWire {
@@ -16,6 +24,8 @@ export interface ChargesOnWire {
     readonly subscriptionId: string;
     readonly lineItemId: string;
     readonly priceId: string;
+    /** The invoice that closed usage of the event's time: final, or skipped where `finalizedAt` is null. */
+    readonly final: ClosingInvoice | null;
     readonly wire: Readonly<Record<string, unknown>>;
   }[];
   readonly featureIds: ReadonlyMap<string, string>;
@@ -55,6 +65,7 @@ export async function tracedOnWire(ctx: RequestContext, trace: EventTrace, charg
   const failure = failureOf({ ...trace, event }, charges);
   return {
     event: eventToWire(event),
+    ...(event.ignoredFields === undefined || event.ignoredFields.length === 0 ? {} : { ignored_fields: event.ignoredFields }),
     status: 'processed',
     acceptance: acceptanceToWire(acceptance),
     processed_events: meters.filter(counted).flatMap((attribution) => processed(event, customer?.id, attribution, charges)),
@@ -62,7 +73,11 @@ export async function tracedOnWire(ctx: RequestContext, trace: EventTrace, charg
       customer_lookup: customer === null ? { status: 'not_found' } : { status: 'found', customer: toWire(customer) },
       meter_matching: {
         status: meters.length === 0 ? 'not_found' : 'found',
-        matched_meters: meters.map(({ meter }) => ({ meter_id: meter.id, event_name: meter.eventName, meter: meterToWire(meter) })),
+        matched_meters: meters.map(({ meter }) => ({
+          meter_id: meter.id,
+          event_name: meter.eventName,
+          meter: shaped(MeterResponse, meter),
+        })),
       },
       ...pricing(customer !== null && meters.length > 0, charges),
       attributed_to_customer: attributed(event.externalCustomerId, meters, customer !== null),
@@ -93,10 +108,23 @@ function failureOf(
   if (meters.length === 0) return failed('meter_lookup', `no meter takes events named ${event.eventName} with these properties`);
   const refusal = meters.find((item) => item.refusal !== null)?.refusal;
   if (refusal) return failed('attributed_to_customer', refusal);
+  // What one meter lacks is no fault of an event that another one counts.
+  if (!meters.some(counted)) return failed('attributed_to_customer', meters.find((item) => item.missing !== null)?.missing ?? '');
   if (prices.length === 0) return failed('price_lookup', 'no price charges for the meters that count the event');
   if (!lines.some(({ active }) => active))
     return failed('subscription_line_item_lookup', 'no subscription of the customer charged for these meters at the time of the event');
-  return null;
+  const charging = lines.filter(({ active }) => active);
+  const late = charging.filter(({ final }) => final !== null && final.countedAt < event.ingestedAt);
+  // One that counts for several subscriptions is billed where an invoice is still open.
+  if (late.length < charging.length) return null;
+  const [{ final } = { final: null }] = late;
+  return final === null ? null : failed('invoice', `the event was accepted at ${wireTime(event.ingestedAt)}, after ${closedBy(final)}`);
+}
+
+function closedBy({ invoiceId, invoiceNumber, countedAt, finalizedAt }: ClosingInvoice): string {
+  return finalizedAt === null
+    ? `its period was closed: invoice ${invoiceId} found nothing to bill at ${wireTime(countedAt)} and is SKIPPED`
+    : `its period was invoiced: invoice ${invoiceNumber ?? invoiceId} counted its usage at ${wireTime(countedAt)}, is final since ${wireTime(finalizedAt)} and does not hold it`;
 }
 
 /** One entry for each line item that charges for the quantity, or one without where none does. */
@@ -168,6 +196,9 @@ function counted({ quantity }: MeterAttribution): boolean {
   return quantity !== null;
 }
 
+/** What kind of error ends a stage; the others did not find what they looked for. */
+const CODES: Readonly<Record<string, string>> = { attributed_to_customer: 'validation_error', invoice: 'invalid_operation' };
+
 function failed(stage: string, message: string): Record<string, unknown> {
-  return { failure_point_type: stage, error: { code: stage === 'attributed_to_customer' ? 'validation_error' : 'not_found', message } };
+  return { failure_point_type: stage, error: { code: CODES[stage] ?? 'not_found', message } };
 }

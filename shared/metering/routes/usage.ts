@@ -17,7 +17,7 @@ export const usageRoutes = (usage: UsageService): Route[] => [
     operationId: 'getUsageStatistics',
     tag,
     summary: 'Aggregate events by name',
-    permission: 'authenticated',
+    permission: 'read:Event',
     body: GetUsageRequest,
     responses: { 200: GetUsageResponse },
     handler: async ({ ctx, body }) => {
@@ -38,7 +38,7 @@ export const usageRoutes = (usage: UsageService): Route[] => [
     operationId: 'getUsageByMeter',
     tag,
     summary: 'Usage of a meter',
-    permission: 'authenticated',
+    permission: 'read:Meter',
     body: GetUsageByMeterRequest,
     responses: { 200: GetUsageResponse },
     handler: async ({ ctx, body }) => {
@@ -70,15 +70,16 @@ function groupOf(body: GetUsageRequest): string | null {
   return group?.startsWith('properties.') ? group.slice('properties.'.length) : group;
 }
 
-/** Values are JSON numbers with all their digits; a total of 0 is left out. The header says up to which acceptance time they are complete. */
+/** Values are JSON numbers with all their digits. The header says up to which acceptance time they are complete. */
 function reply(eventName: string, type: AggregationType, { value, points, watermark }: Usage): Reply {
   return okUpTo(watermark, {
     event_name: eventName,
     type,
     results: points.map((point) => ({
       ...(point.windowStart === null ? {} : { window_size: wireTime(point.windowStart) }),
+      ...(point.group === null ? {} : { group: point.group }),
       value: wireNumber(point.value),
     })),
-    ...(value.isZero() ? {} : { value: wireNumber(value) }),
+    value: wireNumber(value),
   });
 }

@@ -1,24 +1,26 @@
 import { DateTime } from 'luxon';
 import type { Customer } from '#customers/domain.ts';
 import type { CustomerService } from '#customers/service.ts';
+import type { Clock } from '#kernel/clock.ts';
 import type { RequestContext } from '#kernel/context.ts';
 import type { Decimal } from '#kernel/decimal.ts';
 import { DomainError, notFound } from '#kernel/errors.ts';
 import type { ClickHouse } from '#platform/clickhouse/client.ts';
 import { attribute, meterMatches } from '../domain/attribution.ts';
-import type { StoredEvent } from '../domain/event.ts';
-import type { EventCopy, RejectedEvent } from '../domain/ledger.ts';
+import type { StoredEvent } from '#ingestion/domain/event.ts';
+import type { EventCopy, RejectedEvent } from '#ingestion/domain/ledger.ts';
 import type { Meter } from '../domain/meter.ts';
 import { createEventRepository, type EventListing, type EventPage } from '../repository/events.ts';
-import { createEventLedger } from '../repository/ledger.ts';
-import type { InFlight } from './in-flight.ts';
+import type { EventAccounts } from '#ingestion/service/event-accounts.ts';
+import type { InFlight } from '#ingestion/service/in-flight.ts';
 import type { MeterService } from './meters.ts';
 
-/** How one meter took the event; `quantity` is null where it refused it, with the reason. */
+/** How one meter took the event; `quantity` is null where it refused it, or where the event lacks what it measures, each with the reason. */
 export interface MeterAttribution {
   readonly meter: Meter;
   readonly quantity: Decimal | null;
   readonly refusal: string | null;
+  readonly missing: string | null;
 }
 
 /** Where an accepted event is: on its way, stored with the copies that came of it, or refused for good. */
@@ -39,30 +41,31 @@ export interface EventTrace {
 
 export interface EventDependencies {
   readonly clickhouse: ClickHouse;
+  readonly accounts: EventAccounts;
   readonly inFlight: Pick<InFlight, 'find'>;
   readonly meters: Pick<MeterService, 'forEventName'>;
   readonly customers: Pick<CustomerService, 'getByExternalId'>;
+  readonly clock: Clock;
 }
+
+/** What a listing without a start shows: a page costs what lies in its range, not all of history. */
+const LISTED = { days: 30 } as const;
+
 export type EventService = ReturnType<typeof createEventService>;
 
 /** Reads of single events. */
-export function createEventService({ clickhouse, inFlight, meters, customers }: EventDependencies) {
+export function createEventService({ clickhouse, accounts, inFlight, meters, customers, clock }: EventDependencies) {
   const repository = createEventRepository(clickhouse);
-  const ledger = createEventLedger(clickhouse);
 
   return {
-    /** A page of events, newest first unless told otherwise. An event id is looked up by the registry, not searched for. */
-    async list(ctx: RequestContext, listing: EventListing): Promise<EventPage> {
-      if (listing.eventId === null) return repository.list(ctx, listing);
-      const { event } = await repository.find(ctx, listing.eventId);
-      if (event === null) return { events: [], more: false, total: 0 };
-      return repository.list(ctx, {
-        ...listing,
-        eventName: listing.eventName ?? event.eventName,
-        externalCustomerId: listing.externalCustomerId ?? event.externalCustomerId,
-      });
+    /**
+     * A page of events, newest first unless told otherwise, of the last 30 days (before the end, where one is named) unless a start is named.
+     * An event id is looked up by the registry, not searched for, in all of history. `startTime` is where the listing begins.
+     */
+    async list(ctx: RequestContext, asked: EventListing): Promise<EventPage & { readonly startTime: DateTime | null }> {
+      const startTime = asked.startTime ?? (asked.eventId === null ? (asked.endTime ?? clock.now()).minus(LISTED) : null);
+      return { ...(await pageOf(ctx, { ...asked, startTime })), startTime };
     },
-
     /** Follows an event to where it is, and to the meters that count it. Throws NotFound for an id under which nothing was accepted. */
     async trace(ctx: RequestContext, id: string): Promise<EventTrace> {
       const { registered, event } = await repository.find(ctx, id);
@@ -76,7 +79,7 @@ export function createEventService({ clickhouse, inFlight, meters, customers }: 
       const [customer, named, copies] = await Promise.all([
         customerOf(ctx, event.externalCustomerId),
         meters.forEventName(ctx, event.eventName),
-        ledger.copies(ctx, id),
+        accounts.copies(ctx, id),
       ]);
       return {
         event,
@@ -87,8 +90,19 @@ export function createEventService({ clickhouse, inFlight, meters, customers }: 
     },
   };
 
+  async function pageOf(ctx: RequestContext, listing: EventListing): Promise<EventPage> {
+    if (listing.eventId === null) return repository.list(ctx, listing);
+    const { event } = await repository.find(ctx, listing.eventId);
+    if (event === null) return { events: [], more: false, total: { count: 0, exact: true } };
+    return repository.list(ctx, {
+      ...listing,
+      eventName: listing.eventName ?? event.eventName,
+      externalCustomerId: listing.externalCustomerId ?? event.externalCustomerId,
+    });
+  }
+
   async function unregistered(ctx: RequestContext, id: string): Promise<Acceptance> {
-    const rejections = await ledger.rejections(ctx, id);
+    const rejections = await accounts.rejections(ctx, id);
     if (rejections.length > 0) return { status: 'rejected', rejections };
     const acceptedAt = await inFlight.find(ctx, id);
     if (acceptedAt === null) throw notFound('event', id);
@@ -107,10 +121,10 @@ function attributionOf(meter: Meter, event: StoredEvent): MeterAttribution[] {
   const result = attribute(meter, event.properties);
   switch (result.kind) {
     case 'taken':
-      return [{ meter, quantity: result.quantity, refusal: null }];
+      return [{ meter, quantity: result.quantity, refusal: null, missing: null }];
     case 'refused':
-      return [{ meter, quantity: null, refusal: result.reason }];
+      return [{ meter, quantity: null, refusal: result.reason, missing: null }];
     case 'absent':
-      return [{ meter, quantity: null, refusal: null }];
+      return [{ meter, quantity: null, refusal: null, missing: result.reason }];
   }
 }

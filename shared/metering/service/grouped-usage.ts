@@ -1,7 +1,8 @@
 import type { DateTime } from 'luxon';
 import type { RequestContext } from '#kernel/context.ts';
 import type { ClickHouse } from '#platform/clickhouse/client.ts';
-import type { AnswerBounds, GroupedUsage, GroupKey } from '../domain/grouped-usage.ts';
+import { type AnswerBounds, type GroupedUsage, type GroupKey, MAX_GROUPS } from '../domain/grouped-usage.ts';
+import { shareQuestions } from '../domain/shared-questions.ts';
 import { customersOf, meterQuery, type UsageRange } from '../domain/usage.ts';
 import { createGroupedUsageRepository } from '../repository/grouped-usage.ts';
 import { createUsageRepository } from '../repository/usage.ts';
@@ -21,7 +22,8 @@ export function createGroupedUsageService({ clickhouse }: { readonly clickhouse:
   const plain = createUsageRepository(clickhouse);
   return {
     /**
-     * Usage of all meters in one statement per hundred, whatever the number of groups; answers in the order of the requests.
+     * Usage of all meters in one statement per hundred, whatever the number of groups, and those that differ in their range alone as
+     * one; answers in the order of the requests.
      * The watermark is that of the customer and of those that the requests add to it, or of all where it is null; it is of the same rows
      * as the numbers, and null while nothing is stored.
      */
@@ -36,9 +38,12 @@ export function createGroupedUsageService({ clickhouse }: { readonly clickhouse:
         externalCustomerId === null
           ? null
           : [...new Set([externalCustomerId, ...questions.flatMap(({ query }) => customersOf(query) ?? [])])];
-      return questions.length === 0
-        ? { usages: [], watermark: await plain.watermark(ctx, asked) }
-        : grouped.usages(ctx, asked, questions, bounds);
+      if (questions.length === 0) return { usages: [], watermark: await plain.watermark(ctx, asked) };
+      const shared = shareQuestions(questions);
+      // Ranges that share a question are its groups: a page of groups leaves none of them out.
+      const whole = bounds && questions.every(({ keys }) => keys.length === 0) ? { ...bounds, groups: MAX_GROUPS } : bounds;
+      const { usages, watermark } = await grouped.usages(ctx, asked, shared.asked, whole);
+      return { usages: shared.answers(usages), watermark };
     },
 
     /** Names of the events that a customer has in a range, at most `limit`. */

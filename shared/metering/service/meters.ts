@@ -1,32 +1,31 @@
 import type { Clock } from '#kernel/clock.ts';
 import type { RequestContext } from '#kernel/context.ts';
 import { newId } from '#kernel/ids.ts';
-import type { ListOptions, Page } from '#kernel/pagination.ts';
-import { type Camelized, toWire } from '#kernel/wire.ts';
+import type { Page } from '#kernel/pagination.ts';
+import type { Camelized } from '#kernel/wire.ts';
 import type { Database, TenantTransaction } from '#platform/postgres/database.ts';
-import { appendSystemEvent } from '#platform/postgres/outbox.ts';
+import { type Guards, guardPoint } from '#platform/resource/guards.ts';
+import type { ListRequest } from '#platform/resource/listing.ts';
+import { publish } from '#platform/resource/publish.ts';
 import type { CreateMeterRequest, UpdateMeterRequest } from '../contracts/meter.ts';
 import { addsNothing, type Aggregation, checkAggregation, type Meter, type MeterVersion, unionFilters } from '../domain/meter.ts';
+import { meterEvents } from '../events.ts';
 import { meterVersionRepository } from '../repository/meter-versions.ts';
-import { type MeterListFilter, meterRepository } from '../repository/meters.ts';
+import { meterRepository } from '../repository/meters.ts';
+
+/** What stands on meters guards this. */
+export const METER = guardPoint('meter');
 
 export interface MeterDependencies {
   readonly database: Database;
   readonly clock: Clock;
+  readonly guards: Guards;
 }
 export type MeterService = ReturnType<typeof createMeterService>;
 export type NewMeterRequest = Camelized<CreateMeterRequest>;
 
-/** A meter as the API shows it: what only the engine needs is left out. */
-export function meterToWire({ disabledAt: _, version: __, ...meter }: Meter): Record<string, unknown> {
-  return toWire(meter) as Record<string, unknown>;
-}
-
 /** Use cases of meters. Every change writes its system event in the same transaction. */
-export function createMeterService({ database, clock }: MeterDependencies) {
-  const publish = (tx: TenantTransaction, change: 'created' | 'updated' | 'disabled' | 'deleted', meter: Meter) =>
-    appendSystemEvent(tx, clock, { eventName: `meter.${change}`, entityType: 'meter', entityId: meter.id, payload: meterToWire(meter) });
-
+export function createMeterService({ database, clock, guards }: MeterDependencies) {
   const insert = async (
     tx: TenantTransaction,
     { name, eventName, aggregation, filters, resetUsage }: Pick<Meter, 'name' | 'eventName' | 'aggregation' | 'filters' | 'resetUsage'>,
@@ -44,7 +43,7 @@ export function createMeterService({ database, clock }: MeterDependencies) {
       createdAt: now,
       updatedAt: now,
     });
-    await publish(tx, 'created', meter);
+    await publish(tx, clock, meterEvents.created, meter);
     return meter;
   };
 
@@ -60,12 +59,13 @@ export function createMeterService({ database, clock }: MeterDependencies) {
   ): Promise<Meter> =>
     database.withTenant(ctx, async (tx) => {
       const before = await meterRepository.lock(tx, id);
+      if (kind === 'deleted') await guards.check(tx, METER, id, 'delete');
       const values = next(before);
       if (values === null) return before;
       if (values.version !== undefined)
         await meterVersionRepository.keep(tx, before, { replacedAt: values.updatedAt, replacedBy: ctx.actorId });
-      const meter = await meterRepository.update(tx, id, values, ctx.actorId);
-      await publish(tx, kind, meter);
+      const meter = await meterRepository.update(tx, id, values);
+      await publish(tx, clock, meterEvents[kind], meter);
       return meter;
     });
 
@@ -80,20 +80,23 @@ export function createMeterService({ database, clock }: MeterDependencies) {
 
     get: (ctx: RequestContext, id: string): Promise<Meter> => database.withTenant(ctx, (tx) => meterRepository.get(tx, id)),
 
-    /** Those of the ids that exist. */
+    /** The meter as it stays until `tx` ends: for whoever makes something that needs it. Throws NotFound like `get`. */
+    getHeld: (tx: TenantTransaction, id: string): Promise<Meter> => meterRepository.share(tx, id),
+
+    /** Those of the ids that exist, deleted ones included. */
     getMany: (ctx: RequestContext, ids: readonly string[]): Promise<Meter[]> =>
-      database.withTenant(ctx, (tx) => meterRepository.findByIds(tx, ids)),
+      database.withTenant(ctx, (tx) => meterRepository.getMany(tx, ids)),
 
     /** Meters that count events of this name, disabled ones included. */
     forEventName: (ctx: RequestContext, eventName: string): Promise<Meter[]> =>
-      database.withTenant(ctx, (tx) => meterRepository.findByEventName(tx, eventName)),
+      database.withTenant(ctx, (tx) => meterRepository.findByEventNames(tx, [eventName])),
 
     /** Meters that count events of any of these names, oldest first. */
     forEventNames: (ctx: RequestContext, eventNames: readonly string[]): Promise<Meter[]> =>
       database.withTenant(ctx, (tx) => meterRepository.findByEventNames(tx, eventNames)),
 
-    list: (ctx: RequestContext, filter: MeterListFilter, options: ListOptions): Promise<Page<Meter>> =>
-      database.withTenant(ctx, (tx) => meterRepository.list(tx, filter, options)),
+    list: (ctx: RequestContext, request: ListRequest): Promise<Page<Meter>> =>
+      database.withTenant(ctx, (tx) => meterRepository.list(tx, request)),
 
     /**
      * Adds filters and values to the existing ones, as a new version. Usage changes for past events, too: it follows from the
@@ -120,6 +123,7 @@ export function createMeterService({ database, clock }: MeterDependencies) {
           : { disabledAt: clock.now(), status: 'archived', version: meter.version + 1, updatedAt: clock.now() },
       ),
 
+    /** Refused while a price, a feature or a running subscription stands on it. */
     delete: (ctx: RequestContext, id: string): Promise<Meter> =>
       change(ctx, id, 'deleted', () => ({ status: 'deleted', updatedAt: clock.now() })),
   };

@@ -8,7 +8,7 @@ import type { Camelized } from '#kernel/wire.ts';
 import type { ClickHouse } from '#platform/clickhouse/client.ts';
 import type { PreviewMeterRequest } from '../contracts/meter-preview.ts';
 import { attribute } from '../domain/attribution.ts';
-import { type MeterDefinition, unionFilters } from '../domain/meter.ts';
+import { FIXED, type MeterDefinition, unionFilters } from '../domain/meter.ts';
 import { meterQuery } from '../domain/usage.ts';
 import { readRefusals } from '../repository/refusals.ts';
 import { createUsageRepository } from '../repository/usage.ts';
@@ -25,6 +25,8 @@ export interface MeterFigures {
   readonly matchedCount: number;
   readonly eventCount: number;
   readonly refusedCount: number;
+  /** Events that lack what is measured: they take no part, and nothing is wrong with them. */
+  readonly missingCount: number;
   readonly refusedEvents: readonly { readonly eventId: string; readonly reason: string }[];
 }
 
@@ -36,17 +38,21 @@ export interface MeterPreview {
   /** The meter as it is; null for a definition that is no meter yet. */
   readonly before: MeterFigures | null;
   readonly after: MeterFigures;
+  /** What would be measured: `after` is of it. */
+  readonly definition: Omit<MeterDefinition, 'disabledAt'>;
 }
+
+/** The open period of the customer's subscription, if it has one, and the time zone that it is billed in. */
+export type OpenPeriod = (
+  ctx: RequestContext,
+  externalCustomerId: string,
+  meterId: string | null,
+) => Promise<{ readonly period: Period; readonly timezone: string } | null>;
 
 export interface MeterPreviewDependencies {
   readonly clickhouse: ClickHouse;
   readonly meters: Pick<MeterService, 'get'>;
-  /** The open period of the customer's subscription, if it has one, and the time zone that it is billed in. */
-  readonly openPeriod: (
-    ctx: RequestContext,
-    externalCustomerId: string,
-    meterId: string | null,
-  ) => Promise<{ readonly period: Period; readonly timezone: string } | null>;
+  readonly openPeriod: OpenPeriod;
   readonly clock: Clock;
 }
 export type MeterPreviewService = ReturnType<typeof createMeterPreviewService>;
@@ -77,6 +83,7 @@ export function createMeterPreviewService({ clickhouse, meters, openPeriod, cloc
             matchedCount: matched,
             eventCount: answer.eventCount,
             refusedCount: refused,
+            missingCount: Math.max(0, matched - answer.eventCount - refused),
             refusedEvents: samples.map(({ id, properties }) => ({ eventId: id, reason: reasonOf(each, properties) })),
           };
         }),
@@ -87,27 +94,38 @@ export function createMeterPreviewService({ clickhouse, meters, openPeriod, cloc
         watermark: usages[0]?.watermark ?? null,
         before: before ?? null,
         after: after as MeterFigures,
+        definition: shownOf(definition),
       };
     },
   };
 }
 
-/** The definition that is asked about: what the request leaves out is the meter's. */
+/** The definition that is asked about. Of a meter only filters can change, and they join its own: what saving them would make of it. */
 function definitionOf(request: Camelized<PreviewMeterRequest>, meter: MeterDefinition | null): MeterDefinition {
+  if (meter !== null) {
+    for (const [field, value] of Object.entries({
+      event_name: request.eventName,
+      aggregation: request.aggregation,
+      reset_usage: request.resetUsage,
+    }))
+      if (value) throw invalid(field, `${FIXED}; leave out meter_id to look at one`);
+    return { ...meter, filters: unionFilters(meter.filters, request.filters ?? []) };
+  }
   const missing = (field: string): Error => invalid(field, 'is required without meter_id');
-  const eventName = request.eventName ?? meter?.eventName;
-  const aggregation = request.aggregation ? aggregationOf(request.aggregation) : meter?.aggregation;
-  const resetUsage = request.resetUsage ?? meter?.resetUsage;
-  if (eventName === undefined) throw missing('event_name');
-  if (aggregation === undefined) throw missing('aggregation');
-  if (resetUsage === undefined) throw missing('reset_usage');
+  if (!request.eventName) throw missing('event_name');
+  if (!request.aggregation) throw missing('aggregation');
+  if (!request.resetUsage) throw missing('reset_usage');
   return {
-    eventName,
-    aggregation,
-    resetUsage,
-    filters: request.filters ? unionFilters([], request.filters) : (meter?.filters ?? []),
-    disabledAt: meter?.disabledAt ?? null,
+    eventName: request.eventName,
+    aggregation: aggregationOf(request.aggregation),
+    resetUsage: request.resetUsage,
+    filters: unionFilters([], request.filters ?? []),
+    disabledAt: null,
   };
+}
+
+function shownOf({ eventName, aggregation, filters, resetUsage }: MeterDefinition): MeterPreview['definition'] {
+  return { eventName, aggregation, filters, resetUsage };
 }
 
 function rangeOf({ startTime, endTime }: Camelized<PreviewMeterRequest>, otherwise: Period): Period {

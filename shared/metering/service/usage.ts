@@ -1,6 +1,6 @@
 import type { DateTime } from 'luxon';
 import type { CustomerService } from '#customers/service.ts';
-import { isTimezone } from '#kernel/calendar/civil.ts';
+import { requireTimezone } from '#kernel/calendar/civil.ts';
 import type { WindowSize } from '#kernel/calendar/windows.ts';
 import type { Clock } from '#kernel/clock.ts';
 import type { RequestContext } from '#kernel/context.ts';
@@ -10,10 +10,12 @@ import type { ClickHouse } from '#platform/clickhouse/client.ts';
 import type { AggregationType, Meter, PropertyFilter } from '../domain/meter.ts';
 import { type MeterScope, meterQuery, type Usage, type UsageQuery, type UsageRange, type UsageWindow } from '../domain/usage.ts';
 import { createUsageRepository } from '../repository/usage.ts';
-import { checkWindowCount } from '../repository/windows-sql.ts';
+import { checkBucketCount, checkWindowCount } from '#platform/clickhouse/windows-sql.ts';
 import type { MeterService } from './meters.ts';
 
 const DEFAULT_RANGE = { days: 7 };
+/** Results of one answer, whatever they are told apart by. */
+const MAX_POINTS = 100_000;
 
 /** What a caller narrows usage by; absent values do not narrow. Times default to the last 7 days. */
 export interface UsageScope {
@@ -54,14 +56,20 @@ export function createUsageService({ clickhouse, meters, customers, clock }: Usa
   const repository = createUsageRepository(clickhouse);
 
   const usages = async (ctx: RequestContext, queries: readonly UsageQuery[]): Promise<Usage[]> => {
-    for (const query of queries) checkTimezone(query.window?.timezone ?? query.timezone);
+    for (const query of queries) requireTimezone(query.window?.timezone ?? query.timezone);
     return repository.usages(ctx, queries);
   };
 
-  /** What a caller asks: no more points than somebody can read. */
+  /** What a caller asks: no more points than somebody can read. Without a window of the caller's, those of buckets are points. */
   const asked = async (ctx: RequestContext, query: UsageQuery): Promise<Usage> => {
     if (query.window !== null) checkWindowCount(query.range, query.window);
-    return (await usages(ctx, [query]))[0] as Usage;
+    const { bucketSize, timezone } = query;
+    const window = query.window ?? (bucketSize === null ? null : { size: bucketSize, timezone, anchor: null });
+    if (query.window === null && bucketSize !== null) checkBucketCount(query.range, bucketSize);
+    const [usage] = (await usages(ctx, [{ ...query, window }])) as [Usage];
+    if (usage.points.length > MAX_POINTS)
+      throw invalid('start_time', `the answer holds more than ${MAX_POINTS} results: choose a shorter range, or a longer window_size`);
+    return usage;
   };
 
   /** The customer's own id where the internal one is known, because usage is kept by it; else what the senders claimed. */
@@ -145,8 +153,4 @@ function windowOf({ windowSize, timezone, billingAnchor }: UsageScope): UsageWin
 function bucketOf(type: AggregationType, bucketSize: WindowSize | null): WindowSize | null {
   if (bucketSize !== null && type !== 'MAX' && type !== 'SUM') throw invalid('bucket_size', 'belongs to MAX and SUM only');
   return bucketSize;
-}
-
-function checkTimezone(timezone: string): void {
-  if (!isTimezone(timezone)) throw invalid('timezone', `unknown time zone ${JSON.stringify(timezone)}`);
 }

@@ -50,12 +50,12 @@ const SETTINGS: ClickHouseSettings = {
 
 /** Opens a pool of kept-alive connections. Throws a plain Error when no URL is configured. */
 export function createClickHouse({ clickhouse }: ClickHouseConfig): ClickHouse {
-  return wrap(connect(clickhouse, clickhouse.database));
+  return wrap(connect(clickhouse, clickhouse.database), clickhouse);
 }
 
 /** For migrations: the same connection without a database, which may not exist yet. */
 export function createClickHouseWithoutDatabase({ clickhouse }: ClickHouseConfig): ClickHouse {
-  return wrap(connect(clickhouse, 'default'));
+  return wrap(connect(clickhouse, 'default'), clickhouse);
 }
 
 function connect(config: Config['clickhouse'], database: string): ClickHouseClient {
@@ -79,7 +79,9 @@ function connect(config: Config['clickhouse'], database: string): ClickHouseClie
   });
 }
 
-function wrap(client: ClickHouseClient): ClickHouse {
+function wrap(client: ClickHouseClient, { request_timeout_ms }: Config['clickhouse']): ClickHouse {
+  // Nobody reads an answer that comes later: the engine stops, too.
+  const untilGivenUp: ClickHouseSettings = { max_execution_time: Math.ceil(request_timeout_ms / 1000) };
   return {
     query: <Row>(sql: string, parameters: QueryParameters = {}, settings: ClickHouseSettings = {}) =>
       asUnavailable(async () => {
@@ -87,7 +89,7 @@ function wrap(client: ClickHouseClient): ClickHouse {
           query: sql,
           query_params: { ...parameters },
           format: 'JSONEachRow',
-          clickhouse_settings: settings,
+          clickhouse_settings: { ...untilGivenUp, ...settings },
         });
         return (await result.json<Row>()) as Row[];
       }),

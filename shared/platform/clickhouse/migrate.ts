@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { clickhouseForJobs } from '../config/for-jobs.ts';
 import { type ClickHouse, type ClickHouseConfig, createClickHouse, createClickHouseWithoutDatabase } from './client.ts';
 
 /** Ordered, forward only: `NNNN_name.sql`. */
@@ -41,7 +42,7 @@ export interface ClickHouseMigration {
 export async function migrateClickHouse(config: ClickHouseConfig, folder: string = migrationsFolder()): Promise<string[]> {
   const migrations = await readMigrations(folder, config.clickhouse.engine);
   await createDatabase(config);
-  const clickhouse = createClickHouse(config);
+  const clickhouse = createClickHouse({ clickhouse: clickhouseForJobs(config.clickhouse) });
   try {
     return await apply(clickhouse, migrations, config.clickhouse.engine);
   } finally {

@@ -93,8 +93,8 @@ describe('bad configurations', () => {
       file: yaml('billing:\n  page_size: 5000\n  pagesize: 3\nnonsense: {}\n'),
     });
     expect(problems).toHaveLength(6);
-    expect(problems).toContain('FLEXPRICE_POSTGRES_HOTS: unknown environment variable');
-    expect(problems).toContain('billing.pagesize: unknown key');
+    expect(problems).toContain('FLEXPRICE_POSTGRES_HOTS: unknown environment variable; did you mean FLEXPRICE_POSTGRES_HOST?');
+    expect(problems).toContain('billing.pagesize: unknown key; did you mean page_size?');
     expect(problems).toContain('nonsense: unknown key');
     for (const start of [
       'server.port (FLEXPRICE_SERVER_PORT): ',
@@ -119,6 +119,37 @@ describe('bad configurations', () => {
 
   test.each(['2', 'yes', 'TRUE'])('a flag is true or false, not %s', (value) => {
     expect(problemsOf({ env: { FLEXPRICE_POSTGRES_SSL: value }, file: NO_FILE })).toHaveLength(1);
+  });
+
+  test.each([
+    ['FLEXPRICE_LOCAL_DEMO', 'maybe', 'local.demo (FLEXPRICE_LOCAL_DEMO): must be true or false, not "maybe"'],
+    ['FLEXPRICE_SERVER_PORT', 'eighty', 'server.port (FLEXPRICE_SERVER_PORT): must be a whole number from 0 to 65535, not "eighty"'],
+    ['FLEXPRICE_SERVER_PORT', '70000', 'server.port (FLEXPRICE_SERVER_PORT): must be a whole number from 0 to 65535, not "70000"'],
+    ['FLEXPRICE_SERVER_PORT', '0x50', 'server.port (FLEXPRICE_SERVER_PORT): must be a whole number from 0 to 65535, not "0x50"'],
+    ['FLEXPRICE_POSTGRES_POOL_MAX', '0', 'postgres.pool_max (FLEXPRICE_POSTGRES_POOL_MAX): must be a whole number from 1 on, not "0"'],
+    ['FLEXPRICE_LOG_LEVEL', 'debug', 'log.level (FLEXPRICE_LOG_LEVEL): must be one of DEBUG, INFO, WARN, ERROR, not "debug"'],
+    // An address may hold a password: it is not repeated.
+    [
+      'FLEXPRICE_CLICKHOUSE_URL',
+      'me:secret@db',
+      'clickhouse.url (FLEXPRICE_CLICKHOUSE_URL): must be an address that begins with http:// or https://',
+    ],
+    ['FLEXPRICE_SERVR_PORT', '80', 'FLEXPRICE_SERVR_PORT: unknown environment variable; did you mean FLEXPRICE_SERVER_PORT?'],
+    ['FLEXPRICE_NOTHING_LIKE_IT', '80', 'FLEXPRICE_NOTHING_LIKE_IT: unknown environment variable'],
+  ])('%s=%s says what is right', (variable, value, problem) => {
+    expect(problemsOf({ env: { [variable]: value }, file: NO_FILE })).toEqual([problem]);
+  });
+
+  test('a file is told the same: of a section that is none, of a value and of a section with a typing error', () => {
+    expect(problemsOf({ env: {}, file: yaml('server: 8080\nlocal: { demo: 1 }\npostgers: { host: db }\n') })).toEqual([
+      'server: must be a map of its keys',
+      'local.demo (FLEXPRICE_LOCAL_DEMO): must be true or false, not 1',
+      'postgers: unknown key; did you mean postgres?',
+    ]);
+  });
+
+  test('every value says in words what it takes', () => {
+    expect(configLeaves().filter(({ expects }) => expects === undefined)).toEqual([]);
   });
 
   test('variables of scripts and tests are no configuration', () => {

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { parse } from 'yaml';
 import type * as z from 'zod';
+import { nearest } from '#kernel/nearest.ts';
 import { type Config, configSchema } from './schema.ts';
 
 const PREFIX = 'FLEXPRICE_';
@@ -33,6 +34,10 @@ export interface ConfigLeaf {
   readonly path: readonly string[];
   readonly variable: string;
   readonly secret: boolean;
+  /** What it takes, in words that follow "must be". */
+  readonly expects: string | undefined;
+  /** Whether a wrong value may be repeated to whoever gave it. */
+  readonly echo: boolean;
 }
 
 /**
@@ -51,12 +56,12 @@ export function loadConfig({ env, file = env.FLEXPRICE_CONFIG_FILE ?? 'flexprice
   for (const [name, value] of Object.entries(env)) {
     if (!name.startsWith(PREFIX) || NOT_CONFIGURATION.test(name) || value === undefined) continue;
     const leaf = leaves.get(name);
-    if (!leaf) problems.push(`${name}: unknown environment variable`);
+    if (!leaf) problems.push(`${name}: unknown environment variable${meant(name, leaves.keys())}`);
     else if (value !== '') setAt(values, leaf.path, value);
   }
 
   const result = configSchema.safeParse(values);
-  if (!result.success) problems.push(...result.error.issues.flatMap((issue) => describe(issue)));
+  if (!result.success) problems.push(...result.error.issues.flatMap((issue) => describe(issue, values)));
   if (problems.length > 0 || !result.success) throw new ConfigError(problems);
   return result.data;
 }
@@ -78,7 +83,9 @@ export function configLeaves(): ConfigLeaf[] {
     Object.entries(unwrap(prefault).shape).map(([key, leaf]) => ({
       path: [section, key],
       variable: `${PREFIX}${section}_${key}`.toUpperCase(),
-      secret: isSecret(leaf as z.ZodType),
+      secret: metaOf(leaf as z.ZodType, 'secret') === true,
+      expects: metaOf(leaf as z.ZodType, 'expects') as string | undefined,
+      echo: metaOf(leaf as z.ZodType, 'echo') === true,
     })),
   );
 }
@@ -87,10 +94,12 @@ function unwrap(section: z.ZodPrefault<z.ZodObject>): z.ZodObject {
   return section.unwrap();
 }
 
-function isSecret(schema: z.ZodType): boolean {
-  if (schema.meta()?.secret === true) return true;
+/** What a leaf says of itself, under its default and whatever else wraps it. */
+function metaOf(schema: z.ZodType, name: string): unknown {
+  const own = schema.meta()?.[name];
+  if (own !== undefined) return own;
   const inner = (schema as unknown as { def: { innerType?: z.ZodType } }).def.innerType;
-  return inner !== undefined && isSecret(inner);
+  return inner === undefined ? undefined : metaOf(inner, name);
 }
 
 function readYaml(file: string, problems: string[]): Record<string, unknown> {
@@ -119,9 +128,27 @@ function hasValue(values: Record<string, unknown>, [section, key]: readonly stri
   return typeof existing === 'object' && existing !== null && (existing as Record<string, unknown>)[key ?? ''] !== undefined;
 }
 
-function describe(issue: z.core.$ZodIssue): string[] {
-  const path = issue.path.join('.');
-  const variable = issue.path.length === 2 ? ` (${PREFIX}${issue.path.join('_').toUpperCase()})` : '';
-  if (issue.code === 'unrecognized_keys') return issue.keys.map((key) => `${[...issue.path, key].join('.')}: unknown key`);
-  return [`${path}${variable}: ${issue.message}`];
+function describe(issue: z.core.$ZodIssue, values: Readonly<Record<string, unknown>>): string[] {
+  const [section = '', key] = issue.path.map(String);
+  if (issue.code === 'unrecognized_keys')
+    return issue.keys.map((unknown) => `${[...issue.path, unknown].join('.')}: unknown key${meant(unknown, keysOf(issue.path))}`);
+  if (key === undefined) return [`${section}: must be a map of its keys`];
+  const leaf = configLeaves().find(({ path }) => path[0] === section && path[1] === key);
+  const given = leaf?.echo ? `, not ${JSON.stringify((values[section] as Record<string, unknown>)[key])}` : '';
+  const problem = leaf?.expects === undefined ? issue.message : `must be ${leaf.expects}${given}`;
+  return [`${section}.${key}${leaf === undefined ? '' : ` (${leaf.variable})`}: ${problem}`];
+}
+
+/** The keys that may stand at a path: sections, or those of a section. */
+function keysOf([section]: readonly PropertyKey[]): string[] {
+  return section === undefined
+    ? Object.keys(configSchema.shape)
+    : configLeaves()
+        .filter(({ path }) => path[0] === section)
+        .map(({ path }) => path[1] ?? '');
+}
+
+function meant(unknown: string, known: Iterable<string>): string {
+  const near = nearest(unknown, known);
+  return near === undefined ? '' : `; did you mean ${near}?`;
 }

@@ -1,8 +1,11 @@
-const FIRST_MS = 100;
-const CAP_MS = 10_000;
+interface BackoffBounds {
+  readonly firstMs?: number;
+  readonly capMs?: number;
+  readonly random?: () => number;
+}
 
-/** Pause before try number `failures + 1` of something that failed: 100 ms, doubling, at most 10 s, with jitter of a half. */
-export function backoffMs(failures: number, random: () => number = Math.random): number {
-  const full = Math.min(CAP_MS, FIRST_MS * 2 ** Math.min(failures, 20));
+/** Pause before try number `failures + 1` of something that failed: `firstMs`, doubling, at most `capMs`, with jitter of a half. */
+export function backoffMs(failures: number, { firstMs = 100, capMs = 10_000, random = Math.random }: BackoffBounds = {}): number {
+  const full = Math.min(capMs, firstMs * 2 ** Math.min(failures, 20));
   return full * (0.5 + random() / 2);
 }

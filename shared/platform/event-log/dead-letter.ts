@@ -1,5 +1,6 @@
 import { DateTime } from 'luxon';
 import type { Clock } from '#kernel/clock.ts';
+import type { DeadLetterReason } from '#kernel/dead-letter-reasons.ts';
 import type { LogBatch, LogMessage, LogRecord } from './event-log.ts';
 import { type DlqName, dlqOf, HEADERS, TOPICS, type TopicName } from './topics.ts';
 
@@ -9,8 +10,8 @@ export interface FailedRecord {
   /** From 0 within the pack; null when the whole message is meant. */
   readonly line: number | null;
   readonly value: Buffer;
-  /** A word for machines, e.g. `bad_json`. */
-  readonly reason: string;
+  /** A word for machines. */
+  readonly reason: DeadLetterReason;
   /** The same for people. */
   readonly detail: string;
 }
@@ -29,6 +30,7 @@ export interface DeadLetter extends LetterPlace {
   readonly key: string;
   readonly value: Buffer;
   readonly headers: Readonly<Record<string, string>>;
+  /** A word of DEAD_LETTER_REASONS, or one of another release. */
   readonly reason: string;
   readonly detail: string;
   /** Null where the header is missing or no time. */
@@ -44,6 +46,7 @@ const ERROR_HEADERS: readonly string[] = [
   HEADERS.originLine,
   HEADERS.failedAt,
 ];
+const UNKNOWN_REASON: DeadLetterReason = 'unknown';
 const MAX_DETAIL = 1000;
 const MAX_OFFSET = 2n ** 63n - 1n;
 const MAX_PARTITION = 2 ** 31 - 1;
@@ -85,7 +88,7 @@ export function readDeadLetter(topic: DlqName, partition: number, message: LogMe
     key: message.key,
     value: message.value,
     headers,
-    reason: headers[HEADERS.errorReason] ?? 'unknown',
+    reason: headers[HEADERS.errorReason] ?? UNKNOWN_REASON,
     detail: headers[HEADERS.errorMessage] ?? '',
     failedAt: failedAt.isValid ? failedAt : null,
   };

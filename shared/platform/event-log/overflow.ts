@@ -1,4 +1,3 @@
-import type { Config } from '#platform/config/schema.ts';
 import type { LogRecord } from './event-log.ts';
 
 /** Replays records into the log. When it rejects, they stay in the overflow and come again later. */
@@ -13,20 +12,12 @@ export interface Overflow {
   put(topic: string, records: readonly LogRecord[]): Promise<void>;
   /**
    * Hands over what waits until nothing is left or `signal` aborts; the number of records replayed. The first error of
-   * the handler ends it and is passed on: a log that is still down need not be asked for every entry.
+   * the handler ends it and is passed on: a log that is still down need not be asked for every entry. What failed may stay hidden for some
+   * minutes, and being handed over costs an entry one of its tries: ask the log first whether it is there.
    */
   take(handler: OverflowHandler, signal: AbortSignal): Promise<number>;
+  /** Whether nothing waits of what was put in `settleSeconds` ago or before. Rejects when that cannot be known. */
+  isEmpty(): Promise<boolean>;
+  readonly settleSeconds: number;
   close(): Promise<void>;
-}
-
-/** The overflow that the configuration names: SQS when `overflow.queue_url` is set, else a table in Postgres. */
-export async function createOverflow(config: Config): Promise<Overflow> {
-  if (config.overflow.queue_url !== undefined) {
-    const { createSqsOverflow } = await import('./sqs-overflow.ts');
-    return createSqsOverflow({ queueUrl: config.overflow.queue_url });
-  }
-  const { createPostgresOverflow } = await import('./postgres/overflow.ts');
-  const { eventLogPool } = await import('./postgres/pool.ts');
-  const { connectionSecurity } = await import('#platform/postgres/connection.ts');
-  return createPostgresOverflow(eventLogPool(config.postgres, await connectionSecurity(config.postgres)));
 }

@@ -1,6 +1,7 @@
 import {
   ChangeMessageVisibilityCommand,
   DeleteMessageCommand,
+  GetQueueAttributesCommand,
   type Message,
   ReceiveMessageCommand,
   SendMessageCommand,
@@ -14,6 +15,14 @@ import { decodeText, encodeAsTexts } from './overflow-codec.ts';
 
 export interface SqsOverflowOptions {
   readonly queueUrl: string;
+  /** Where what cannot be read goes at once. Absent: it waits until the queue's redrive policy puts it aside. */
+  readonly deadLetterQueueUrl?: string | undefined;
+  /**
+   * How long a message that was received is hidden from others, default 120: long enough to replay what one receive brings. Nothing shortens it
+   * after a failure, so that a message spends one of the tries after which the redrive policy puts it aside (`maxReceiveCount`) every two
+   * minutes at most, whatever else goes wrong.
+   */
+  readonly visibilitySeconds?: number;
   readonly client?: SQSClient;
   readonly logger?: EventLogLogger;
 }
@@ -23,13 +32,21 @@ const MESSAGE_MAX_BYTES = 256 * 1024 - 1024;
 /** What is compressed at once: bounds the memory and the time that the event loop stands still. */
 const RAW_MAX_BYTES = 2 * 1024 * 1024;
 const TOPIC_ATTRIBUTE = 'topic';
-/** Long enough to replay what one receive brings. */
-const VISIBILITY_SECONDS = 120;
+/** Messages that wait, that somebody has in hand, and that come later. */
+const COUNTS = ['ApproximateNumberOfMessages', 'ApproximateNumberOfMessagesNotVisible', 'ApproximateNumberOfMessagesDelayed'] as const;
+/** SQS names no bound but "at least a minute" after the last message for its counts to be right: twice that. */
+const SETTLE_SECONDS = 120;
 const WAIT_SECONDS = 1;
 const RECEIVE_COUNT = 10;
 
 /** The overflow in an SQS standard queue: each message holds records of one topic (gzip, base64). */
-export function createSqsOverflow({ queueUrl: QueueUrl, client = defaultClient(), logger = silentLogger }: SqsOverflowOptions): Overflow {
+export function createSqsOverflow({
+  queueUrl: QueueUrl,
+  deadLetterQueueUrl,
+  visibilitySeconds = 120,
+  client = defaultClient(),
+  logger = silentLogger,
+}: SqsOverflowOptions): Overflow {
   /** Not tied to the signal: a receive that is cut off may hide messages until their time-out. It waits for a second at most. */
   async function receive(): Promise<Message[]> {
     const { Messages = [] } = await client.send(
@@ -37,24 +54,47 @@ export function createSqsOverflow({ queueUrl: QueueUrl, client = defaultClient()
         QueueUrl,
         MaxNumberOfMessages: RECEIVE_COUNT,
         WaitTimeSeconds: WAIT_SECONDS,
-        VisibilityTimeout: VISIBILITY_SECONDS,
+        VisibilityTimeout: visibilitySeconds,
         MessageAttributeNames: [TOPIC_ATTRIBUTE],
       }),
     );
     return [...Messages];
   }
 
-  async function replay({ Body = '', MessageAttributes, ReceiptHandle, MessageId }: Message, handler: OverflowHandler): Promise<number> {
-    const topic = MessageAttributes?.[TOPIC_ATTRIBUTE]?.StringValue;
-    const records = readable(Body);
+  const remove = ({ ReceiptHandle }: Message) => client.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle }));
+
+  async function replay(message: Message, handler: OverflowHandler): Promise<number> {
+    const topic = message.MessageAttributes?.[TOPIC_ATTRIBUTE]?.StringValue;
+    const records = readable(message.Body ?? '');
     if (topic === undefined || records === undefined) {
-      // Left where it is: the queue's redrive policy puts it aside, with its body, for a person to look at.
-      logger.error('event log: an overflow message cannot be read', { messageId: MessageId });
+      await putAside(message);
       return 0;
     }
     await handler(topic, records);
-    await client.send(new DeleteMessageCommand({ QueueUrl, ReceiptHandle }));
+    await remove(message);
     return records.length;
+  }
+
+  /** Moves a message as it is to the dead letters, for a person to look at. What cannot be moved holds up nothing: it comes again. */
+  async function putAside(message: Message): Promise<void> {
+    const { Body: MessageBody, MessageAttributes, MessageId } = message;
+    logger.error('event log: an overflow message cannot be read', { messageId: MessageId });
+    if (deadLetterQueueUrl === undefined) return;
+    try {
+      await client.send(new SendMessageCommand({ QueueUrl: deadLetterQueueUrl, MessageBody, MessageAttributes }));
+      await remove(message);
+    } catch (error) {
+      logger.warn('event log: it could not be moved to the dead letters', { messageId: MessageId, error: (error as Error).message });
+    }
+  }
+
+  /** What was received and not tried, for whoever comes next: this process is being stopped. */
+  async function release(untried: readonly Message[]): Promise<void> {
+    await Promise.allSettled(
+      untried.map(({ ReceiptHandle }) =>
+        client.send(new ChangeMessageVisibilityCommand({ QueueUrl, ReceiptHandle, VisibilityTimeout: 0 })),
+      ),
+    );
   }
 
   return {
@@ -77,22 +117,23 @@ export function createSqsOverflow({ queueUrl: QueueUrl, client = defaultClient()
       while (!signal.aborted) {
         const waiting = await receive();
         if (waiting.length === 0) break;
-        try {
-          for (let next = waiting[0]; next && !signal.aborted; next = waiting[0]) {
-            total += await replay(next, handler);
-            waiting.shift();
+        for (const [index, message] of waiting.entries()) {
+          if (signal.aborted) {
+            await release(waiting.slice(index));
+            break;
           }
-        } finally {
-          // What was received and not replayed need not wait for its time-out to come again.
-          await Promise.allSettled(
-            waiting.map(({ ReceiptHandle }) =>
-              client.send(new ChangeMessageVisibilityCommand({ QueueUrl, ReceiptHandle, VisibilityTimeout: 0 })),
-            ),
-          );
+          total += await replay(message, handler);
         }
       }
       return total;
     },
+
+    async isEmpty() {
+      const { Attributes = {} } = await client.send(new GetQueueAttributesCommand({ QueueUrl, AttributeNames: [...COUNTS] }));
+      return COUNTS.every((count) => Attributes[count] === '0');
+    },
+
+    settleSeconds: SETTLE_SECONDS,
 
     close: async () => client.destroy(),
   };

@@ -3,19 +3,36 @@ import httpCors from '@middy/http-cors';
 import httpRouter from '@middy/http-router';
 import { type Clock, systemClock } from '#kernel/clock.ts';
 import type { RequestContext } from '#kernel/context.ts';
+import { invalid } from '#kernel/errors.ts';
 import { newId } from '#kernel/ids.ts';
 import { toJson } from '#kernel/wire.ts';
 import { errorFields, type Logger } from '../observability/logger.ts';
 import { errorReply } from './error-body.ts';
 import { handleRoute, type RouteDependencies } from './handle.ts';
-import { type GatewayEvent, type GatewayResult, type HttpRequest, lowerCased, readRequest } from './request.ts';
+import { notPartOfThisVersion, notServedBelow } from './not-served.ts';
+import { answerKey, completeForClient, isPublishedClient } from './published-client/complete.ts';
+import {
+  type GatewayEvent,
+  type GatewayResult,
+  type HttpRequest,
+  lowerCased,
+  methodOf,
+  percentDecoded,
+  readRequest,
+  withMethod,
+} from './request.ts';
 import type { Reply, Route } from './route.ts';
 
 /** A resource's routes, loaded on its first request: building schemas is most of a cold start. */
 export interface RouteModule {
   readonly prefix: string;
   readonly load: () => Promise<readonly Route[]>;
+  /** The function that serves it. Default: management. */
+  readonly part?: RoutePart;
 }
+
+/** The functions behind the API: the hot path has one of its own. */
+export type RoutePart = 'ingest' | 'management';
 
 export interface GatewayDependencies extends RouteDependencies {
   readonly logger: Logger;
@@ -36,47 +53,68 @@ export function createGatewayHandler(modules: readonly RouteModule[], dependenci
       throw error;
     }));
   const router = httpRouter({
-    routes: modules.flatMap((module) => {
-      const handler = lazyModule(module, dependenciesOnce);
-      return [module.prefix, `${module.prefix}/{proxy+}`].map((path) => ({
-        method: 'ANY' as const,
-        path: path as `/${string}`,
-        handler: handler as never,
-      }));
-    }),
+    routes: [...modules]
+      .sort((a, b) => mostSpecificFirst(a.prefix, b.prefix))
+      .flatMap((module) => {
+        const handler = lazyModule(module, dependenciesOnce);
+        return [module.prefix, `${module.prefix}/{proxy+}`].map((path) => ({
+          method: 'ANY' as const,
+          path: path as `/${string}`,
+          handler: handler as never,
+        }));
+      }),
     notFoundResponse: pageNotFound,
   });
   const answer: Handler = async (event, context) => {
-    const result = isPreflight(event) ? { statusCode: 204, headers: {}, body: '' } : await (router as unknown as Handler)(event, context);
+    const method = methodOf(event);
+    // HEAD is GET without the body of the answer, wherever there is a GET.
+    const asked = method === 'HEAD' ? withMethod(event, 'GET') : event;
+    const routed = method === 'OPTIONS' ? NO_CONTENT : await (router as unknown as Handler)(asked, context);
+    const result = routed === PAGE_NOT_FOUND ? await explained(asked) : routed;
     // Routes name their request; what no route took has a request id too.
-    return 'X-Request-ID' in result.headers ? result : { ...result, headers: { 'X-Request-ID': requestIdOf(event), ...result.headers } };
+    const headers = 'X-Request-ID' in result.headers ? result.headers : { 'X-Request-ID': requestIdOf(event), ...result.headers };
+    return { ...result, headers, ...(method === 'HEAD' ? { body: '' } : {}) };
   };
   return middy()
     .use(
       httpCors({
         origin: '*',
         headers: '*',
-        methods: 'GET,POST,PUT,DELETE,OPTIONS',
-        exposeHeaders: 'X-Request-ID,X-Usage-Watermark,Retry-After',
+        methods: 'GET,HEAD,POST,PUT,DELETE,OPTIONS',
+        exposeHeaders: 'WWW-Authenticate,X-Request-ID,X-Usage-Watermark,X-Ignored-Fields,Retry-After',
       }),
     )
     .handler(answer as never) as unknown as Handler;
 }
 
-function isPreflight(event: GatewayEvent): boolean {
-  return ('httpMethod' in event ? event.httpMethod : event.requestContext.http.method) === 'OPTIONS';
+/** The router takes the first path that fits: one that names a segment stands before one that takes any, and a longer prefix before a shorter. */
+export function mostSpecificFirst(a: string, b: string): number {
+  const [left, right] = [a.split('/'), b.split('/')];
+  for (let index = 0; index < Math.min(left.length, right.length); index += 1) {
+    const [one = '', other = ''] = [left[index], right[index]];
+    // Parameters are all one, whatever their names.
+    const [takesAny, otherTakesAny] = [one.startsWith('{'), other.startsWith('{')];
+    if (takesAny !== otherTakesAny) return takesAny ? 1 : -1;
+    if (!takesAny && one !== other) return one < other ? -1 : 1;
+  }
+  return right.length - left.length;
 }
+
+/** What a preflight is answered, apart from its headers. */
+const NO_CONTENT: GatewayResult = { statusCode: 204, headers: {}, body: '' };
 
 function lazyModule(module: RouteModule, dependenciesOnce: () => Promise<GatewayDependencies>): Handler {
   let loaded: Promise<Handler> | undefined;
   const load = async (): Promise<Handler> => {
     const [routes, dependencies] = await Promise.all([module.load(), dependenciesOnce()]);
+    const handlers = [
+      ...routes.map((route) => ({ method: route.method, path: route.path, handler: routeHandler(route, dependencies) })),
+      ...(await notServedBelow(module.prefix, routes)).map((operation) => ({ ...operation, handler: pageNotFound })),
+    ];
     return httpRouter({
-      routes: routes.map((route) => ({
-        method: route.method,
-        path: route.path as `/${string}`,
-        handler: routeHandler(route, dependencies) as never,
-      })),
+      routes: handlers
+        .sort((a, b) => mostSpecificFirst(a.path, b.path))
+        .map((route) => ({ ...route, path: route.path as `/${string}`, handler: route.handler as never })) as never,
       notFoundResponse: pageNotFound,
     }) as unknown as Handler;
   };
@@ -94,13 +132,14 @@ function lazyModule(module: RouteModule, dependenciesOnce: () => Promise<Gateway
           logger.error('a resource could not be loaded', { prefix: module.prefix, request_id: requestId, ...errorFields(error) }),
         () => undefined,
       );
-      return respond(requestId, errorReply(error));
+      return forClient(lowerCased(event.headers), undefined, respond(requestId, errorReply(error)));
     }
   };
 }
 
 function routeHandler(route: Route, dependencies: GatewayDependencies): Handler {
   const { logEvery = 1 } = dependencies;
+  const operation = answerKey(route.method, route.path);
   let went = 0;
   return async (event, context) => {
     const request = readRequest(event);
@@ -112,7 +151,7 @@ function routeHandler(route: Route, dependencies: GatewayDependencies): Handler 
     };
     try {
       const params = Object.fromEntries(
-        Object.entries((event as RoutedEvent).pathParameters ?? {}).map(([name, value]) => [name, decode(value)]),
+        Object.entries((event as RoutedEvent).pathParameters ?? {}).map(([name, value]) => [name, pathText(name, value)]),
       );
       const answer = await handleRoute(route, request, params, requestId, dependencies, admitted);
       if (answer.status >= 400 || answer.log !== undefined || went++ % logEvery === 0)
@@ -122,15 +161,31 @@ function routeHandler(route: Route, dependencies: GatewayDependencies): Handler 
           status: answer.status,
           duration_ms: Math.round(performance.now() - started),
         });
-      return { statusCode: answer.status, headers: headersOf(requestId, answer.body, answer.headers), body: answer.body };
+      return forClient(request.headers, operation, {
+        statusCode: answer.status,
+        headers: headersOf(requestId, answer.body, answer.headers),
+        body: answer.body,
+      });
     } catch (error) {
       const reply = errorReply(error);
       const fields = { ...log, status: reply.status, duration_ms: Math.round(performance.now() - started) };
       if (reply.status >= 500) dependencies.logger.error('request failed', { ...fields, ...errorFields(error) });
       else dependencies.logger.info('request', fields);
-      return respond(requestId, reply);
+      return forClient(request.headers, operation, respond(requestId, reply));
     }
   };
+}
+
+/** The published TypeScript client gets what it needs besides; everybody else the answer as it is. */
+async function forClient(headers: HttpRequest['headers'], operation: string | undefined, result: GatewayResult): Promise<GatewayResult> {
+  if (!isPublishedClient(headers) || result.headers['Content-Type'] !== 'application/json') return result;
+  return { ...result, body: await completeForClient(operation, result.statusCode, result.body) };
+}
+
+/** The answer to a request that came before its function could start. */
+export function unstarted(event: GatewayEvent, error: unknown): GatewayResult {
+  const { headers, ...result } = respond(requestIdOf(event), errorReply(error));
+  return { ...result, headers: { ...headers, 'Access-Control-Allow-Origin': '*' } };
 }
 
 /** Joins our lines with those that Lambda writes about the same invocation. */
@@ -157,15 +212,24 @@ function headersOf(requestId: string, body: string, extra: Readonly<Record<strin
   return { 'X-Request-ID': requestId, ...(body === '' ? {} : { 'Content-Type': 'application/json' }), ...extra };
 }
 
+/** Until it is known whether FlexPrice has such an operation. */
+const PAGE_NOT_FOUND: GatewayResult = { statusCode: 404, headers: { 'Content-Type': 'text/plain' }, body: '404 page not found' };
+
 function pageNotFound(): never {
   // The router's contract allows any answer here; its type only knows "throws".
-  return { statusCode: 404, headers: { 'Content-Type': 'text/plain' }, body: '404 page not found' } as never;
+  return PAGE_NOT_FOUND as never;
 }
 
-function decode(value: string): string {
-  try {
-    return decodeURIComponent(value);
-  } catch {
-    return value;
-  }
+/** The answer to a request that no route takes. */
+async function explained(event: GatewayEvent): Promise<GatewayResult> {
+  const { method, path, headers } = readRequest(event);
+  const error = await notPartOfThisVersion(method, path);
+  return error === null ? PAGE_NOT_FOUND : forClient(headers, undefined, respond(requestIdOf(event), errorReply(error)));
+}
+
+function pathText(name: string, value: string): string {
+  const text = percentDecoded(value);
+  if (text === null) throw invalid(name, 'is not UTF-8');
+  if (text.includes('\u0000')) throw invalid(name, 'must not contain NUL');
+  return text;
 }

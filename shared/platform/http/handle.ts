@@ -1,24 +1,34 @@
 import type { Clock } from '#kernel/clock.ts';
 import type { RequestContext } from '#kernel/context.ts';
-import { DomainError, ForbiddenError } from '#kernel/errors.ts';
-import { parseExactJson } from '#kernel/json.ts';
+import * as z from 'zod';
+import { invalid, invalidOperation } from '#kernel/errors.ts';
 import { toJson } from '#kernel/wire.ts';
-import type { Authenticator } from '../auth/authenticate.ts';
 import type { Database } from '../postgres/database.ts';
+import { assertRead } from './body.ts';
 import { validationError } from './error-body.ts';
 import { once } from './idempotency.ts';
 import type { HttpRequest } from './request.ts';
-import { isPermitted, type Reply, type Route, SUPER_ADMIN } from './route.ts';
+import { bodyOf, knownKeys } from './known-keys.ts';
+import type { Reply, Route } from './route.ts';
+import type { Turns } from './turns.ts';
 
-/** 32 MiB, padding included (metering.md 1.3). */
-export const MAX_BODY_BYTES = 32 * 1024 * 1024;
+/** Lambda answers 6 MiB at most, headers and the gateway's own frame included. */
+const MAX_ANSWER_BYTES = 6_000_000;
+
+/** Lets a request in by what its route asks for, and says whose it is. Throws UnauthorizedError or ForbiddenError. */
+export type Admit = (
+  route: Pick<Route, 'permission' | 'credential' | 'withoutEnvironment'>,
+  headers: HttpRequest['headers'],
+  requestId: string,
+) => Promise<RequestContext>;
 
 export interface RouteDependencies {
-  readonly authenticator: Authenticator;
+  readonly admit: Admit;
   readonly database: Database;
   readonly clock: Clock;
   /** Checks answers against their schemas: a mismatch is a bug, and a 500. */
   readonly validateResponses: boolean;
+  readonly turns: Turns;
 }
 
 export interface HttpAnswer {
@@ -41,21 +51,34 @@ export async function handleRoute(
   dependencies: RouteDependencies,
   onAdmitted: (ctx: RequestContext) => void = () => {},
 ): Promise<HttpAnswer> {
-  const ctx = route.permission === 'public' ? null : await admit(route, request, requestId, dependencies);
+  const ctx = route.permission === 'public' ? null : await dependencies.admit(route, request.headers, requestId);
   if (ctx !== null) onAdmitted(ctx);
+  const [unreadable] = request.unreadable;
+  if (unreadable !== undefined) throw invalid(unreadable, 'is not UTF-8');
+  if (route.method !== 'GET') assertRead(request);
   const input = {
-    params: parse(route.params, params, ''),
-    query: parse(route.query, request.query, ''),
-    body: readBody(route, request),
-    rawBody: request.body,
+    params: parse(route.params, params),
+    query: parse(route.query, knownKeys(route, route.query, request.query)),
+    body: parse(route.body, bodyOf(route, request)),
+  };
+
+  const inTurn = <T>(work: () => Promise<T>): Promise<T> => {
+    // By the route's own path: the router leaves in `params` what it matched on the way, such as `proxy` for a whole resource.
+    const [, name = ''] = /\{(\w+)\}/.exec(route.path) ?? [];
+    const id = params[name];
+    return ctx === null || id === undefined || !route.permission.startsWith('write:')
+      ? work()
+      : dependencies.turns.take(JSON.stringify([ctx.tenantId, ctx.environmentId, id]), work);
   };
 
   const run = async (runCtx: RequestContext | null): Promise<Omit<HttpAnswer, 'ctx'>> => {
     const reply = await route.handler({ ctx: runCtx, ...input } as never);
     if (dependencies.validateResponses) checkReply(route, reply.status, reply.body);
+    const body = reply.body === undefined ? '' : typeof reply.body === 'string' ? reply.body : toJson(reply.body);
+    assertFits(route, body);
     return {
       status: reply.status,
-      body: reply.body === undefined ? '' : typeof reply.body === 'string' ? reply.body : toJson(reply.body),
+      body,
       headers: reply.headers ?? {},
       ...(reply.log === undefined ? {} : { log: reply.log }),
     };
@@ -66,53 +89,59 @@ export async function handleRoute(
     const content = `${request.path}\n${request.body}`;
     return {
       headers: {},
-      ...(await once(dependencies.database, dependencies.clock, ctx, { key, operation: route.operationId, content }, run)),
+      ...(await inTurn(() => once(dependencies.database, dependencies.clock, ctx, { key, operation: route.operationId, content }, run))),
       ctx,
     };
   }
-  return { ...(await run(ctx)), ctx };
+  return { ...(await inTurn(() => run(ctx))), ctx };
 }
 
-async function admit(route: Route, request: HttpRequest, requestId: string, { authenticator }: RouteDependencies): Promise<RequestContext> {
-  const principal = await authenticator.authenticate(request.headers, route.credential);
-  const ctx = await authenticator.contextOf(principal, request.headers, requestId, !route.withoutEnvironment);
-  const permitted =
-    route.permission === 'operator'
-      ? principal.operator === true
-      : // A session has no roles: what it may do is what takes one.
-        route.credential === 'portal_session' || isPermitted(principal.roles, route.permission);
-  if (!permitted || (route.permission.endsWith(SUPER_ADMIN) && principal.serviceAccount))
-    throw new ForbiddenError({ message: 'insufficient permissions' });
-  if (principal.tenantSuspended && route.permission.startsWith('write:'))
-    throw new ForbiddenError({ message: 'tenant account is suspended' });
-  return ctx;
-}
-
-function readBody(route: Route, request: HttpRequest): unknown {
-  if (!route.body) return undefined;
-  if (Buffer.byteLength(request.body) > MAX_BODY_BYTES)
-    throw new DomainError('validation_error', 'request body too large', { field: 'body', limit_bytes: MAX_BODY_BYTES });
-  let value: unknown;
-  try {
-    value = request.body.trim() === '' ? {} : parseExactJson(request.body);
-  } catch {
-    throw new DomainError('validation_error', 'invalid request payload', { field: 'body', reason: 'is not valid JSON' });
-  }
-  return parse(route.body, value, '');
-}
-
-function parse(schema: Route['body'], value: unknown, prefix: string): unknown {
-  if (!schema) return value;
+function parse(schema: Route['body'], value: unknown): unknown {
+  if (!schema) return undefined;
   const result = schema.safeParse(value, { reportInput: true });
-  if (!result.success) throw validationError(result.error, prefix);
+  if (!result.success) throw validationError(result.error);
   return result.data;
+}
+
+/**
+ * A page of large rows is refused by us, with the way out: the gateway would say only that something went wrong. What was written stands,
+ * but nothing that is written is as large as this.
+ */
+function assertFits(route: Route, body: string): void {
+  // A character has three bytes of UTF-8 at most.
+  if (body.length * 3 <= MAX_ANSWER_BYTES) return;
+  const bytes = Buffer.byteLength(body);
+  if (bytes <= MAX_ANSWER_BYTES) return;
+  const size = `the answer would have ${(bytes / 1e6).toFixed(1)} MB, more than the ${MAX_ANSWER_BYTES / 1e6} that one may have`;
+  const given = { ...shapeOf(route.query), ...shapeOf(route.body) };
+  if ('limit' in given) throw invalid('limit', `${size}: ask for fewer at a time`, { answer_bytes: bytes });
+  throw invalidOperation(`${size}: ask for less of it`, { answer_bytes: bytes });
+}
+
+function shapeOf(schema: Route['body']): object {
+  return schema instanceof z.ZodObject ? schema.shape : {};
 }
 
 function checkReply(route: Route, status: number, body: unknown): void {
   if (!(status in route.responses)) throw new Error(`${route.operationId} answered ${status}, which it does not declare`);
   const schema = route.responses[status];
   if (!schema || typeof body === 'string') return;
-  const result = schema.safeParse(JSON.parse(toJson(body)));
+  const shown: unknown = JSON.parse(toJson(body));
+  const result = schema.safeParse(shown);
   if (!result.success)
     throw new Error(`${route.operationId} answered ${status} with a body that does not fit its schema: ${result.error.message}`);
+  const unnamed = [...unnamedIn(shown, result.data)];
+  if (unnamed.length > 0)
+    throw new Error(`${route.operationId} answered ${status} with what its schema does not name: ${unnamed.join(', ')}`);
+}
+
+/** Paths of fields that a schema let go: it does not name them, so nobody has decided that they leave. */
+function* unnamedIn(shown: unknown, named: unknown, path = ''): Generator<string> {
+  if (typeof shown !== 'object' || shown === null || typeof named !== 'object' || named === null) return;
+  for (const [key, inner] of Object.entries(shown)) {
+    const here = Array.isArray(shown) ? `${path}[]` : `${path}.${key}`;
+    if (Object.hasOwn(named, key)) yield* unnamedIn(inner, (named as Readonly<Record<string, unknown>>)[key], here);
+    // A name of the caller's own, which records of zod leave out.
+    else if (key !== '__proto__') yield here;
+  }
 }

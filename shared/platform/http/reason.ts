@@ -3,6 +3,9 @@ import type * as z from 'zod';
 /** zod's own wording; a schema that says it better in its own words is left alone. */
 const STANDARD_WORDING = /^(Invalid|Too (small|big)|Unrecognized)/;
 
+/** What zod says of a value that is not there, by the schema that it was held against. */
+const ABSENT: ReadonlySet<string> = new Set(['invalid_type', 'invalid_value', 'invalid_union']);
+
 const KINDS: Readonly<Record<string, string>> = {
   string: 'text',
   number: 'a number',
@@ -17,7 +20,7 @@ const KINDS: Readonly<Record<string, string>> = {
 
 /** Why a value was refused, in words that continue "<field>: ...". */
 export function reasonOf(issue: z.core.$ZodIssue): string {
-  if (issue.code === 'invalid_type' && issue.input === undefined) return 'is required';
+  if (ABSENT.has(issue.code) && issue.input === undefined) return 'is required';
   if (!STANDARD_WORDING.test(issue.message)) return lowerFirst(issue.message);
   switch (issue.code) {
     case 'invalid_type':
@@ -28,8 +31,6 @@ export function reasonOf(issue: z.core.$ZodIssue): string {
       return bound(issue.origin, 'at least', issue.minimum, issue.inclusive ?? true);
     case 'too_big':
       return bound(issue.origin, 'at most', issue.maximum, issue.inclusive ?? true);
-    case 'unrecognized_keys':
-      return `has unknown fields: ${issue.keys.join(', ')}`;
     case 'invalid_union':
       return 'does not have one of the accepted forms';
     default:

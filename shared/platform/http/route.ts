@@ -1,31 +1,13 @@
 import type * as z from 'zod';
-import type { RequestContext, Role } from '#kernel/context.ts';
-import type { Credential } from '../auth/principal.ts';
+import type { RequestContext } from '#kernel/context.ts';
+import type { Permission } from '#kernel/permission.ts';
 
 export type Method = 'GET' | 'POST' | 'PUT' | 'DELETE';
-export type Entity =
-  | 'Tenant'
-  | 'Environment'
-  | 'User'
-  | 'Secret'
-  | 'Customer'
-  | 'Feature'
-  | 'Meter'
-  | 'Plan'
-  | 'Price'
-  | 'Entitlement'
-  | 'Costsheet'
-  | 'Event'
-  | 'Subscription'
-  | 'Invoice'
-  | 'Wallet'
-  | 'Payment'
-  | 'CreditNote'
-  | 'Coupon'
-  | 'Tax'
-  | 'Setting';
-/** `write:Plan` and the like (api-surface.tsv, rbac_gate); with `+super_admin` a person with that role; `operator` is the root key alone, `authenticated` admits any valid credential, `public` everybody. */
-export type Permission = `${'read' | 'write'}:${Entity}` | `write:${Entity}+super_admin` | 'operator' | 'authenticated' | 'public';
+/**
+ * What opens a route: an API key that is kept secret, any API key (publishable ones too, which lie in browsers), or a token of the
+ * customer portal. None opens what takes another.
+ */
+export type Credential = 'api_key' | 'any_key' | 'portal_session';
 
 export interface Reply {
   readonly status: number;
@@ -41,8 +23,14 @@ export interface RouteInput<Params, Query, Body> {
   readonly params: Params;
   readonly query: Query;
   readonly body: Body;
-  /** The body as it came, for callers that need exact number text. */
-  readonly rawBody: string;
+}
+
+/** Keys of a request that FlexPrice's schemas have and ours do not, with the reason, by path (`prices[].name`). docs/compatibility.md shows them. */
+export interface ForeignKeys {
+  /** They are accepted and change nothing. */
+  readonly ignored?: Readonly<Record<string, string>>;
+  /** They would change something, and are refused as not part of this version. */
+  readonly lacking?: readonly string[];
 }
 
 type Parsed<S> = S extends z.ZodType ? z.output<S> : undefined;
@@ -60,6 +48,9 @@ export interface Route {
   readonly withoutEnvironment: boolean;
   /** Honours the header `Idempotency-Key` (wire-rules.md section 7). */
   readonly idempotent: boolean;
+  /** Keys of query and body that no schema has are refused by name, unless the operation itself says what becomes of them. */
+  readonly unknownKeys: 'refused' | 'taken';
+  readonly foreignKeys: ForeignKeys;
   readonly params: z.ZodType | undefined;
   readonly query: z.ZodType | undefined;
   readonly body: z.ZodType | undefined;
@@ -77,6 +68,8 @@ interface RouteDefinition<P extends z.ZodType | undefined, Q extends z.ZodType |
   readonly credential?: Credential;
   readonly withoutEnvironment?: boolean;
   readonly idempotent?: boolean;
+  readonly unknownKeys?: Route['unknownKeys'];
+  readonly foreignKeys?: ForeignKeys;
   readonly params?: P;
   readonly query?: Q;
   readonly body?: B;
@@ -97,6 +90,8 @@ export function route<
     credential: 'api_key',
     withoutEnvironment: false,
     idempotent: definition.method === 'POST' && 201 in definition.responses,
+    unknownKeys: 'refused',
+    foreignKeys: {},
     params: undefined,
     query: undefined,
     body: undefined,
@@ -109,23 +104,3 @@ export const ok = (body: unknown): Reply => ({ status: 200, body });
 export const created = (body: unknown): Reply => ({ status: 201, body });
 export const accepted = (body: unknown): Reply => ({ status: 202, body });
 export const noContent = (): Reply => ({ status: 204 });
-
-/** End of the permissions that need a person with every right (wire-rules.md section 3). */
-export const SUPER_ADMIN = '+super_admin';
-
-const GRANTS: Readonly<Record<Role, (action: string, entity: string) => boolean>> = {
-  super_admin: () => true,
-  all_writer: (action, entity) => action === 'read' || entity !== 'User',
-  all_reader: (action) => action === 'read',
-  event_ingestor: (action, entity) => action === 'write' && entity === 'Event',
-  event_reader: (action, entity) => action === 'read' && entity === 'Event',
-};
-
-/** Whether one of the roles admits the permission (wire-rules.md section 3). */
-export function isPermitted(roles: readonly Role[], permission: Permission): boolean {
-  if (permission === 'public' || permission === 'authenticated') return true;
-  if (permission.endsWith(SUPER_ADMIN)) return roles.includes('super_admin');
-  const [action, entity] = permission.split(':') as [string, string];
-  // A stored role may come from another release: what is not known here grants nothing.
-  return roles.some((role) => Object.hasOwn(GRANTS, role) && GRANTS[role](action, entity));
-}

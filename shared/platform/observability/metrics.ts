@@ -40,6 +40,8 @@ export const METRICS = {
   JobBacklog: 'Count',
   /** Starts of schedules that did not happen since the last look. */
   ScheduleMissed: 'Count',
+  /** Looks at drafts whose time has come and which wait for events that were accepted before. */
+  InvoicesWaiting: 'Count',
   /** Counted when the relay publishes the change, so after the commit, whoever finalized. */
   InvoicesFinalised: 'Count',
   /** Total of each invoice that is counted so, in minor units (cents), with its currency as a dimension of its own. */

@@ -3,6 +3,7 @@ import { CamelCasePlugin, Kysely, PostgresDialect, type PostgresPool, sql, type 
 import pg from 'pg';
 import type { RequestContext } from '#kernel/context.ts';
 import type { Config } from '../config/schema.ts';
+import { committed } from './after-commit.ts';
 import { connectionOptions } from './connection.ts';
 import { isDeadConnection, translateError } from './errors.ts';
 import { NotBegun, pipelinedPool } from './pipelined-pool.ts';
@@ -19,6 +20,7 @@ export type SystemTransaction = Transaction<Tables> & { readonly [systemMark]: t
 export interface Database {
   /**
    * Runs `work` in one transaction for the context's tenant and environment, or in the one that the context already carries. Rolls back when it throws.
+   * Throws where that one is another tenant's or environment's: row-level security would let the wrong rows through.
    * On a connection that turns out to be dead before any of it has reached the server, `work` is run again on another.
    */
   withTenant<T>(ctx: RequestContext, work: (tx: TenantTransaction) => Promise<T>): Promise<T>;
@@ -49,11 +51,14 @@ async function openPool(config: Config['postgres']): Promise<PostgresPool> {
   return pipelinedPool(pool);
 }
 
-/** Only names of columns change: what lies in a value is the caller's. The plugin's own way through a row looks into every value first. */
+/**
+ * Only names of columns change: what lies in a value is the caller's. The plugin's own way through a row looks into every value first.
+ * Columns that only indexes need (`where.ts` of resource/) are no part of a row.
+ */
 class ColumnNames extends CamelCasePlugin {
   protected override mapRow(row: Record<string, unknown>): Record<string, unknown> {
     const mapped: Record<string, unknown> = {};
-    for (const column in row) mapped[this.camelCase(column)] = row[column];
+    for (const column in row) if (!column.endsWith('_sort')) mapped[this.camelCase(column)] = row[column];
     return mapped;
   }
 }
@@ -63,19 +68,22 @@ export function createDatabase(config: Config['postgres']): Database {
   const kysely = new Kysely<Tables>({ dialect: new PostgresDialect({ pool: () => openPool(config) }), plugins: [new ColumnNames()] });
   /** Holds for one transaction. As a startup parameter RDS Proxy would refuse it, and for the session it would pin the connection. */
   const statementTimeout = String(config.statement_timeout_ms);
+  const lockTimeout = String(config.lock_timeout_ms);
 
   const transaction = async <T>(work: (tx: Transaction<Tables>) => Promise<T>): Promise<T> => {
     for (let failures = 0; ; failures += 1) {
-      let isOpen = false;
+      let open: object | undefined;
       try {
-        return await kysely.transaction().execute((tx) => {
-          isOpen = true;
+        const result = await kysely.transaction().execute((tx) => {
+          open = tx;
           return work(tx);
         });
+        if (open !== undefined) committed(open);
+        return result;
       } catch (error) {
         const cause = error instanceof NotBegun ? error.cause : error;
         // A sandbox that was frozen finds its connections dead when it says `begin`: nothing has happened yet, so once more on a new one.
-        const isUntouched = error instanceof NotBegun || !isOpen;
+        const isUntouched = error instanceof NotBegun || open === undefined;
         if (!isUntouched || failures === DEAD_IN_A_ROW || !isDeadConnection(cause)) throw translateError(cause);
         // The pool learns of a closed connection from the event loop.
         await setImmediate();
@@ -83,20 +91,31 @@ export function createDatabase(config: Config['postgres']): Database {
     }
   };
 
+  /** Whose rows an open transaction shows. */
+  const opened = new WeakMap<object, Pick<RequestContext, 'tenantId' | 'environmentId'>>();
+  const joined = (ctx: RequestContext): TenantTransaction => {
+    const open = ctx.transaction as TenantTransaction;
+    const of = opened.get(open);
+    if (of?.tenantId !== ctx.tenantId || of.environmentId !== ctx.environmentId)
+      throw new Error(`the open transaction is not of tenant ${ctx.tenantId}, environment ${ctx.environmentId || 'none'}`);
+    return open;
+  };
+
   return {
-    withTenant: (ctx, work) =>
+    withTenant: async (ctx, work) =>
       ctx.transaction !== undefined
-        ? work(ctx.transaction as TenantTransaction)
+        ? work(joined(ctx))
         : transaction(async (tx) => {
+            opened.set(tx, ctx);
             await sql`select set_config('app.tenant_id', ${ctx.tenantId}, true), set_config('app.environment_id', ${ctx.environmentId}, true),
         set_config('app.actor_id', ${ctx.actorId}, true), set_config('app.actor_type', ${ctx.actorType}, true), set_config('app.request_id', ${ctx.requestId}, true),
-        set_config('statement_timeout', ${statementTimeout}, true)`.execute(tx);
+        set_config('statement_timeout', ${statementTimeout}, true), set_config('lock_timeout', ${lockTimeout}, true)`.execute(tx);
             return work(tx as TenantTransaction);
           }),
     asSystem: (reason, work) =>
       transaction(async (tx) => {
         await sql`select set_config('role', 'flexprice_system', true), set_config('application_name', ${`flexprice ${reason}`}, true),
-        set_config('statement_timeout', ${statementTimeout}, true)`.execute(tx);
+        set_config('statement_timeout', ${statementTimeout}, true), set_config('lock_timeout', ${lockTimeout}, true)`.execute(tx);
         return work(tx as SystemTransaction);
       }),
     ping: async () => {

@@ -2,6 +2,7 @@ import type { DateTime } from 'luxon';
 import type { Clock } from '#kernel/clock.ts';
 import { newId } from '#kernel/ids.ts';
 import type { TenantTransaction } from './database.ts';
+import { inParts } from './in-parts.ts';
 import { jsonb } from './types.ts';
 
 /** A state change, written in the transaction that makes it and published by the relay. Actor and request come from the transaction. */
@@ -46,17 +47,14 @@ declare module './tables.ts' {
   }
 }
 
-/** Adds a state change to the outbox of the running transaction: both commit or neither does. */
-export async function appendSystemEvent(tx: TenantTransaction, clock: Clock, event: SystemEvent): Promise<void> {
-  await tx
-    .insertInto('outbox')
-    .values({
-      id: newId('sys_event', clock),
-      eventName: event.eventName,
-      entityType: event.entityType,
-      entityId: event.entityId,
-      payload: jsonb(event.payload),
-      createdAt: clock.now(),
-    })
-    .execute();
+/** Adds state changes to the outbox of the running transaction, in their order: they commit with it or not at all. */
+export async function appendSystemEvents(tx: TenantTransaction, clock: Clock, events: readonly SystemEvent[]): Promise<void> {
+  const createdAt = clock.now();
+  const rows = events.map((event) => ({ ...event, id: newId('sys_event', clock), payload: jsonb(event.payload), createdAt }));
+  await inParts(rows, (part) => tx.insertInto('outbox').values(part).returning('id').execute());
+}
+
+/** Adds one state change. */
+export function appendSystemEvent(tx: TenantTransaction, clock: Clock, event: SystemEvent): Promise<void> {
+  return appendSystemEvents(tx, clock, [event]);
 }

@@ -13,7 +13,8 @@ export interface PollLoopOptions {
   work(): Promise<boolean>;
   /** A round that threw; the next one comes after the interval. */
   onError(error: unknown): void;
-  readonly intervalMs: number;
+  /** Milliseconds from the end of a round to the next one; asked after each round. */
+  readonly intervalMs: number | (() => number);
   readonly sleep?: Sleep;
 }
 
@@ -39,7 +40,7 @@ export function startPollLoop({ work, onError, intervalMs, sleep = realSleep }: 
       });
       if (stopped || more || woken) continue;
       waiting = new AbortController();
-      await sleep(intervalMs, waiting.signal);
+      await sleep(typeof intervalMs === 'number' ? intervalMs : intervalMs(), waiting.signal);
     }
   }
   const running = run();

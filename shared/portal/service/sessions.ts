@@ -2,12 +2,12 @@ import type { CustomerService } from '#customers/service.ts';
 import type { Clock } from '#kernel/clock.ts';
 import type { RequestContext } from '#kernel/context.ts';
 import { newId } from '#kernel/ids.ts';
-import { wireTime } from '#kernel/wire.ts';
-import { hashKey } from '#platform/auth/authenticate.ts';
-import type { SessionStore } from '#platform/auth/principal.ts';
+import { hashKey } from '#access/domain/key-hash.ts';
+import type { SessionStore } from '#access/domain/principal.ts';
 import type { Database, TenantTransaction } from '#platform/postgres/database.ts';
-import { appendSystemEvent } from '#platform/postgres/outbox.ts';
+import { publish } from '#platform/resource/publish.ts';
 import { generateToken, type PortalSession, portalUrl, SESSION_LIFETIME } from '../domain.ts';
+import { portalSessionEvents } from '../events.ts';
 import { portalSessionRepository } from '../repository.ts';
 
 export interface PortalSessionDependencies {
@@ -40,12 +40,7 @@ export function createPortalSessionService({ database, clock, customers, url }: 
           expiresAt: now.plus(SESSION_LIFETIME),
           createdAt: now,
         });
-        await appendSystemEvent(tx, clock, {
-          eventName: 'portal_session.created',
-          entityType: 'portal_session',
-          entityId: session.id,
-          payload: { id: session.id, customer_id: customer.id, expires_at: wireTime(session.expiresAt) },
-        });
+        await publish(tx, clock, portalSessionEvents.created, session);
         return { session, token, url: portalUrl(url, token) };
       }),
 

@@ -45,3 +45,8 @@ export interface Subscription extends EntityColumns {
   readonly version: number;
   readonly metadata: Readonly<Record<string, string>>;
 }
+
+/** A subscription as it is shown. Pauses are not part of the product yet. */
+export function shownSubscription(subscription: Subscription): Subscription & { readonly pauseStatus: 'none' } {
+  return { ...subscription, pauseStatus: 'none' };
+}

@@ -1,10 +1,11 @@
 import type { DateTime } from 'luxon';
 import type { RequestContext } from '#kernel/context.ts';
-import { invalid, invalidOperation } from '#kernel/errors.ts';
+import { DomainError, invalid, invalidOperation } from '#kernel/errors.ts';
 import type { TenantTransaction } from '#platform/postgres/database.ts';
 import { knownEnd } from '../domain/periods.ts';
+import { SUBSCRIPTION_STATES } from '../domain/states.ts';
 import type { Subscription } from '../domain/subscription.ts';
-import { subscriptionRepository } from '../repository.ts';
+import { subscriptionRepository } from '../repository/subscriptions.ts';
 import { changeSubscription } from './change.ts';
 import type { SubscriptionDependencies } from './dependencies.ts';
 import { closePeriod } from './periods.ts';
@@ -26,9 +27,12 @@ export interface Cancelled {
   readonly invoiceIds: readonly string[];
 }
 
+/** Periods that a request closes on its way. */
+const MOST_MISSED = 36;
+
 /**
  * Cancels a subscription (billing.md 4.5), in the running transaction. Periods that are over but not yet closed are closed first,
- * so that nothing of them is lost. What is inherited from it ends with it. Throws `invalid_operation` when it is cancelled, has an end
+ * so that nothing of them is lost; more than a request can close are a `version_conflict`, and a job's work. What is inherited from it ends with it. Throws `invalid_operation` when it is cancelled, has an end
  * scheduled already, or is itself inherited.
  */
 export async function cancelWithin(
@@ -46,6 +50,13 @@ export async function cancelWithin(
     closed !== null;
     closed = await closePeriod(tx, ctx, dependencies, subscription)
   ) {
+    // A job closes them, with as much time as it needs; this one has what a gateway gives it.
+    if (invoiceIds.length === MOST_MISSED)
+      throw new DomainError('version_conflict', 'earlier periods of the subscription are still being closed, try again later', {
+        id,
+        current_period_end: subscription.currentPeriodEnd.toISO(),
+        retry_after_seconds: 10,
+      });
     ({ subscription } = closed);
     invoiceIds.push(closed.invoiceId);
   }
@@ -77,10 +88,7 @@ function requireCancellable(subscription: Subscription): void {
       parent_subscription_id: subscription.parentSubscriptionId,
     });
   }
-  if (subscription.subscriptionStatus === 'cancelled')
-    throw invalidOperation('the subscription is cancelled already', { id: subscription.id });
-  if (subscription.subscriptionStatus !== 'active')
-    throw invalidOperation(`a ${subscription.subscriptionStatus} subscription cannot be cancelled`, { id: subscription.id });
+  SUBSCRIPTION_STATES.next(subscription.subscriptionStatus, 'cancel', subscription);
 }
 
 async function cancelNow(
@@ -98,7 +106,6 @@ async function cancelNow(
   if (request.cancelAt !== null && request.cancelAt <= read.currentPeriodStart)
     throw invalid('cancel_at', 'must be after the start of the current period');
   const effective = request.cancelAt ?? now;
-  const fullPeriodEnd = read.currentPeriodEnd;
   // Not begun yet: it ends where it begins, and there is nothing to invoice.
   const end = effective > read.startDate ? effective : read.startDate;
   const subscription = await changeSubscription(
@@ -107,7 +114,7 @@ async function cancelNow(
     clock,
     read,
     {
-      subscriptionStatus: 'cancelled',
+      subscriptionStatus: SUBSCRIPTION_STATES.next(read.subscriptionStatus, 'cancel', read),
       endDate: end,
       cancelAt: null,
       cancelAtPeriodEnd: false,
@@ -120,7 +127,7 @@ async function cancelNow(
   await subscriptionRepository.endItems(tx, subscription.id, end, now, ctx.actorId);
   if (request.invoicePolicy === 'generate_invoice' && end > read.currentPeriodStart) {
     const period = { start: read.currentPeriodStart, end };
-    invoiceIds.push((await invoicing.draft(tx, ctx, subscription, { reason: 'PRORATION', period, fullPeriodEnd })).id);
+    invoiceIds.push((await invoicing.draft(tx, ctx, subscription, { reason: 'PRORATION', period })).id);
   }
   return { subscription, effectiveDate: effective, invoiceIds };
 }

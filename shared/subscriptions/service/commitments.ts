@@ -1,7 +1,6 @@
 import type { Price } from '#catalog/domain/price.ts';
 import { changedTerms, draftFrom, type PriceTermsChange } from '#catalog/service/price-write.ts';
 import type { BillingPeriod } from '#kernel/calendar/period.ts';
-import type { RequestContext } from '#kernel/context.ts';
 import { type Decimal, ONE } from '#kernel/decimal.ts';
 import { DomainError, invalid } from '#kernel/errors.ts';
 import { newId } from '#kernel/ids.ts';
@@ -55,7 +54,6 @@ export function requireKnownPrices(requests: readonly CommitmentRequest[], offer
  */
 export async function writeCommitment(
   tx: TenantTransaction,
-  ctx: RequestContext,
   { prices, clock }: Pick<SubscriptionDependencies, 'prices' | 'clock'>,
   subscriptionId: string,
   line: { readonly price: Price; readonly meter: Meter | null },
@@ -88,7 +86,7 @@ export async function writeCommitment(
             priceId: (
               await named(
                 path,
-                prices.createWithin(tx, ctx, {
+                prices.createWithin(tx, {
                   ...draftFrom(price),
                   ...changedTerms(price, own.terms),
                   entityType: 'SUBSCRIPTION',

@@ -11,9 +11,9 @@ import { newId } from '#kernel/ids.ts';
 import type { TenantTransaction } from '#platform/postgres/database.ts';
 import { NO_COMMITMENT } from '../domain/commitment.ts';
 import { lineQuantity, lineStart, takenPrices } from '../domain/line-item.ts';
-import { periodFrom } from '../domain/periods.ts';
+import { periodFrom, requireNearAnchor } from '../domain/periods.ts';
 import type { CollectionMethod, PaymentBehavior, ProrationBehavior, Subscription } from '../domain/subscription.ts';
-import { type NewLineItem, type NewSubscription, subscriptionRepository } from '../repository.ts';
+import { type NewLineItem, type NewSubscription, subscriptionRepository } from '../repository/subscriptions.ts';
 import { type CommitmentRequest, requireKnownPrices, writeCommitment } from './commitments.ts';
 import type { SubscriptionDependencies } from './dependencies.ts';
 
@@ -73,7 +73,7 @@ export async function writeSubscription(
   requireBillable(offered, request);
   requireKnownPrices(request.commitments, offered);
 
-  const priced = await Promise.all(offered.map((price) => overridden(tx, inside, dependencies, subscription, price, request.overrides)));
+  const priced = await Promise.all(offered.map((price) => overridden(tx, dependencies, subscription, price, request.overrides)));
   const measured = new Map(
     (await meters.getMany(inside, [...new Set(offered.flatMap((price) => price.meterId ?? []))])).map((meter) => [meter.id, meter]),
   );
@@ -81,7 +81,6 @@ export async function writeSubscription(
     priced.map(({ price, offeredId }) =>
       writeCommitment(
         tx,
-        inside,
         dependencies,
         subscription.id,
         { price, meter: measured.get(price.meterId ?? '') ?? null },
@@ -165,6 +164,7 @@ function draftOf(request: CreateSubscription, customer: Customer, now: DateTime,
   // Every period since the start is closed one by one: a typing error in the year must not make thousands of invoices.
   if (startDate.year < EARLIEST_YEAR) throw invalid('start_date', `must not be before ${EARLIEST_YEAR}`);
   const first = periodFrom(rhythm, startDate);
+  if (request.billingAnchor !== null) requireNearAnchor(rhythm, startDate);
   if (first.end.year > LATEST_YEAR) throw invalid('billing_period_count', `the first period must end by the year ${LATEST_YEAR}`);
   return {
     ...rhythm,
@@ -209,7 +209,6 @@ function requireBillable(offered: readonly Price[], { currency, billingPeriod, o
 /** An override of what decides the amount is a price of its own, scoped to the subscription (billing.md 4.1). */
 async function overridden(
   tx: TenantTransaction,
-  ctx: RequestContext,
   { prices }: SubscriptionDependencies,
   subscription: NewSubscription,
   price: Price,
@@ -218,7 +217,7 @@ async function overridden(
   const override = overrides.find(({ priceId }) => priceId === price.id);
   const quantity = lineQuantity(price, override?.quantity ?? null);
   if (!override?.terms) return { price, quantity, offeredId: price.id };
-  const own = await prices.createWithin(tx, ctx, {
+  const own = await prices.createWithin(tx, {
     ...draftFrom(price),
     ...changedTerms(price, override.terms),
     entityType: 'SUBSCRIPTION',

@@ -5,6 +5,7 @@ import type { Clock } from '#kernel/clock.ts';
 import type { Period } from '#kernel/calendar/period.ts';
 import type { RequestContext } from '#kernel/context.ts';
 import type { MeterService } from '#metering/service/meters.ts';
+import type { EventLogLogger } from '#platform/event-log/log.ts';
 import type { Database, TenantTransaction } from '#platform/postgres/database.ts';
 import type { Subscription } from '../domain/subscription.ts';
 
@@ -21,8 +22,6 @@ export interface SubscriptionInvoicing {
 export interface InvoiceDraft {
   readonly reason: 'SUBSCRIPTION_CYCLE' | 'PRORATION';
   readonly period: Period;
-  /** End of the billing period that a cancellation cuts short; null when the period is whole. */
-  readonly fullPeriodEnd: Period['end'] | null;
 }
 
 export interface SubscriptionDependencies {
@@ -33,4 +32,5 @@ export interface SubscriptionDependencies {
   readonly prices: PriceService;
   readonly meters: MeterService;
   readonly invoicing: SubscriptionInvoicing;
+  readonly logger: EventLogLogger;
 }

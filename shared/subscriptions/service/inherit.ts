@@ -7,8 +7,9 @@ import { newId } from '#kernel/ids.ts';
 import type { TenantTransaction } from '#platform/postgres/database.ts';
 import { type Inheritor, MAX_INHERITORS, requireOneLevel } from '../domain/inheritance.ts';
 import { knownEnd } from '../domain/periods.ts';
+import { SUBSCRIPTION_STATES } from '../domain/states.ts';
 import type { Subscription } from '../domain/subscription.ts';
-import { type NewSubscription, subscriptionRepository } from '../repository.ts';
+import { type NewSubscription, subscriptionRepository } from '../repository/subscriptions.ts';
 import { changeSubscription } from './change.ts';
 import { type CreateSubscription, customerOf, refuseStates } from './create.ts';
 import type { SubscriptionDependencies } from './dependencies.ts';
@@ -135,8 +136,7 @@ function requireSameTerms(parent: Subscription, request: CreateSubscription): vo
   };
   for (const [field, asked] of Object.entries(parents))
     if (asked != null) throw invalid(field, 'is decided by the subscription that is inherited');
-  if (parent.subscriptionStatus !== 'active')
-    throw invalidOperation(`a ${parent.subscriptionStatus} subscription cannot be inherited`, { id: parent.id });
+  SUBSCRIPTION_STATES.next(parent.subscriptionStatus, 'inherit', parent);
 }
 
 function startOf(parent: Subscription, { startDate }: CreateSubscription, now: DateTime): DateTime {

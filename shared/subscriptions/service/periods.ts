@@ -1,8 +1,9 @@
 import type { RequestContext } from '#kernel/context.ts';
 import type { TenantTransaction } from '#platform/postgres/database.ts';
 import { currentPeriod, rollOver } from '../domain/periods.ts';
+import { SUBSCRIPTION_STATES } from '../domain/states.ts';
 import type { Subscription } from '../domain/subscription.ts';
-import { subscriptionRepository } from '../repository.ts';
+import { subscriptionRepository } from '../repository/subscriptions.ts';
 import { changeSubscription } from './change.ts';
 import type { SubscriptionDependencies } from './dependencies.ts';
 
@@ -26,13 +27,17 @@ export async function closePeriod(
   locked: Subscription,
 ): Promise<ClosedPeriod | null> {
   const now = clock.now();
-  if (locked.subscriptionStatus !== 'active' || locked.subscriptionType === 'inherited' || locked.currentPeriodEnd > now) return null;
+  if (
+    !SUBSCRIPTION_STATES.allows(locked.subscriptionStatus, 'close') ||
+    locked.subscriptionType === 'inherited' ||
+    locked.currentPeriodEnd > now
+  )
+    return null;
   const outcome = rollOver(locked);
   // The draft comes first: a subscription never ends without its final invoice.
   const { id } = await invoicing.draft(tx, ctx, locked, {
     reason: 'SUBSCRIPTION_CYCLE',
     period: currentPeriod(locked),
-    fullPeriodEnd: null,
   });
   if (outcome.kind === 'next') {
     const subscription = await changeSubscription(
@@ -50,7 +55,11 @@ export async function closePeriod(
     ctx,
     clock,
     locked,
-    { subscriptionStatus: 'cancelled', cancelledAt: outcome.cancelledAt, endDate: locked.endDate ?? outcome.cancelledAt },
+    {
+      subscriptionStatus: SUBSCRIPTION_STATES.next(locked.subscriptionStatus, 'end', locked),
+      cancelledAt: outcome.cancelledAt,
+      endDate: locked.endDate ?? outcome.cancelledAt,
+    },
     'cancelled',
   );
   await subscriptionRepository.endItems(tx, subscription.id, outcome.cancelledAt, now, ctx.actorId);

@@ -1,51 +1,36 @@
 import type { DateTime } from 'luxon';
-import type { Price } from '#catalog/domain/price.ts';
-import type { Plan } from '#catalog/domain/plan.ts';
 import type { Customer } from '#customers/domain.ts';
 import type { Period } from '#kernel/calendar/period.ts';
 import type { RequestContext } from '#kernel/context.ts';
 import { unavailable } from '#kernel/errors.ts';
-import type { ListOptions, Page } from '#kernel/pagination.ts';
+import type { Page } from '#kernel/pagination.ts';
 import type { CustomerSpan } from '#metering/domain/usage.ts';
 import type { TenantTransaction } from '#platform/postgres/database.ts';
+import { type ListRequest, narrowed } from '#platform/resource/listing.ts';
+import { publish } from '#platform/resource/publish.ts';
 import { inheritedSpan } from '../domain/inheritance.ts';
 import type { SubscriptionLineItem } from '../domain/line-item.ts';
 import { currentPeriod } from '../domain/periods.ts';
-import type { Subscription } from '../domain/subscription.ts';
-import { type DueCursor, type DueSubscription, type SubscriptionFilter, subscriptionRepository } from '../repository.ts';
+import { SUBSCRIPTION_STATES } from '../domain/states.ts';
+import { cyclesInHand } from '../repository/cycles-in-hand.ts';
+import { shownSubscription, type Subscription } from '../domain/subscription.ts';
+import { subscriptionEvents } from '../events.ts';
+import { type DueCursor, type DueSubscription, type SubscriptionFilter, subscriptionRepository } from '../repository/subscriptions.ts';
 import { type Cancellation, type Cancelled, cancelWithin } from './cancel.ts';
 import { type CreateSubscription, writeSubscription } from './create.ts';
 import type { SubscriptionDependencies } from './dependencies.ts';
 import { inheritorsOf, inheritRunning, writeInherited } from './inherit.ts';
 import { closePeriod } from './periods.ts';
-import { publishSubscription } from './publish.ts';
+import { type SubscriptionExpansion, type SubscriptionView, viewsOf, WHOLE } from './views.ts';
+
+/** For so long a run that has closed a period is believed to live: it closes the next one, or ends. */
+const IN_HAND = { minutes: 5 };
 
 export type SubscriptionService = ReturnType<typeof createSubscriptionService>;
 
-/** A subscription as it is shown; a part is null where it was not asked for or is gone. */
-export interface SubscriptionView {
-  readonly subscription: Subscription;
-  readonly items: readonly { readonly item: SubscriptionLineItem; readonly price: Price | null }[] | null;
-  readonly customer: Customer | null;
-  readonly plan: Plan | null;
-}
-export interface SubscriptionExpansion {
-  readonly items: boolean;
-  readonly prices: boolean;
-  readonly customer: boolean;
-  readonly plan: boolean;
-}
 const RUNNING = ['active', 'trialing'] as const;
-const OLDEST_FIRST: ListOptions = {
-  limit: 1000,
-  offset: 0,
-  status: null,
-  sort: [{ field: 'created_at', direction: 'asc' }],
-  startTime: null,
-  endTime: null,
-  filters: [],
-};
-export const WHOLE: SubscriptionExpansion = { items: true, prices: true, customer: true, plan: true };
+/** Running subscriptions of one customer that are looked at. */
+const MOST_OF_A_CUSTOMER = 1000;
 
 /** A subscription with what its invoices are computed from; `inherited` says whose usage they hold besides its own customer's. */
 export interface BillableSubscription {
@@ -57,38 +42,14 @@ export interface BillableSubscription {
 
 /** Use cases of subscriptions. Every change locks the row and writes its system event in the same transaction. */
 export function createSubscriptionService(dependencies: SubscriptionDependencies) {
-  const { database, clock, customers, plans, prices, invoicing } = dependencies;
+  const { database, clock, customers, invoicing, logger } = dependencies;
 
-  /** One query per kind of part, whatever the number of subscriptions. */
-  const views = async (
+  const views = (
     tx: TenantTransaction,
     ctx: RequestContext,
     subscriptions: readonly Subscription[],
     expand: SubscriptionExpansion,
-  ): Promise<SubscriptionView[]> => {
-    const inside = { ...ctx, transaction: tx };
-    const items = expand.items
-      ? await subscriptionRepository.itemsOf(
-          tx,
-          subscriptions.map(({ id }) => id),
-        )
-      : [];
-    const byId = <T extends { readonly id: string }>(found: readonly T[]) => new Map(found.map((entity) => [entity.id, entity]));
-    const pricesById = byId(expand.prices ? await prices.getMany(inside, [...new Set(items.map(({ priceId }) => priceId))]) : []);
-    const plansById = byId(expand.plan ? await plans.getMany(inside, [...new Set(subscriptions.map(({ planId }) => planId))]) : []);
-    const customersById = byId(
-      expand.customer ? await customers.getMany(inside, [...new Set(subscriptions.map(({ customerId }) => customerId))]) : [],
-    );
-    const grouped = Map.groupBy(items, ({ subscriptionId }) => subscriptionId);
-    return subscriptions.map((subscription) => ({
-      subscription,
-      items: expand.items
-        ? (grouped.get(subscription.id) ?? []).map((item) => ({ item, price: pricesById.get(item.priceId) ?? null }))
-        : null,
-      customer: customersById.get(subscription.customerId) ?? null,
-      plan: plansById.get(subscription.planId) ?? null,
-    }));
-  };
+  ): Promise<SubscriptionView[]> => viewsOf(dependencies, tx, ctx, subscriptions, expand);
 
   const inheritedOf = async (
     tx: TenantTransaction,
@@ -113,6 +74,16 @@ export function createSubscriptionService(dependencies: SubscriptionDependencies
     );
   };
 
+  /** A run that fails has the subscription in hand no longer: the next sweep may start it again, under the same id. */
+  const releasing = async <T>(ctx: RequestContext, id: string, work: (tx: TenantTransaction) => Promise<T>): Promise<T> => {
+    try {
+      return await database.withTenant(ctx, work);
+    } catch (error) {
+      await database.withTenant(ctx, (tx) => cyclesInHand.release(tx, id)).catch(() => undefined);
+      throw error;
+    }
+  };
+
   return {
     /** The subscription, its line items, its opening invoice and what others inherit of it are one transaction. */
     create: (ctx: RequestContext, request: CreateSubscription): Promise<SubscriptionView> =>
@@ -123,7 +94,7 @@ export function createSubscriptionService(dependencies: SubscriptionDependencies
           ? writeSubscription(tx, ctx, dependencies, request)
           : inheritRunning(tx, ctx, dependencies, request, parentSubscriptionId));
         const inherited = await writeInherited(tx, dependencies, subscription, inheritors);
-        for (const made of [subscription, ...inherited]) await publishSubscription(tx, clock, 'created', made);
+        await publish(tx, clock, subscriptionEvents.created, ...[subscription, ...inherited].map(shownSubscription));
         if (subscription.subscriptionType !== 'inherited') await invoicing.open(tx, ctx, subscription);
         return (await views(tx, ctx, [subscription], WHOLE))[0] as SubscriptionView;
       }),
@@ -140,22 +111,28 @@ export function createSubscriptionService(dependencies: SubscriptionDependencies
         async (tx) => (await views(tx, ctx, [await subscriptionRepository.get(tx, id)], expand))[0] as SubscriptionView,
       ),
 
-    /** `externalCustomerId` of nobody finds nothing. */
+    /** Of the customer with this external id, unless null; that of nobody finds nothing. */
     list: (
       ctx: RequestContext,
-      { externalCustomerId, ...filter }: SubscriptionFilter & { readonly externalCustomerId?: string | null | undefined },
-      options: ListOptions,
+      request: ListRequest,
+      externalCustomerId: string | null,
       expand: SubscriptionExpansion,
     ): Promise<Page<SubscriptionView>> =>
       database.withTenant(ctx, async (tx) => {
-        const named = externalCustomerId
-          ? (await customers.findByExternalIds({ ...ctx, transaction: tx }, [externalCustomerId])).map(({ id }) => id)
-          : null;
-        const customerIds =
-          named === null ? filter.customerIds : named.filter((id) => !filter.customerIds?.length || filter.customerIds.includes(id));
-        const page = await subscriptionRepository.list(tx, { ...filter, customerIds }, options);
+        const wanted = externalCustomerId
+          ? narrowed(request, await customers.isOneOf({ ...ctx, transaction: tx }, 'customerId', externalCustomerId))
+          : request;
+        const page = await subscriptionRepository.list(tx, wanted);
         return { ...page, items: await views(tx, ctx, page.items, expand) };
       }),
+
+    /** Oldest first, `most` at most: for what the product itself has to know. */
+    find: (ctx: RequestContext, filter: SubscriptionFilter, most: number): Promise<Subscription[]> =>
+      database.withTenant(ctx, (tx) => subscriptionRepository.find(tx, filter, most)),
+
+    /** Subscriptions as they are shown. */
+    viewsOf: (ctx: RequestContext, subscriptions: readonly Subscription[], expand: SubscriptionExpansion): Promise<SubscriptionView[]> =>
+      database.withTenant(ctx, (tx) => views(tx, ctx, subscriptions, expand)),
 
     /**
      * The open billing period of a customer, and the time zone that it is billed in: of the oldest running subscription that bills
@@ -168,10 +145,10 @@ export function createSubscriptionService(dependencies: SubscriptionDependencies
     ): Promise<{ readonly period: Period; readonly timezone: string } | null> =>
       database.withTenant(ctx, async (tx) => {
         const customerIds = (await customers.findByExternalIds({ ...ctx, transaction: tx }, [externalCustomerId])).map(({ id }) => id);
-        const { items: running } = await subscriptionRepository.list(
+        const running = await subscriptionRepository.find(
           tx,
           { customerIds, subscriptionStatus: RUNNING, activeAt: clock.now() },
-          OLDEST_FIRST,
+          MOST_OF_A_CUSTOMER,
         );
         const items =
           meterId === null
@@ -185,10 +162,19 @@ export function createSubscriptionService(dependencies: SubscriptionDependencies
         return subscription === undefined ? null : { period: currentPeriod(subscription), timezone: subscription.timezone };
       }),
 
-    /** Cancels, and computes what is owed once that is committed: usage is read without holding the lock. */
+    /** Cancels, and computes what is owed at last once that is committed: usage is read without holding the lock. */
     async cancel(ctx: RequestContext, id: string, request: Cancellation): Promise<Cancelled> {
       const cancelled = await database.withTenant(ctx, (tx) => cancelWithin(tx, ctx, dependencies, id, request));
-      for (const invoiceId of cancelled.invoiceIds) await invoicing.settle(ctx, invoiceId);
+      const final = cancelled.invoiceIds.at(-1);
+      // The cancellation stands whatever becomes of its invoice: a draft that is left is the sweep's, as those of earlier periods are.
+      if (final !== undefined)
+        await invoicing.settle(ctx, final).catch((error: unknown) => {
+          logger.error('the final invoice of a cancelled subscription is left to the sweep', {
+            subscription_id: id,
+            invoice_id: final,
+            reason: error instanceof Error ? error.message : String(error),
+          });
+        });
       return cancelled;
     },
 
@@ -197,13 +183,15 @@ export function createSubscriptionService(dependencies: SubscriptionDependencies
      * Throws `service_unavailable` when somebody found the period up to `due` to be over, and it is not by this process's clock.
      */
     closePeriod: (ctx: RequestContext, id: string, due: DateTime | null = null): Promise<{ readonly invoiceId: string } | null> =>
-      database.withTenant(ctx, async (tx) => {
+      releasing(ctx, id, async (tx) => {
         const locked = await subscriptionRepository.lock(tx, id);
         const closed = await closePeriod(tx, ctx, dependencies, locked);
+        if (closed === null) await cyclesInHand.release(tx, id);
+        else await cyclesInHand.keep(tx, id, clock.now().plus(IN_HAND));
         if (
           closed === null &&
           due !== null &&
-          locked.subscriptionStatus === 'active' &&
+          SUBSCRIPTION_STATES.allows(locked.subscriptionStatus, 'close') &&
           locked.subscriptionType !== 'inherited' &&
           locked.currentPeriodEnd <= due
         ) {
@@ -234,8 +222,18 @@ export function createSubscriptionService(dependencies: SubscriptionDependencies
     due: (after: DueCursor | null, limit: number): Promise<DueSubscription[]> =>
       database.asSystem('billing sweep', (tx) => subscriptionRepository.due(tx, clock.now(), after, limit)),
 
+    /** Takes those of the due subscriptions that no run has in hand, in a running transaction: for whoever starts a run for each. Answers their ids. */
+    takeCycles: (tx: TenantTransaction, ids: readonly string[]): Promise<Set<string>> =>
+      cyclesInHand.take(tx, ids, clock.now(), clock.now().plus(IN_HAND)),
+
     /** Whether a subscription that still runs was made with the plan. */
     isPlanInUse: (tx: TenantTransaction, planId: string): Promise<boolean> => subscriptionRepository.isPlanInUse(tx, planId),
+
+    /** Whether a subscription that has not ended is billed by the meter. */
+    isMeterBilled: (tx: TenantTransaction, meterId: string): Promise<boolean> => subscriptionRepository.isMeterBilled(tx, meterId),
+
+    /** Ids of the subscriptions that the customer inherits or has inherited: their invoices are about its usage, too. */
+    parentsOf: (tx: TenantTransaction, customerId: string): Promise<string[]> => subscriptionRepository.parentsOf(tx, customerId),
 
     /** Whether the customer has a subscription that still runs. */
     hasRunning: (tx: TenantTransaction, customerId: string): Promise<boolean> => subscriptionRepository.hasRunning(tx, customerId),

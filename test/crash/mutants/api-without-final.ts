@@ -1,5 +1,6 @@
 import { createEventService } from '#metering/service/events.ts';
-import { createInFlight } from '#metering/service/in-flight.ts';
+import { createEventAccounts } from '#ingestion/service/event-accounts.ts';
+import { createInFlight } from '#ingestion/service/in-flight.ts';
 import { createUsageService } from '#metering/service/usage.ts';
 import type { ClickHouse } from '#platform/clickhouse/client.ts';
 import { runMutantApi } from './api.ts';
@@ -13,6 +14,13 @@ runMutantApi((app) => {
   };
   return {
     usage: createUsageService({ clickhouse, meters, customers, clock }),
-    events: createEventService({ clickhouse, inFlight: createInFlight(() => app.eventLog), meters, customers }),
+    events: createEventService({
+      clickhouse,
+      accounts: createEventAccounts(clickhouse),
+      inFlight: createInFlight(() => app.eventLog),
+      meters,
+      customers,
+      clock,
+    }),
   };
 });

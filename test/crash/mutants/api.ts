@@ -1,12 +1,12 @@
-import { type App, createApp } from '#app';
+import { type App, createApp } from '#app/create-app.ts';
 import { createIngestHandler } from '#functions/ingest/create-handler.ts';
 import { createManagementHandler } from '#functions/management/create-handler.ts';
-import { runChild } from '#local/child.ts';
+import { runChild } from '#workers/child.ts';
 import { startGateway } from '#local/gateway.ts';
-import { createIngestService, type IngestDependencies, type IngestService } from '#metering/service/ingest.ts';
+import { createIngestService, type IngestDependencies, type IngestService } from '#ingestion/service/ingest.ts';
 import { loadRuntimeConfig } from '#platform/config/runtime.ts';
 import type { EventLog } from '#platform/event-log/event-log.ts';
-import { createOverflow } from '#platform/event-log/overflow.ts';
+import { createOverflow } from '#platform/event-log/create-overflow.ts';
 
 /** The gateway process of Local Mode with some parts of its app replaced, to see that the harness notices. */
 export function runMutantApi(mutation: (app: App) => Promise<Partial<App>> | Partial<App>): void {

@@ -1,5 +1,5 @@
-import { type App, createApp } from '#app';
-import { runChild } from '#local/child.ts';
+import { type App, createApp } from '#app/create-app.ts';
+import { runChild } from '#workers/child.ts';
 import type { ClickHouse } from '#platform/clickhouse/client.ts';
 import { loadRuntimeConfig } from '#platform/config/runtime.ts';
 import type { EventLog, SubscribeOptions } from '#platform/event-log/event-log.ts';

@@ -34,7 +34,7 @@ export function apiTests(env: string, of: () => Synthesised): void {
     expect(WebACLId).toBeDefined();
     expect(DefaultCacheBehavior.ViewerProtocolPolicy).toBe('https-only');
     expect(JSON.stringify(Origins[0]?.OriginCustomHeaders)).toContain(
-      `{{resolve:secretsmanager:flexprice/${env}/origin-verify:SecretString:sent::}}`,
+      `{{resolve:secretsmanager:flexprice/${env}/origin/verify:SecretString:sent::}}`,
     );
     const rules = of().only('AWS::WAFv2::WebACL').Rules as { Name: string; Statement: object }[];
     expect(rules.map(({ Name }) => Name)).toEqual([

@@ -53,7 +53,7 @@ export function dataTests(env: string, of: () => Synthesised): void {
     );
     for (const [id, { Properties }] of all) {
       expect(Properties?.SqsManagedSseEnabled ?? Properties?.KmsMasterKeyId).toBeTruthy();
-      if (!targets.has(id)) expect(Properties?.RedrivePolicy).toMatchObject({ maxReceiveCount: 20 });
+      if (!targets.has(id)) expect(Properties?.RedrivePolicy).toMatchObject({ maxReceiveCount: 1000 });
     }
     expect(all.filter(([id]) => !targets.has(id))).toHaveLength(1);
     const policies = of().properties('AWS::SQS::QueuePolicy');

@@ -5,7 +5,7 @@ import type { Resource, Synthesised } from '../synthesised.ts';
 interface Container {
   readonly Name: string;
   readonly Environment?: readonly { readonly Name: string; readonly Value: unknown }[];
-  readonly Secrets?: readonly { readonly Name: string }[];
+  readonly Secrets?: readonly { readonly Name: string; readonly ValueFrom: unknown }[];
   readonly LogConfiguration?: { readonly LogDriver: string };
   readonly StopTimeout?: number;
 }
@@ -57,8 +57,36 @@ export function runningTests(env: string, of: () => Synthesised): void {
       for (const [name, value] of Object.entries(variablesOf(each)))
         if (SECRET.test(name)) expect(JSON.stringify(value), name).toContain('secretsmanager:');
     }
-    for (const { Environment = [] } of containers())
-      expect(Environment.map(({ Name }) => Name).filter((name) => SECRET.test(name) || /PWD$/.test(name))).toEqual([]);
+    for (const { Environment = [] } of containers()) {
+      for (const { Name, Value } of Environment)
+        if (SECRET.test(Name) || /PWD$/.test(Name)) expect(JSON.stringify(Value), Name).toContain('secretsmanager:');
+    }
+  });
+
+  test('what ECS puts into a container is named by the complete ARN of a secret that a stack has made', () => {
+    // The ARN of a secret that is known by its name ends in six characters which nobody knows, and ECS asks for no shorter one.
+    for (const { Name, Secrets = [] } of containers())
+      for (const { ValueFrom } of Secrets) expect(JSON.stringify(ValueFrom), Name).not.toMatch(/:secret:[^:"]/);
+  });
+
+  test('a task may read the secrets that it is told of', () => {
+    const policies = of().properties('AWS::IAM::Policy', 'services');
+    const told = of()
+      .properties('AWS::ECS::TaskDefinition', 'services')
+      .map(({ ContainerDefinitions, TaskRoleArn }) => {
+        const [role] = (TaskRoleArn as { 'Fn::GetAtt': [string, string] })['Fn::GetAtt'];
+        const allowed = JSON.stringify(
+          policies
+            .filter(({ Roles }) => JSON.stringify(Roles).includes(`"${role}"`))
+            .flatMap(({ PolicyDocument }) => (PolicyDocument as { Statement: { Action: unknown; Resource: unknown }[] }).Statement)
+            .filter(({ Action }) => [Action].flat().includes('secretsmanager:GetSecretValue'))
+            .map(({ Resource }) => Resource),
+        );
+        const names = JSON.stringify(ContainerDefinitions).matchAll(/"secretsmanager:([^"#]+)#\w+"/g);
+        return [...names].map(([, name = '']) => [name, allowed.includes(`:secret:${name}-??????`)]);
+      });
+    expect(told.flat()).toContainEqual([config.clickhouse.writer.secretName, true]);
+    expect(told.flat().filter(([, allowed]) => !allowed)).toEqual([]);
   });
 
   test('each process is told what it needs and no more', () => {

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 import { AUDIT_GROUP as AUDIT } from '#audit/consumer.ts';
-import { COUNTER_GROUP as COUNTERS } from '#metering/service/counter-consumer.ts';
-import { FOLLOW_UP_GROUP as FOLLOW_UP } from '#metering/service/follow-up-consumer.ts';
+import { COUNTER_GROUP as COUNTERS } from '#counters/service/counter-consumer.ts';
+import { FOLLOW_UP_GROUP as FOLLOW_UP } from '#ingestion/service/follow-up-consumer.ts';
 import { loadConfig } from '#platform/config/load.ts';
 import { READER_GROUP_PREFIX } from '#platform/event-log/kafka/reader.ts';
 import { dlqOf, TOPICS, topicSpecs } from '#platform/event-log/topics.ts';
-import { EVENT_CONSUMER_GROUP } from '#metering/service/event-streams.ts';
+import { EVENT_CONSUMER_GROUP } from '#ingestion/service/event-streams.ts';
 import { environmentConfig } from '../../../infra/config/environments.ts';
 import {
   ALL_TOPICS,

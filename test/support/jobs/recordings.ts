@@ -1,6 +1,6 @@
-import type { App } from '#app';
+import type { App } from '#app/create-app.ts';
 import { invalid } from '#kernel/errors.ts';
-import { JOBS } from '#workers/jobs.ts';
+import { JOBS } from '#app/jobs.ts';
 import { recordedActivities } from './recorded-activities.ts';
 import { SAMPLE_JOBS } from './sample-jobs.ts';
 
@@ -27,7 +27,7 @@ const billing = (): Pick<App, 'billingActivities'> => {
         const invoiceId = open.shift();
         return invoiceId === undefined ? null : { invoiceId };
       },
-      processInvoice: async () => ({ invoiceStatus: 'FINALIZED' }),
+      processInvoice: async () => ({ invoiceStatus: 'FINALIZED', failure: null }),
       startBillingCycles: async ({ after }) =>
         after === null ? { started: 2, next: { time: '2026-01-01T00:00:00.000Z', id: 'subs_2' } } : { started: 1, next: null },
       startStrandedDrafts: async () => ({ started: 1, next: null }),
@@ -35,18 +35,20 @@ const billing = (): Pick<App, 'billingActivities'> => {
   };
 };
 /** A full round of what is forgotten, two pages of counters, and two of stored events. */
-const metering = (): Pick<App, 'meteringActivities'> => {
+const metering = (): Pick<App, 'ingestionActivities' | 'counterActivities'> => {
   const rounds = [
     { deleted: 5000, more: true },
     { deleted: 3, more: false },
   ];
   return {
-    meteringActivities: {
+    ingestionActivities: {
       reprocessPage: async ({ after }) =>
         after === undefined
           ? { processed: 1000, after: { externalCustomerId: 'c1', eventName: 'call', timestamp: 1, id: 'e1' } }
           : { processed: 1003, after: null },
       failReprocess: async () => undefined,
+    },
+    counterActivities: {
       forgetCounters: async () => rounds.shift() ?? { deleted: 0, more: false },
       reconcileCounters: async ({ after }) =>
         after === null

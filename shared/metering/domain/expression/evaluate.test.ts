@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Decimal } from '#kernel/decimal.ts';
 import { cases } from '#test/support/conformance.ts';
-import type { Properties } from '../properties.ts';
+import type { Properties } from '#ingestion/domain/properties.ts';
 import { evaluateExpression } from './evaluate.ts';
 import { LN10, LN2 } from './logarithm.ts';
 import { Refusal } from './numbers.ts';

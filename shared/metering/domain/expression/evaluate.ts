@@ -1,5 +1,5 @@
 import { Decimal, ZERO } from '#kernel/decimal.ts';
-import { type Properties, propertyText, quantityOf } from '../properties.ts';
+import { type Properties, propertyText, quantityOf } from '#ingestion/domain/properties.ts';
 import type { ConditionNode, Expression, NumberNode } from './ast.ts';
 import { logarithm, over, plus, power, Refusal, type Result, squareRoot, times, wholeBy } from './numbers.ts';
 

@@ -1,5 +1,5 @@
 import { Decimal } from '#kernel/decimal.ts';
-import { QUANTITY_DIGITS, QUANTITY_LIMIT } from '../properties.ts';
+import { QUANTITY_DIGITS, QUANTITY_LIMIT } from '#ingestion/domain/properties.ts';
 
 /** Number of a literal as it is written, with all its digits: the parser has read it as a double. An unsigned integer of CEL ends in u. */
 export function literalOf(text: string): Decimal {

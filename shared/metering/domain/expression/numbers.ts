@@ -1,5 +1,5 @@
 import { Decimal, ONE, ZERO } from '#kernel/decimal.ts';
-import { QUANTITY_DIGITS, QUANTITY_LIMIT } from '../properties.ts';
+import { QUANTITY_DIGITS, QUANTITY_LIMIT } from '#ingestion/domain/properties.ts';
 import { exponential, naturalLog } from './logarithm.ts';
 
 /*

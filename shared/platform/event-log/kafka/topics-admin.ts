@@ -85,8 +85,8 @@ export function createTopicsAdmin(kafka: Kafka, replicationFactor: number) {
         return ends
           .map(({ partition, high, low }) => {
             const offset = committed.get(partition) ?? -1n;
-            // -1: the group has committed nothing yet and starts at the oldest message.
-            return { partition, end: BigInt(high), committed: offset < 0n ? BigInt(low) : offset };
+            // The group goes on at the oldest message where it has committed nothing yet (-1), or something that is no longer kept.
+            return { partition, end: BigInt(high), committed: offset < BigInt(low) ? BigInt(low) : offset };
           })
           .sort((a, b) => a.partition - b.partition);
       }),

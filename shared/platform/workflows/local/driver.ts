@@ -14,6 +14,10 @@ import { createLocalJobStarter } from './starter.ts';
 
 /** A run that ended this many processes is given up: it is likely what ended them. */
 const MAXIMUM_STARTS = 10;
+/** Slots that the runs of one tenant leave to those of others. */
+const LEFT_TO_OTHERS = 2;
+/** Runs in hand for each slot: those that wait for their next attempt take none. */
+const IN_HAND_PER_SLOT = 16;
 
 export interface LocalJobDriverOptions<App> {
   readonly database: Database;
@@ -62,6 +66,17 @@ export function createLocalJobDriver<App>(options: LocalJobDriverOptions<App>): 
   const owner = randomUUID();
   const stopping = new AbortController();
   const running = new Map<string, Promise<void>>();
+  /** Runs between two attempts. */
+  const waiting = new Set<string>();
+  /** Those whose wait is over and that have no slot yet, first come first served. */
+  const returning: (() => void)[] = [];
+  /** Slots of a claim that is under way: nobody else may take them meanwhile. */
+  let reserved = 0;
+  const active = (): number => running.size - waiting.size + reserved;
+  /** To those who return. Once the driver stops they need none: no further attempt begins. */
+  const giveSlots = (): void => {
+    while (returning.length > 0 && (active() < concurrency || stopping.signal.aborted)) returning.shift()?.();
+  };
   let finished = Promise.withResolvers<void>();
 
   const lease = () => ({ owner, until: clock.now().plus({ milliseconds: leaseMs }) });
@@ -71,9 +86,16 @@ export function createLocalJobDriver<App>(options: LocalJobDriverOptions<App>): 
     intervalMs: pollMs,
     onError: onError('claiming jobs'),
     async work() {
-      const free = concurrency - running.size;
+      const free = Math.min(concurrency - active(), concurrency * IN_HAND_PER_SLOT - running.size);
       if (free <= 0 || stopping.signal.aborted) return false;
-      const claimed = await database.asSystem('job claim', (tx) => jobRuns.claim(tx, free, lease(), clock.now()));
+      const room = { limit: free, share: Math.max(1, concurrency - LEFT_TO_OTHERS), idle: [...waiting] };
+      reserved = free;
+      let claimed: JobRun[] = [];
+      try {
+        claimed = await database.asSystem('job claim', (tx) => jobRuns.claim(tx, room, lease(), clock.now()));
+      } finally {
+        reserved = 0;
+      }
       for (const run of claimed) {
         // After a long stall of this process its own lease has run out; the run is still in hand.
         if (running.has(run.workflowId)) continue;
@@ -81,12 +103,15 @@ export function createLocalJobDriver<App>(options: LocalJobDriverOptions<App>): 
           run.workflowId,
           execute(run).finally(() => {
             running.delete(run.workflowId);
+            giveSlots();
             finished.resolve();
             finished = Promise.withResolvers();
             claiming.wake();
           }),
         );
       }
+      // What the claim left over.
+      giveSlots();
       return false;
     },
   });
@@ -107,6 +132,23 @@ export function createLocalJobDriver<App>(options: LocalJobDriverOptions<App>): 
     onStarted: () => claiming.wake(),
     onMissed: (count) => onScheduleMissed?.(count),
   });
+
+  /** Between two attempts a run gives its slot to others, and takes one again before the next. */
+  const waitForRetry =
+    (workflowId: string): Sleep =>
+    async (ms, signal) => {
+      waiting.add(workflowId);
+      giveSlots();
+      claiming.wake();
+      await retrySleep(ms, signal);
+      await new Promise<void>((resolve) => {
+        returning.push(() => {
+          waiting.delete(workflowId);
+          resolve();
+        });
+        giveSlots();
+      });
+    };
 
   async function execute(run: JobRun): Promise<void> {
     const outcome = await runToEnd(run);
@@ -131,7 +173,7 @@ export function createLocalJobDriver<App>(options: LocalJobDriverOptions<App>): 
       const { job } = registered;
       const activities = retryingActivities(registered.activities(app), job, {
         workflowId: run.workflowId,
-        sleep: retrySleep,
+        sleep: waitForRetry(run.workflowId),
         stopping: stopping.signal,
         onInterrupt: () => {
           interrupted = true;
@@ -175,6 +217,7 @@ export function createLocalJobDriver<App>(options: LocalJobDriverOptions<App>): 
 
     async close() {
       stopping.abort();
+      giveSlots();
       await Promise.all([scheduling.stop(), claiming.stop()]);
       await Promise.all(running.values());
       await renewing.stop();

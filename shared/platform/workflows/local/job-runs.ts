@@ -38,6 +38,13 @@ export interface Lease {
   readonly owner: string;
   readonly until: DateTime;
 }
+/** How many runs may begin, and how many of one tenant may go at the same time. */
+export interface Room {
+  readonly limit: number;
+  readonly share: number;
+  /** Runs of the owner that wait for their next attempt: they take no share. */
+  readonly idle?: readonly string[];
+}
 export type JobOutcome = { readonly result: unknown } | { readonly code: string; readonly message: string };
 
 /** The in-process driver's table. Leases are judged by the caller's clock, which all processes of a deployment share closely enough. */
@@ -88,8 +95,41 @@ export const jobRuns = {
     return row !== undefined;
   },
 
-  /** Takes up to `limit` runs, oldest first: pending ones, and running ones whose process let its lease run out. */
-  async claim(tx: SystemTransaction, limit: number, lease: Lease, now: DateTime): Promise<JobRun[]> {
+  /**
+   * Takes up to `limit` runs that may begin: pending ones, and running ones whose process let its lease run out. Tenants take turns: of
+   * each its oldest run, then of each the next, counting what `owner` already runs of it, up to `share` of them; runs of the product's own,
+   * which start those of tenants, come before all.
+   */
+  async claim(tx: SystemTransaction, { limit, share, idle = [] }: Room, lease: Lease, now: DateTime): Promise<JobRun[]> {
+    const open = sql`state in ('pending', 'running')`;
+    const claimable = sql`(state = 'pending' or (state = 'running' and lease_expires_at <= ${now}::timestamptz))`;
+    const { rows } = await sql<{ workflowId: string }>`
+      with recursive tenants as (
+        (select tenant_key from job_runs where ${open} order by tenant_key limit 1)
+        union all
+        select (select tenant_key from job_runs where ${open} and tenant_key > tenants.tenant_key order by tenant_key limit 1)
+        from tenants where tenants.tenant_key is not null
+      ), in_turn as (
+        select workflow_id, created_at, tenant_key, mine.runs + row_number() over (partition by tenant_key order by created_at, workflow_id) as turn
+        from tenants
+        cross join lateral (
+          select count(*) as runs from job_runs
+          where job_runs.tenant_key = tenants.tenant_key and state = 'running' and lease_owner = ${lease.owner} and lease_expires_at > ${now}::timestamptz
+            and workflow_id <> all(${[...idle]}::text[])
+        ) mine
+        cross join lateral (
+          select workflow_id, created_at from job_runs
+          where job_runs.tenant_key = tenants.tenant_key and ${open} and ${claimable}
+          order by created_at, workflow_id limit ${limit}
+        ) waiting
+      )
+      select workflow_id from job_runs
+      where ${claimable} and workflow_id in (
+        select workflow_id from in_turn where tenant_key = '' or turn <= ${share}
+        order by tenant_key <> '', turn, created_at, workflow_id limit ${limit}
+      )
+      for update skip locked`.execute(tx);
+    if (rows.length === 0) return [];
     return tx
       .updateTable('jobRuns')
       .set((eb) => ({
@@ -99,18 +139,10 @@ export const jobRuns = {
         leaseExpiresAt: lease.until,
         startedAt: now,
       }))
-      .where('workflowId', 'in', (eb) =>
-        eb
-          .selectFrom('jobRuns')
-          .select('workflowId')
-          .where((where) =>
-            where.or([where('state', '=', 'pending'), where.and([where('state', '=', 'running'), where('leaseExpiresAt', '<=', now)])]),
-          )
-          .orderBy('createdAt')
-          .orderBy('workflowId')
-          .limit(limit)
-          .forUpdate()
-          .skipLocked(),
+      .where(
+        'workflowId',
+        'in',
+        rows.map(({ workflowId }) => workflowId),
       )
       .returningAll()
       .execute();
@@ -178,14 +210,16 @@ export const jobRuns = {
     return tx.selectFrom('jobRuns').selectAll().where('workflowId', '=', workflowId).executeTakeFirst();
   },
 
-  /** Forgets finished runs: those of schedules soon, the others once nobody can ask for their id again. */
+  /** Forgets finished runs, those of schedules soon, the others once nobody can ask for their id again: `limit` of them. Answers how many. */
   async prune(
     tx: SystemTransaction,
-    { scheduledBefore, othersBefore }: { scheduledBefore: DateTime; othersBefore: DateTime },
-  ): Promise<void> {
-    await sql`delete from job_runs where workflow_id in (select workflow_id from job_runs where state in ('completed', 'failed')
-      and finished_at < case when schedule_id is null then ${othersBefore}::timestamptz else ${scheduledBefore}::timestamptz end limit 5000)`.execute(
-      tx,
-    );
+    { scheduledBefore, othersBefore, limit }: { scheduledBefore: DateTime; othersBefore: DateTime; limit: number },
+  ): Promise<number> {
+    const { numAffectedRows = 0n } =
+      await sql`delete from job_runs where workflow_id in (select workflow_id from job_runs where state in ('completed', 'failed')
+      and finished_at < case when schedule_id is null then ${othersBefore}::timestamptz else ${scheduledBefore}::timestamptz end limit ${limit})`.execute(
+        tx,
+      );
+    return Number(numAffectedRows);
   },
 };

@@ -6,6 +6,7 @@ import type { Schedule } from '../schedules.ts';
 import { jobRuns } from './job-runs.ts';
 
 const TICK_MS = 250;
+const PRUNED_AT_ONCE = 5_000;
 
 export interface ScheduleLoopOptions {
   readonly database: Database;
@@ -45,10 +46,10 @@ export function startSchedules({ database, clock, schedules, onStarted, onMissed
       const now = clock.now();
       for (const schedule of schedules) await startDue(schedule, now);
       if (prunedAt === undefined || now.diff(prunedAt).as('hours') >= 1) {
+        const old = { scheduledBefore: now.minus({ days: 1 }), othersBefore: now.minus({ days: 30 }), limit: PRUNED_AT_ONCE };
+        // What is left over is taken at once, and no start of a schedule waits for more than one part.
+        if ((await database.asSystem('job prune', (tx) => jobRuns.prune(tx, old))) === PRUNED_AT_ONCE) return true;
         prunedAt = now;
-        await database.asSystem('job prune', (tx) =>
-          jobRuns.prune(tx, { scheduledBefore: now.minus({ days: 1 }), othersBefore: now.minus({ days: 30 }) }),
-        );
       }
       return false;
     },
