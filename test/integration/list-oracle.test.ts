@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { sql } from 'kysely';
 import { DateTime } from 'luxon';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { PlanList } from '#catalog/contracts/plan.ts';
@@ -173,6 +174,25 @@ function askedOf(list: Listing, items: readonly Item[]): fc.Arbitrary<Asked> {
   });
 }
 
+const everyOrder = (list: Listing): [Asked][] =>
+  Object.keys(list.fields).flatMap((field) =>
+    (['asc', 'desc'] as const).map((direction): [Asked] => [{ filters: [], sort: [{ field, direction }], limit: 4, offset: 0 }]),
+  );
+
+test('the order of exact numbers in an index is theirs', async () => {
+  const digits = fc.bigInt({ min: -(10n ** 40n), max: 10n ** 40n });
+  const decimal = fc.tuple(fc.oneof(digits, fc.bigInt({ min: -20n, max: 20n })), fc.integer({ min: -45, max: 45 }));
+  const texts = fc.sample(decimal, 3000).map(([whole, exponent]) => new Decimal(`${whole}e${exponent}`).toString());
+  const { rows: compared } = await api.app.database.withTenant(api.ctx, (tx) =>
+    sql<{ order: string; exact: number }>`
+      select number_order(number) as order, dense_rank() over (order by number) as exact
+      from unnest(${[...texts, '1e9999', '-1e9999', '1e-9999', '0', '0.0', '-0']}::numeric[]) as given (number)`.execute(tx),
+  );
+  const byText = [...new Set(compared.map(({ order }) => order))].sort((a, b) => Buffer.compare(bytes(a), bytes(b)));
+  const places = new Map(byText.map((order, index) => [order, index + 1]));
+  expect(compared.filter(({ order, exact }) => places.get(order) !== Number(exact))).toEqual([]);
+});
+
 test.each(LISTS)(
   '%s',
   async (path, list) => {
@@ -202,7 +222,7 @@ test.each(LISTS)(
           next.text,
         ).toEqual(met.slice(from, from + asked.limit).map(({ id }) => id));
       }),
-      { numRuns: RUNS },
+      { numRuns: RUNS, examples: everyOrder(list) },
     );
   },
   120_000,

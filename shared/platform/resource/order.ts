@@ -3,7 +3,7 @@ import type { DateTime } from 'luxon';
 import { Decimal } from '#kernel/decimal.ts';
 import type { Comparable, SortKey } from './conditions.ts';
 import type { Position } from './cursor.ts';
-import { double, indexedAs, type Ref } from './where.ts';
+import { indexedAs, numberOrder, type Ref } from './where.ts';
 
 /** An order that an index has: by one column, then by age where its values are the same, then by id. */
 export interface IndexedOrder {
@@ -50,6 +50,6 @@ export function rangesAfter({ value, createdAt, id }: Position, { key, columns }
 }
 
 function start(value: Comparable | null, { kind }: SortKey): RawBuilder<unknown> {
-  if (Decimal.isDecimal(value)) return kind === 'number' ? double(value) : sql`${value}::bigint`;
+  if (Decimal.isDecimal(value)) return kind === 'number' ? numberOrder(value) : sql`${value}::bigint`;
   return kind === 'date' ? sql`${value}::timestamptz` : sql`${value}::text`;
 }

@@ -35,9 +35,8 @@ export function whereAll(source: ListSource, request: ListRequest | null, condit
 const OPERATORS = { eq: '=', lt: '<', lte: '<=', gt: '>', gte: '>=' } as const;
 
 /**
- * The column that stands for an exact number in an index. Row-level security lets an index be asked only with operators that tell
- * nothing when they fail, and those of `numeric` are not among them; those of `double precision` are. Neighbours that share a
- * double are told apart by the number itself.
+ * The column that stands for an exact number in an index: text that sorts as the number does. Row-level security lets an index be asked
+ * only with operators that tell nothing when they fail, and those of `numeric` are not among them; those of text are.
  */
 export function indexedAs(column: string): string {
   return `${column}Sort`;
@@ -70,10 +69,8 @@ export function whereOf(condition: Condition, ref: Ref): Expression<SqlBool> {
       return sql<boolean>`(${column} is null or ${column} > ${condition.value})`;
     default: {
       const operator = sql.raw(OPERATORS[condition.is]);
-      const exactly = sql<boolean>`${column} ${operator} ${typed(condition.value)}`;
-      if (!Decimal.isDecimal(condition.value)) return exactly;
-      const roughly = sql.raw(condition.is === 'eq' ? '=' : condition.is.startsWith('l') ? '<=' : '>=');
-      return sql<boolean>`(${ref(indexedAs(condition.column))} ${roughly} ${double(condition.value)} and ${exactly})`;
+      const indexed = Decimal.isDecimal(condition.value) ? ref(indexedAs(condition.column)) : column;
+      return sql<boolean>`${indexed} ${operator} ${typed(condition.value)}`;
     }
   }
 }
@@ -82,19 +79,17 @@ function anyOf(column: string, values: readonly Comparable[], ref: Ref): Express
   const [first] = values;
   if (first === undefined) return sql<boolean>`false`;
   if (typeof first === 'string') return sql<boolean>`${ref(column)} = any(${values}::text[])`;
-  const exactly = sql<boolean>`${ref(column)} in (${sql.join(values.map(typed))})`;
-  if (!Decimal.isDecimal(first)) return exactly;
-  return sql<boolean>`(${ref(indexedAs(column))} in (${sql.join((values as readonly Decimal[]).map(double))}) and ${exactly})`;
+  return sql<boolean>`${ref(Decimal.isDecimal(first) ? indexedAs(column) : column)} in (${sql.join(values.map(typed))})`;
 }
 
 /** A parameter of the value's own type: the column's would round a fraction, or fail on it. */
-function typed(value: Comparable) {
-  return Decimal.isDecimal(value) ? sql`${value}::numeric` : typeof value === 'number' ? sql`${value}::bigint` : sql`${value}`;
+function typed(value: Comparable): RawBuilder<unknown> {
+  return Decimal.isDecimal(value) ? numberOrder(value) : typeof value === 'number' ? sql`${value}::bigint` : sql`${value}`;
 }
 
-/** As the database rounds the number to a double; one that is too large for it is infinite. */
-export function double(value: Decimal) {
-  return sql`${Number(value.toFixed())}::double precision`;
+/** The number as `indexedAs` has it. */
+export function numberOrder(value: Decimal): RawBuilder<unknown> {
+  return sql`number_order(${value}::numeric)`;
 }
 
 function patternOf(text: string): string {
