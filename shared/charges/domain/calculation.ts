@@ -17,6 +17,9 @@ export interface PriceSnapshot extends PricingTerms {
   readonly currency: string;
   /** Version of the price: rises on every change that subscriptions must react to. */
   readonly sequence: number;
+  /** Absent in records from before they were kept. */
+  readonly billingPeriod?: Price['billingPeriod'];
+  readonly billingPeriodCount?: number;
 }
 
 export function priceSnapshot({
@@ -29,8 +32,10 @@ export function priceSnapshot({
   tierMode,
   tiers,
   transformQuantity,
+  billingPeriod,
+  billingPeriodCount,
 }: Price): PriceSnapshot {
-  return { id, type, currency, sequence, billingModel, amount, tierMode, tiers, transformQuantity };
+  return { id, type, currency, sequence, billingPeriod, billingPeriodCount, billingModel, amount, tierMode, tiers, transformQuantity };
 }
 
 /** The meter as it was when its usage was read. */

@@ -68,7 +68,13 @@ const commitmentCalculation = z.object({
 
 /** What an amount was made from. Beyond the original wire: every number can be explained. */
 export const LineCalculation = z.object({
-  price: z.looseObject({ id: z.string(), billing_model: z.string(), sequence: z.int() }),
+  price: z.looseObject({
+    id: z.string(),
+    billing_model: z.string(),
+    billing_period: z.string().optional(),
+    billing_period_count: z.int().optional(),
+    sequence: z.int(),
+  }),
   usage: z
     .object({
       meter: z.looseObject({ id: z.string(), version: z.int() }),

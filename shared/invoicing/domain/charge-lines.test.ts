@@ -47,7 +47,7 @@ describe('the invoices of a month of LLM usage', () => {
   test('each line says what it was made from', () => {
     const line = compute(basisOf(LLM_PLAN), CODE_ASSIST).lines.find(({ priceId }) => priceId === 'requests');
     expect(line?.calculation).toMatchObject({
-      price: { id: 'requests', billingModel: 'FLAT_FEE', sequence: 1 },
+      price: { id: 'requests', billingPeriod: 'MONTHLY', billingPeriodCount: 1, billingModel: 'FLAT_FEE', sequence: 1 },
       usage: { meter: { id: 'meter_requests' }, externalCustomerId: 'acme' },
       entitlement: {
         sources: ['ent_1'],
