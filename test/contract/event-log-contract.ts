@@ -6,7 +6,7 @@ import { afterEach, expect, test } from 'vitest';
 import { type EventLog, type LogBatch, partitionOf } from '#platform/event-log/event-log.ts';
 import { dlqOf, TOPICS, topicSpecs } from '#platform/event-log/topics.ts';
 import { testConfig } from '../support/engines.ts';
-import { eventually, type LogAddress, openEventLog, read, record, SILENCE_MS, unique } from './event-log-harness.ts';
+import { eventually, forget, type LogAddress, openEventLog, read, record, SILENCE_MS, unique, WAIT_MS } from './event-log-harness.ts';
 
 const BIG_BYTES = 512 * 1024;
 
@@ -329,5 +329,22 @@ export function eventLogContract(address: () => LogAddress): void {
     await read(log, { group, topics: [topic] });
     await eventually('nothing lags', async () => (await committed(log, group, topic)) === 3n);
     expect(await log.lag(group, topic)).toEqual(ends.map((end, partition) => ({ partition, end, committed: end })));
+  });
+  test('a group that has not committed what is no longer kept lags from the oldest message on', async () => {
+    const log = open();
+    const topic = await newTopic(log, 2);
+    for (const value of ['1', '2', '3'])
+      await log.append(topic, [record('a', value, { partition: 0 }), record('b', value, { partition: 1 })]);
+    await forget(address(), topic, [
+      { partition: 0, before: 2n },
+      { partition: 1, before: 3n },
+    ]);
+    // The first group of a fresh broker is not served at once.
+    await expect
+      .poll(() => log.lag(unique('group'), topic), { timeout: WAIT_MS })
+      .toEqual([
+        { partition: 0, end: 3n, committed: 2n },
+        { partition: 1, end: 3n, committed: 3n },
+      ]);
   });
 }

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { Kafka, logLevel } from 'kafkajs';
 import type { EventLog, LogBatch, LogMessage, LogRecord, SubscribeOptions, Subscription } from '#platform/event-log/event-log.ts';
 import { createKafkaEventLog } from '#platform/event-log/kafka/kafka-event-log.ts';
 import { eventLogPool } from '#platform/event-log/postgres/pool.ts';
@@ -37,6 +38,24 @@ export const WAIT_MS = 25_000;
 /** Waits for a condition; the error says which one did not come true. */
 export async function eventually(what: string, condition: () => boolean | Promise<boolean>, waitMs = WAIT_MS): Promise<void> {
   if (!(await until(condition, waitMs, 25))) throw new Error(`did not happen within ${waitMs / 1000} s: ${what}`);
+}
+
+/** As when the time that a topic keeps its messages for has passed. */
+export async function forget(address: LogAddress, topic: string, parts: readonly { partition: number; before: bigint }[]): Promise<void> {
+  if (address.kind === 'postgres') {
+    const pool = eventLogPool(address.postgres);
+    for (const { partition, before } of parts) {
+      const own = [topic, partition, before.toString()];
+      await pool.query('delete from event_log.batches where topic = $1 and partition = $2 and base_offset < $3', own);
+    }
+    return pool.end();
+  }
+  const admin = new Kafka({ brokers: [...address.brokers], logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+  // Tells the client who leads the partitions, which the deletion takes for known.
+  await admin.fetchTopicOffsets(topic);
+  await admin.deleteTopicRecords({ topic, partitions: parts.map(({ partition, before }) => ({ partition, offset: before.toString() })) });
+  await admin.disconnect();
 }
 
 /** A name that no other test uses. */

@@ -198,6 +198,27 @@ test('old runs are forgotten: those of schedules after a day, the others after a
   });
 });
 
+test('more old runs than are forgotten at once are all forgotten, and schedules start meanwhile', async () => {
+  const clock = fixedClock(DateTime.utc(2026, 3, 1));
+  const count = async () =>
+    database.asSystem('test', async (tx) => {
+      const { rows } = await sql<{ left: string }>`select count(*) as left from job_runs where workflow_id like 'forgotten-%'`.execute(tx);
+      return Number(rows[0]?.left);
+    });
+  await database.asSystem('test', (tx) =>
+    sql`insert into job_runs (workflow_id, job, input, state, finished_at, created_at)
+      select 'forgotten-' || n, 'sample-two-steps', '{}', 'completed', ${clock.now().minus({ days: 40 })}, ${clock.now().minus({ days: 40 })}
+      from generate_series(1, 11000) as n`.execute(tx),
+  );
+  const driver = start({ clock, schedules: [{ id: 'while-forgetting', job: 'sample-two-steps', everySeconds: 60, input: { run: 'x' } }] });
+  try {
+    await expect.poll(count, WAIT).toBe(0);
+    expect(await driver.result('while-forgetting-2026-03-01T00:00:00Z')).toEqual({ steps: ['first', 'second'] });
+  } finally {
+    await driver.close();
+  }
+});
+
 describe('tenants take turns', () => {
   const add = (tx: SystemTransaction, workflowId: string, tenantId: string | null, createdAt: DateTime) =>
     jobRuns.add(tx, { workflowId, job: 'sample-two-steps', input: { run: workflowId, ...(tenantId && { tenantId }) } }, createdAt);

@@ -127,7 +127,10 @@ export function createStore(pool: pg.Pool) {
 
     async lag(group: string, topic: string): Promise<PartitionLag[]> {
       const { rows } = await pool.query<{ partition: string; end: string; committed: string }>(
-        `select p.partition::text as partition, p.next_offset::text as "end", coalesce(g.committed, 0)::text as committed
+        // A group goes on at the oldest message where it has committed nothing yet, or something that is no longer kept.
+        `select p.partition::text as partition, p.next_offset::text as "end", greatest(g.committed,
+           coalesce((select min(b.base_offset) from event_log.batches b where b.topic = p.topic and b.partition = p.partition), p.next_offset)
+         )::text as committed
          from event_log.partitions p
          left join event_log.group_partitions g on g.group_name = $1 and g.topic = p.topic and g.partition = p.partition
          where p.topic = $2 order by p.partition`,
