@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import type { EventLog } from '#platform/event-log/event-log.ts';
 import { eventually, openEventLog, read, record, unique } from '../contract/event-log-harness.ts';
@@ -80,5 +81,32 @@ describeWithKafka('the event log when the Kafka broker is killed and comes back'
       );
     },
     4 * OUTAGE_MS,
+  );
+
+  test(
+    'a consumer whose handler refuses all that time takes it up again afterwards',
+    async () => {
+      const log = open();
+      const topic = unique('topic');
+      const partitions = Array.from({ length: 24 }, (_, partition) => partition);
+      await log.ensureTopics([{ name: topic, partitions: partitions.length, retentionHours: 1 }]);
+      await log.append(
+        topic,
+        partitions.map((partition) => record('key', `${partition}`, { partition })),
+      );
+      let [refusals, isRefusing] = [0, true];
+      const reader = await read(open(), { group: unique('group'), topics: [topic] }, async () => {
+        refusals += 1;
+        if (isRefusing) throw new Error('the store is away');
+      });
+      // By now each partition is left alone for seconds: the pauses end while the consumer has given up its broker and waits to start again.
+      await eventually('all partitions have been refused', () => refusals >= 7 * partitions.length, OUTAGE_MS);
+      await kafka().kill();
+      await wait(12_000);
+      await kafka().restart();
+      isRefusing = false;
+      await eventually('what was refused has been handled', () => new Set(reader.texts()).size === partitions.length, OUTAGE_MS);
+    },
+    2 * OUTAGE_MS,
   );
 });

@@ -72,7 +72,7 @@ export class KafkaSubscription implements Subscription {
         autoCommit: false,
         eachBatchAutoResolve: false,
         partitionsConsumedConcurrently: CONCURRENT_PARTITIONS,
-        eachBatch: (payload) => this.#eachBatch(consumer, payload),
+        eachBatch: (payload) => this.#eachBatch(payload),
       });
     } catch (error) {
       await consumer.disconnect().catch(() => {});
@@ -124,7 +124,7 @@ export class KafkaSubscription implements Subscription {
     this.#timers.add(timer);
   }
 
-  async #eachBatch(consumer: Consumer, payload: EachBatchPayload): Promise<void> {
+  async #eachBatch(payload: EachBatchPayload): Promise<void> {
     const { topic, partition, messages } = payload.batch;
     const key = `${topic}/${partition}`;
     const first = messages[0];
@@ -141,7 +141,7 @@ export class KafkaSubscription implements Subscription {
       if (session.lost) throw session.lost;
       const failures = (refused?.failures ?? 0) + 1;
       this.#refused.set(key, { first: first.offset, last: BigInt(last.offset), failures });
-      this.#pause(consumer, topic, partition, failures, error as Error);
+      this.#pause(payload, failures, error as Error);
       return;
     } finally {
       session.end();
@@ -155,7 +155,7 @@ export class KafkaSubscription implements Subscription {
   }
 
   /** The partition is left alone for a while and then read from the same offset; the others go on meanwhile. */
-  #pause(consumer: Consumer, topic: string, partition: number, failures: number, error: Error): void {
+  #pause({ batch: { topic, partition }, pause }: EachBatchPayload, failures: number, error: Error): void {
     const delayMs = backoffMs(failures - 1);
     this.#deps.logger.warn('event log: handling failed, trying again', {
       group: this.#options.group,
@@ -165,8 +165,8 @@ export class KafkaSubscription implements Subscription {
       delayMs,
       error: error.message,
     });
-    consumer.pause([{ topic, partitions: [partition] }]);
-    this.#later(delayMs, () => consumer.resume([{ topic, partitions: [partition] }]));
+    // Ends this pause alone: after a crash of the consumer nothing is paused, and until it runs again it cannot be told anything.
+    this.#later(delayMs, pause());
   }
 
   /**
