@@ -32,7 +32,7 @@ interface Offer {
   readonly reset?: string;
   readonly timezone?: string;
   readonly included?: number;
-  readonly period?: 'DAILY' | 'ANNUAL';
+  readonly period?: 'DAILY' | 'WEEKLY' | 'ANNUAL';
 }
 /** A customer and a plan with one usage price, and the request that subscribes it for one period. */
 async function offer({ bucket, price = { amount: '1' }, reset = 'BILLING_PERIOD', timezone = 'UTC', included, period = 'DAILY' }: Offer) {
@@ -259,6 +259,31 @@ test('the allowance of an entitlement is used up in the order of the windows', a
   );
   // 10 at 10:00 and 2 at 18:00 are included; 8 are left: 5 + 3 x 2.
   expect(line).toMatchObject({ quantity: '8', amount: '11', adjusted_entitlement_quantity: '12' });
+});
+
+test('a daily allowance is taken from the windows of its day', async () => {
+  clock.set(DateTime.utc(2026, 1, 5));
+  const { name, request } = await offer({ bucket: 'HOUR', included: 10, period: 'WEEKLY' });
+  const used = { '05': 20, '06': 5, '07': 30 };
+  await store(
+    Object.entries(used).map(([date, value]) => ({
+      id: `${name}_${date}`,
+      name,
+      customer: name,
+      at: `2026-01-${date}T03:10:00Z`,
+      properties: { value },
+    })),
+  );
+  const subscription = await made('/v1/subscriptions', request({ commitment_amount: 8, overage_factor: 2, is_window_commitment: true }));
+  clock.set(DateTime.utc(2026, 1, 8));
+  // 10, 0 and 20 are left of the days: 8 + 2 x 2, nothing, 8 + 12 x 2. Taken off the front, they would be 0, 0 and 30: 52.
+  expect(await made('/v1/subscriptions/usage', { subscription_id: subscription.id })).toMatchObject({ amount: 44 });
+  const preview = await made('/v1/invoices/preview', { subscription_id: subscription.id });
+  expect(preview.line_items.find((line: { price_type: string }) => line.price_type === 'USAGE')).toMatchObject({
+    quantity: '30',
+    amount: '44',
+    adjusted_entitlement_quantity: '25',
+  });
 });
 
 test('windows that are not over yet owe no true-up', async () => {

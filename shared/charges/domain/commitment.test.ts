@@ -270,6 +270,25 @@ describe('windows', () => {
     expect(charged([window(1, 2), window(2, -3)])).toBe(0);
   });
 
+  test('an allowance that begins anew is taken from the windows of its own time', () => {
+    const day = (date: number) => ({ start: at('2026-01-05').plus({ days: date }), end: at('2026-01-06').plus({ days: date }) });
+    const used = (date: number, hour: number, quantity: number): WindowUsage => ({
+      start: day(date).start.plus({ hours: hour }),
+      quantities: [decimal(quantity)],
+    });
+    const left = (usage: WindowUsage[], free: readonly number[]) =>
+      afterAllowance(
+        usage,
+        decimal(free.reduce((total, each) => total + each, 0)),
+        free.map((quantity, date) => ({ span: day(date), quantity: decimal(quantity) })),
+      ).flatMap((window) => window.quantities.map(Number));
+    // 10 a day: 20 and 5 leave 10 and nothing, whereas 15 off the front would leave 5 and 5.
+    expect(left([used(0, 3, 20), used(1, 3, 5)], [10, 5])).toEqual([10, 0]);
+    expect(left([used(1, 3, 20), used(0, 3, 4), used(1, 2, 1)], [4, 10])).toEqual([0, 0, 11]);
+    // A window that a span begins in the middle of is its, and what the own windows do not hold comes off the others.
+    expect(left([used(0, -1, 8), used(1, 3, 5)], [6, 7])).toEqual([0, 0]);
+  });
+
   test('an allowance is used up in the order of time', () => {
     const quantities = fc.array(fc.array(fc.integer({ min: -3, max: 20 }), { maxLength: 3 }), { maxLength: 6 });
     fc.assert(

@@ -8,7 +8,7 @@ import { splitCommitment } from './commitment.ts';
 import type { BilledItem, UsageAnswer } from './inputs.ts';
 import { commitmentOf, windowedTermsOf } from './line-commitment.ts';
 import { coverage } from './proration.ts';
-import { afterAllowance, type SplitWindow, splitWindows } from './windowed-commitment.ts';
+import { afterAllowance, type FreeUsage, type SplitWindow, splitWindows } from './windowed-commitment.ts';
 
 /** What usage costs before its commitment is looked at. */
 export interface BillableUsage {
@@ -16,6 +16,8 @@ export interface BillableUsage {
   readonly quantity: Decimal;
   readonly unroundedAmount: Decimal;
   readonly steps: readonly PricedStep[];
+  /** What of it the allowance leaves free, by the times that it is about. */
+  readonly free: readonly FreeUsage[];
 }
 
 export interface AppliedCommitment {
@@ -62,7 +64,7 @@ export function applyCommitment(
   const { committed, windows, ...split } = splitWindows(
     terms,
     answer.period,
-    afterAllowance(answer.windows, charge.quantityBeforeEntitlement.minus(charge.quantity)),
+    afterAllowance(answer.windows, charge.quantityBeforeEntitlement.minus(charge.quantity), charge.free),
     asOf,
   );
   const prices = new Map(bucketPrices.map((price) => [price.id, priceSnapshot(price)]));

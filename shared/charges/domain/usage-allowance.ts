@@ -3,15 +3,17 @@ import {
   type AllowanceRule,
   allowancePieces,
   billableQuantity,
+  overLimit,
   type PieceUsage,
 } from '#entitlements/domain/allowance.ts';
 import type { AggregatedEntitlement } from '#entitlements/domain/merge.ts';
 import { clampPeriod, type Period } from '#kernel/calendar/period.ts';
-import { type Decimal, sum, ZERO } from '#kernel/decimal.ts';
+import { type Decimal, max, sum, ZERO } from '#kernel/decimal.ts';
 import { hasOwnPeriods } from '#subscriptions/domain/line-item.ts';
 import type { Subscription } from '#subscriptions/domain/subscription.ts';
 import type { ShownRule, UsageReading } from './calculation.ts';
 import type { BilledItem, EntitlementSource } from './inputs.ts';
+import type { FreeUsage } from './windowed-commitment.ts';
 
 /** Aggregations whose totals can be subtracted from each other (billing.md 3.7). */
 const ADDITIVE: readonly string[] = ['COUNT', 'SUM', 'SUM_WITH_MULTIPLIER'];
@@ -80,6 +82,17 @@ export function applyAllowance(plan: AllowancePlan, readings: readonly UsageRead
     return { ...piece, usage: { before: valueAt(before).plus(others), until: valueAt(until).plus(others) } };
   });
   return { quantity: billableQuantity(pieces, plan.rule), pieces };
+}
+
+/** What of the usage is free, by the pieces of a line's period; pieces that share a constant limit are one. */
+export function freeUsage({ rule, pieces }: { readonly rule: AllowanceRule; readonly pieces: readonly CountedPiece[] }): FreeUsage[] {
+  const groups = rule === 'constant' ? [...Map.groupBy(pieces, ({ since }) => since.toMillis()).values()] : pieces.map((piece) => [piece]);
+  return groups.map((own) => ({
+    span: { start: (own[0] as CountedPiece).span.start, end: (own.at(-1) as CountedPiece).span.end },
+    quantity: sum(own.map(({ usage }) => usage.until.minus(usage.before))).minus(
+      own.map(({ limit, usage }) => overLimit(limit, usage)).reduce(max),
+    ),
+  }));
 }
 
 /** The last entitlement of a line's period: what its terms are shown by. */

@@ -8,7 +8,7 @@ import { hasOwnPeriods } from '#subscriptions/domain/line-item.ts';
 import { type BillingSpan, knownEnd, spansWithin } from '#subscriptions/domain/periods.ts';
 import { type AppliedCommitment, applyCommitment } from './committed-usage.ts';
 import type { BilledItem, InvoiceBasis, UsageAnswer, UsageQuestion } from './inputs.ts';
-import { type AllowancePlan, allowancePlan, applyAllowance, type CountedPiece } from './usage-allowance.ts';
+import { type AllowancePlan, allowancePlan, applyAllowance, type CountedPiece, freeUsage } from './usage-allowance.ts';
 
 /** A usage charge before rounding. */
 export interface UsageCharge {
@@ -67,7 +67,11 @@ export function usageCharge(
   { subscription, items, asOf }: Pick<InvoiceBasis, 'subscription' | 'items' | 'asOf'>,
 ): UsageCharge {
   const charge = billableCharge(billed, answer, allowancePlan(billed, answer.period, subscription, items));
-  const applied = applyCommitment(billed, charge, answer, { whole, timezone: subscription.timezone, asOf });
+  const applied = applyCommitment(billed, { ...charge, free: charge.allowance === null ? [] : freeUsage(charge.allowance) }, answer, {
+    whole,
+    timezone: subscription.timezone,
+    asOf,
+  });
   return applied === null ? { ...charge, commitment: null } : { ...charge, ...applied };
 }
 

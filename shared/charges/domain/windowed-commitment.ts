@@ -1,7 +1,7 @@
 import type { DateTime } from 'luxon';
 import { type PricedStep, type PricingTerms, priceQuantity } from './pricing.ts';
 import { toCivil } from '#kernel/calendar/civil.ts';
-import { contains, earlier, type Period } from '#kernel/calendar/period.ts';
+import { contains, earlier, later, type Period } from '#kernel/calendar/period.ts';
 import { type WindowSize, windowStart, windowStartsWithin } from '#kernel/calendar/windows.ts';
 import { type Decimal, min, sum, ZERO } from '#kernel/decimal.ts';
 import { isWithin, type TimeOfDay } from '#subscriptions/domain/commitment.ts';
@@ -71,23 +71,40 @@ export function splitWindows(terms: WindowedTerms, period: Period, usage: readon
   };
 }
 
+/** What an allowance leaves free of the usage of a time. */
+export interface FreeUsage {
+  readonly span: Period;
+  readonly quantity: Decimal;
+}
+
 /**
- * The usage that is left when `included` of it costs nothing: the allowance is used up in the order of time, so that the sum of the
- * windows stays what the entitlement leaves (billing.md 3.7).
+ * The usage that is left when `included` of it costs nothing. What is free of a time, such as of each day of a daily allowance, is taken
+ * from the windows that begin in it, in the order of time; what they do not hold, because a window lies in two of the times, from all of
+ * them. So the sum of the windows stays what the entitlement leaves (billing.md 3.7).
  */
-export function afterAllowance(usage: readonly WindowUsage[], included: Decimal): WindowUsage[] {
+export function afterAllowance(usage: readonly WindowUsage[], included: Decimal, parts: readonly FreeUsage[] = []): WindowUsage[] {
+  const windows = [...usage].sort((a, b) => a.start.toMillis() - b.start.toMillis());
   let left = included;
-  return [...usage]
-    .sort((a, b) => a.start.toMillis() - b.start.toMillis())
-    .map(({ start, quantities }) => ({
+  const take = (of: readonly WindowUsage[], most: Decimal): WindowUsage[] => {
+    let free = min(most, left);
+    return of.map(({ start, quantities }) => ({
       start,
       quantities: quantities.map((quantity) => {
-        if (!quantity.gt(0) || !left.gt(0)) return quantity;
-        const free = min(quantity, left);
-        left = left.minus(free);
-        return quantity.minus(free);
+        if (!quantity.gt(0) || !free.gt(0)) return quantity;
+        const taken = min(quantity, free);
+        free = free.minus(taken);
+        left = left.minus(taken);
+        return quantity.minus(taken);
       }),
     }));
+  };
+  // The first window may begin before the times do.
+  const first = parts[0]?.span.start;
+  const byPart = Map.groupBy(windows, ({ start }) =>
+    parts.findIndex(({ span }) => contains(span, first === undefined ? start : later(start, first))),
+  );
+  const inTime = [...byPart].flatMap(([index, own]) => take(own, parts[index]?.quantity ?? ZERO));
+  return take(inTime, left);
 }
 
 function splitWindow(
