@@ -130,11 +130,28 @@ export function referencePointOf(reason: BillingReason): Exclude<ReferencePoint,
 /** Days from the later of period end and finalization to the due date, where no payment terms say otherwise. */
 export const DUE_DATE_DAYS = 1;
 
-/** When an invoice is due: never at its birth (billing.md 5.1). `paymentTerms` such as `30 NET`. */
-export function dueDate(finalizedAt: DateTime, periodEnd: DateTime | null, paymentTerms: string | null): DateTime {
-  const from = periodEnd !== null && periodEnd > finalizedAt ? periodEnd : finalizedAt;
+/** What decides about the due date besides the invoice itself: `30 NET`, and the zone whose days are counted. */
+export interface DueTerms {
+  readonly paymentTerms: string | null;
+  readonly timezone: string;
+}
+
+/**
+ * When an invoice is due: never at its birth (billing.md 5.1). One that opens a period holds fees in advance alone, and does not wait for the
+ * period's end: an annual fee would be due after a year (ruling 36). Days are local, and keep the time of day when the clocks change.
+ */
+export function dueDate(
+  { billingReason, periodEnd }: Pick<Invoice, 'billingReason' | 'periodEnd'>,
+  finalizedAt: DateTime,
+  { paymentTerms, timezone }: DueTerms,
+): DateTime {
+  const isOpening = referencePointOf(billingReason) === 'period_start';
+  const from = !isOpening && periodEnd !== null && periodEnd > finalizedAt ? periodEnd : finalizedAt;
   const days = /^(\d+) NET$/.exec(paymentTerms ?? '')?.[1];
-  return from.plus({ days: days === undefined ? DUE_DATE_DAYS : Number(days) });
+  return from
+    .setZone(timezone)
+    .plus({ days: days === undefined ? DUE_DATE_DAYS : Number(days) })
+    .toUTC();
 }
 
 /** Parts of an invoice that other features fill: none yet. Clients expect arrays. */

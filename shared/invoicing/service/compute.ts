@@ -144,7 +144,7 @@ async function writeComputed(
   // That it waits, and for how long, is no news to those who are told of changes.
   if (!isFinal && lines.isUnchanged && saysTheSame(locked, missing ? change : { ...change, ...computation }))
     return (await invoiceRepository.noteComputation(tx, locked.id, { ...computation, computations })) ?? locked;
-  const final = isFinal ? await finalFields(tx, { ...locked, ...change }, made.totals, now, basis.subscription.paymentTerms) : {};
+  const final = isFinal ? await finalFields(tx, { ...locked, ...change }, made.totals, now, basis.subscription) : {};
   const invoice = await invoiceRepository.update(tx, locked, { ...change, ...computation, lastComputedAt: now, computations, ...final });
   if (isFinal) await pipeline.settle(tx, ctx, invoice, made);
   await publish(tx, clock, isFinal ? invoiceEvents.finalized : invoiceEvents.updated, shownInvoice(invoice));

@@ -8,7 +8,7 @@ import type { DateTime } from 'luxon';
 import type { TenantTransaction } from '#platform/postgres/database.ts';
 import { INVOICE_NUMBERS } from '#numbering/domain.ts';
 import { nextNumber } from '#numbering/service.ts';
-import { dueDate, type Invoice } from '../domain/invoice.ts';
+import { type DueTerms, dueDate, type Invoice } from '../domain/invoice.ts';
 import { emptyInvoice } from '../domain/pipeline.ts';
 import { INVOICE_STATES, PAYMENT_STATES } from '../domain/states.ts';
 import type { InvoiceTotals } from '../domain/totals.ts';
@@ -31,12 +31,12 @@ type FinalFields = Pick<
  */
 export async function finalFields(
   tx: TenantTransaction,
-  invoice: Pick<Invoice, 'id' | 'invoiceStatus' | 'paymentStatus' | 'paidAt' | 'periodEnd' | 'firstComputedAt'>,
+  invoice: Pick<Invoice, 'id' | 'invoiceStatus' | 'paymentStatus' | 'paidAt' | 'billingReason' | 'periodEnd' | 'firstComputedAt'>,
   { total }: InvoiceTotals,
   now: DateTime,
-  paymentTerms: string | null,
+  terms: DueTerms,
 ): Promise<FinalFields> {
-  const { id, periodEnd } = invoice;
+  const { id } = invoice;
   const invoiceStatus = INVOICE_STATES.next(invoice.invoiceStatus, 'finalize', { id });
   if (invoice.firstComputedAt === null) throw invalidOperation('the invoice has not been computed yet', { id });
   const isFree = total.isZero();
@@ -46,7 +46,7 @@ export async function finalFields(
     paidAt: isFree ? now : invoice.paidAt,
     finalizedAt: now,
     issueDate: now,
-    dueDate: dueDate(now, periodEnd, paymentTerms),
+    dueDate: dueDate(invoice, now, terms),
     nextAttemptAt: null,
     invoiceNumber: await nextNumber(tx, 'invoice', INVOICE_NUMBERS, now),
   };
@@ -58,7 +58,7 @@ export async function finalizeStored(
   ctx: RequestContext,
   { clock, pipeline }: BillingDependencies,
   locked: Invoice,
-  paymentTerms: string | null,
+  terms: DueTerms,
 ): Promise<Invoice> {
   const now = clock.now();
   const lines = await lineRepository.of(tx, [locked.id]);
@@ -70,7 +70,7 @@ export async function finalizeStored(
     ...made.totals,
     stages: [...locked.stages.filter(({ stage }) => !own.has(stage)), ...keptStages(made, ids)],
     updatedAt: now,
-    ...(await finalFields(tx, locked, made.totals, now, paymentTerms)),
+    ...(await finalFields(tx, locked, made.totals, now, terms)),
   };
   const invoice = await invoiceRepository.update(tx, locked, change);
   await pipeline.settle(tx, ctx, invoice, made);

@@ -9,7 +9,7 @@ import { currentPeriod } from '#subscriptions/domain/periods.ts';
 import type { Subscription } from '#subscriptions/domain/subscription.ts';
 import type { SubscriptionInvoicing } from '#subscriptions/service/dependencies.ts';
 import { chargesStage } from '../domain/charge-lines.ts';
-import type { FinalUsage, Invoice } from '../domain/invoice.ts';
+import type { DueTerms, FinalUsage, Invoice } from '../domain/invoice.ts';
 import { emptyInvoice, type StagedInvoice } from '../domain/pipeline.ts';
 import { INVOICE_STATES } from '../domain/states.ts';
 import { type DetailKind, detailsOf } from '../domain/line-details.ts';
@@ -48,8 +48,8 @@ export function createInvoiceService(dependencies: BillingDependencies) {
   const views = (tx: TenantTransaction, ctx: RequestContext, found: readonly Invoice[], expand: InvoiceExpansion): Promise<InvoiceView[]> =>
     viewsOf(dependencies, tx, ctx, found, expand);
 
-  const termsOf = async (ctx: RequestContext, { subscriptionId }: Invoice): Promise<string | null> =>
-    subscriptionId === null ? null : (await subscriptions.get(ctx, subscriptionId)).paymentTerms;
+  const termsOf = async (ctx: RequestContext, { subscriptionId }: Invoice): Promise<DueTerms> =>
+    subscriptionId === null ? { paymentTerms: null, timezone: 'UTC' } : subscriptions.get(ctx, subscriptionId);
 
   const process = (ctx: RequestContext, id: string): Promise<ProcessedDraft> => processDraft(dependencies, ctx, id);
 
