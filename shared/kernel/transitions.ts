@@ -43,12 +43,12 @@ export function transitions<State extends string, Operation extends string>({
 
     allows: (state: State, operation: Operation): boolean => target(state, operation) !== undefined,
 
-    /** The state that follows. Throws `invalid_operation` where the table has none; `details` name the row. */
-    next(state: State, operation: Operation, details: { readonly id: string }): State {
+    /** The state that follows. Throws `invalid_operation` where the table has none. The refusal names the row: callers pass all of it. */
+    next(state: State, operation: Operation, { id }: { readonly id: string }): State {
       const next = target(state, operation);
       if (next !== undefined) return next;
       const article = /^[aeiou]/i.test(state) ? 'an' : 'a';
-      throw invalidOperation(`${article} ${state} ${entity} cannot be ${operations[operation]}`, { ...details, [field]: state });
+      throw invalidOperation(`${article} ${state} ${entity} cannot be ${operations[operation]}`, { id, [field]: state });
     },
 
     /** The states in which an operation is allowed, for the condition of a query. */

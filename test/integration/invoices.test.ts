@@ -57,7 +57,10 @@ describe('invoices', () => {
       finalized_at: '2026-03-10T12:00:00Z',
       due_date: '2026-03-11T12:00:00Z',
     });
-    expect((await post(`/v1/invoices/${closed?.invoiceId}/finalize`)).status).toBe(400);
+    const again = await post(`/v1/invoices/${closed?.invoiceId}/finalize`);
+    expect(again.status).toBe(400);
+    // No column that the contract does not name leaves with a refusal.
+    expect(again.body.details).toEqual({ id: closed?.invoiceId, invoice_status: 'FINALIZED' });
     expect(await get(`/v1/invoices/${closed?.invoiceId}`)).toEqual(final);
   });
 
