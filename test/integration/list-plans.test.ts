@@ -12,6 +12,7 @@ import { MeterList } from '#metering/contracts/meter.ts';
 import { createDatabase, type Database } from '#platform/postgres/database.ts';
 import { indexedAs } from '#platform/resource/where.ts';
 import { resourceTable } from '#platform/resource/table.ts';
+import { type ListRequest, narrowed } from '#platform/resource/listing.ts';
 import { COUNTED, LOOKED_AT } from '#platform/resource/total.ts';
 import { SubscriptionList } from '#subscriptions/contracts/queries.ts';
 import { ApiKeyList, EnvironmentList } from '#tenancy/contracts.ts';
@@ -210,6 +211,16 @@ describe.each(LISTS.map((list) => [list.name, list] as const))('%s', (table, lis
     });
     expect(page).toMatchObject({ details: { field: 'sort' } });
     for (const { looked } of costs) expect(looked).toBeLessThanOrEqual(2 * LOOKED_AT);
+  });
+
+  test('what is known of a long list says nothing about a part of it', async () => {
+    const request = list.read(ctx, { limit: 1, offset: 0 });
+    const listed = (asked: ListRequest) => database.withTenant(ctx, (tx) => rows.list(tx, asked));
+    expect(await listed(request)).toMatchObject({ isEstimate: true });
+    const few = narrowed(request, { column: 'createdAt', is: 'gte', value: sample.createdAt });
+    const { total } = await listed(few);
+    expect(await listed(few)).toMatchObject({ total, isEstimate: false });
+    expect(total).toBeLessThan(COUNTED);
   });
 
   test('typed filters have an index, too', async () => {

@@ -11,7 +11,6 @@ import type { Database, TenantTransaction } from '#platform/postgres/database.ts
 import { hasOwnPeriods, type SubscriptionLineItem } from '#subscriptions/domain/line-item.ts';
 import { BILLED_TYPES, type Subscription } from '#subscriptions/domain/subscription.ts';
 import type { SubscriptionService } from '#subscriptions/service/subscription.ts';
-import type { SubscriptionView } from '#subscriptions/service/views.ts';
 import { allowanceAt } from '../domain/allowance.ts';
 import type { AllowanceRhythm } from '../domain/allowance-window.ts';
 import { countsIn, type Entitlement } from '#catalog/domain/entitlement.ts';
@@ -131,20 +130,16 @@ export function createEntitlementSummaryService({
       found.map(({ id }) => id),
     );
 
-  /** Oldest first, with their line items: how a limit is counted follows from the line that bills its meter. */
-  const runningOf = async (
+  /** Oldest first, with their lines of other periods: how a limit is counted follows from the line that bills its meter. */
+  const runningOf = (
     ctx: RequestContext,
     customerId: string,
     subscriptionIds: readonly string[] | null,
-  ): Promise<SubscriptionView[]> =>
-    subscriptions.viewsOf(
+  ): Promise<Omit<Subscribed, 'own'>> =>
+    subscriptions.findWithRhythm(
       ctx,
-      await subscriptions.find(
-        ctx,
-        { customerIds: [customerId], subscriptionIds, subscriptionType: BILLED_TYPES, subscriptionStatus: RUNNING, activeAt: clock.now() },
-        MOST_SUBSCRIPTIONS,
-      ),
-      WITH_ITEMS,
+      { customerIds: [customerId], subscriptionIds, subscriptionType: BILLED_TYPES, subscriptionStatus: RUNNING, activeAt: clock.now() },
+      MOST_SUBSCRIPTIONS,
     );
 
   return {
@@ -165,9 +160,7 @@ export function createEntitlementSummaryService({
         const customer = await ('id' in reference
           ? customers.get(inside, reference.id)
           : customers.getByExternalId(inside, reference.externalId));
-        const views = await runningOf(inside, customer.id, subscriptionIds);
-        const found = views.map(({ subscription }) => subscription);
-        const items = itemsOf(views);
+        const { found, items } = await runningOf(inside, customer.id, subscriptionIds);
         return { customer, found, items, own: await ownOf(tx, found), inherited: await subscriptions.inheritedOf(inside, found) };
       });
       return { customer, subscriptions: subscribed.found, inherited, summaries: await summarise(ctx, subscribed, null, readPlans) };
@@ -181,7 +174,11 @@ export function createEntitlementSummaryService({
     ): Promise<{ subscription: Subscription; summaries: FeatureSummary[] }> {
       const { subscription, items, own } = await database.withTenant(ctx, async (tx) => {
         const view = await subscriptions.view({ ...ctx, transaction: tx }, id, WITH_ITEMS);
-        return { subscription: view.subscription, items: itemsOf([view]), own: await ownOf(tx, [view.subscription]) };
+        return {
+          subscription: view.subscription,
+          items: (view.items ?? []).map(({ item }) => item),
+          own: await ownOf(tx, [view.subscription]),
+        };
       });
       const found = subscription.subscriptionType === 'inherited' ? [] : [subscription];
       return { subscription, summaries: await summarise(ctx, { found, items, own }, featureIds, planRights) };
@@ -194,10 +191,6 @@ interface Subscribed {
   readonly found: readonly Subscription[];
   readonly items: readonly SubscriptionLineItem[];
   readonly own: readonly Entitlement[];
-}
-
-function itemsOf(views: readonly SubscriptionView[]): SubscriptionLineItem[] {
-  return views.flatMap(({ items }) => (items ?? []).map(({ item }) => item));
 }
 
 function sourcesOf({ found, own }: Subscribed, rights: ReadonlyMap<string, PlanRights>): EntitlementSource[] {

@@ -22,6 +22,8 @@ export interface ListRequest {
   readonly after: Position | null;
   /** Same for the pages of one list: a cursor belongs to the list that it was made for. */
   readonly fingerprint: string;
+  /** Same for lists of the same rows, in whatever order and part: what is known of how many they are. */
+  readonly counted: string;
 }
 
 type Filters = Readonly<Record<string, Filter>>;
@@ -121,19 +123,22 @@ export function listing<F extends Filters, S extends Filters = Record<never, nev
       const sort = sortOf(parameters, known);
       const { start_time: start = null, end_time: end = null, filters: language = [] } = parameters;
       const asked = Object.keys(declared).map((parameter) => (isBlank(values[parameter]) ? null : values[parameter]));
-      const fingerprint = fingerprintOf([name, ctx.tenantId, ctx.environmentId, wanted, sort, asked, start, end, language]);
+      const counted = fingerprintOf([name, ctx.tenantId, ctx.environmentId, wanted, asked, start, end, language]);
+      const fingerprint = fingerprintOf([counted, sort]);
       const { limit, offset } = parameters;
       if (parameters.cursor && offset > 0) throw invalid('cursor', 'must not be given together with offset');
       const after = parameters.cursor ? readCursor(parameters.cursor, fingerprint, sort) : null;
-      return { conditions, status: wanted, sort, limit, offset, after, fingerprint };
+      return { conditions, status: wanted, sort, limit, offset, after, fingerprint, counted };
     },
   };
 }
 export type Listing = ReturnType<typeof listing>;
 
-/** The request for those of its rows that also meet these conditions. */
+/** The request for those of its rows that also meet these conditions. What is known of the wider list says nothing about them. */
 export function narrowed(request: ListRequest, ...conditions: readonly Condition[]): ListRequest {
-  return { ...request, conditions: [...request.conditions, ...conditions] };
+  // The time of the request makes no other list of what has not ended.
+  const meant = conditions.map((condition) => (condition.is === 'openAfter' ? [condition.column, condition.is] : condition));
+  return { ...request, conditions: [...request.conditions, ...conditions], counted: fingerprintOf([request.counted, meant]) };
 }
 
 function mapped(filters: Filters, schemaOf: (filter: Filter) => z.ZodType): Record<string, z.ZodType> {

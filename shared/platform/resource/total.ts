@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { sql } from 'kysely';
 import type { TenantTransaction } from '../postgres/database.ts';
+import type { Condition } from './conditions.ts';
 import type { ListRequest } from './listing.ts';
 import { indexedAs, type ListSource, refIn, split, whereAll } from './where.ts';
 import { Decimal } from '#kernel/decimal.ts';
@@ -22,7 +23,7 @@ const estimates = new LRUCache<string, number>({ max: 5_000, ttl: 30_000 });
 
 /** How many rows the list has: counted up to 10,000, and up to 50,000 where each has to be looked at; else an estimate above what was counted. */
 export async function totalOf(tx: TenantTransaction, source: ListSource, request: ListRequest): Promise<Total> {
-  const known = estimates.get(request.fingerprint);
+  const known = estimates.get(request.counted);
   if (known !== undefined) return { total: known, isEstimate: true };
   const { indexed, others } = split(request);
   const most = others.length === 0 ? COUNTED : LOOKED_AT;
@@ -32,7 +33,7 @@ export async function totalOf(tx: TenantTransaction, source: ListSource, request
   const { looked = 0, matching = 0 } = rows[0] ?? {};
   if (looked <= most) return { total: matching, isEstimate: false };
   const total = Math.max(await estimated(tx, source, request), matching, others.length === 0 ? COUNTED + 1 : 0);
-  estimates.set(request.fingerprint, total);
+  estimates.set(request.counted, total);
   return { total, isEstimate: true };
 }
 
@@ -47,10 +48,13 @@ export async function lookedAt(tx: TenantTransaction, source: ListSource, reques
 function candidates(source: ListSource, request: ListRequest, indexed: ReturnType<typeof split>['indexed'], limit: number) {
   const ref = refIn(source);
   const first = indexed.find(({ column }) => column !== 'id');
-  const leading =
-    first === undefined ? [] : 'value' in first && Decimal.isDecimal(first.value) ? [indexedAs(first.column)] : [first.column];
+  const leading = first === undefined ? [] : [isExact(first) ? indexedAs(first.column) : first.column];
   const order = sql.join([...new Set([...leading, 'createdAt', 'id'])].map(ref));
   return sql`select * from ${sql.table(source.table)} where ${whereAll(source, request, indexed)} order by ${order} limit ${limit}`;
+}
+
+function isExact(condition: Condition): boolean {
+  return Decimal.isDecimal('values' in condition ? condition.values[0] : 'value' in condition ? condition.value : null);
 }
 
 /** From some blocks of the table, the same ones each time. */

@@ -54,6 +54,22 @@ export type DueSubscription = Pick<Subscription, 'id' | 'tenantId' | 'environmen
 const table = resourceTable('subscriptions', { entity: 'subscription' });
 
 /** Whoever changes a subscription or its periods holds its lock. */
+export interface SubscriptionWithRhythm extends Subscription {
+  readonly hasOtherPeriods: boolean;
+}
+
+function found(tx: TenantTransaction, filter: SubscriptionFilter, most: number) {
+  const { subscriptionIds, customerIds, subscriptionStatus, subscriptionType, activeAt } = filter;
+  let query = table.visible(tx);
+  if (subscriptionIds) query = query.where('id', '=', sql<string>`any(${subscriptionIds}::text[])`);
+  if (customerIds) query = query.where('customerId', '=', sql<string>`any(${customerIds}::text[])`);
+  if (subscriptionStatus) query = query.where('subscriptionStatus', 'in', subscriptionStatus);
+  if (subscriptionType) query = query.where('subscriptionType', 'in', subscriptionType);
+  if (activeAt)
+    query = query.where('startDate', '<=', activeAt).where((eb) => eb.or([eb('endDate', 'is', null), eb('endDate', '>', activeAt)]));
+  return query.orderBy('createdAt').orderBy('id').limit(most);
+}
+
 export const subscriptionRepository = {
   get: table.get,
   getMany: table.getMany,
@@ -95,17 +111,20 @@ export const subscriptionRepository = {
   },
 
   /** Oldest first, `most` at most. */
-  find(tx: TenantTransaction, filter: SubscriptionFilter, most: number): Promise<Subscription[]> {
-    const { subscriptionIds, customerIds, subscriptionStatus, subscriptionType, activeAt } = filter;
-    let query = table.visible(tx);
-    if (subscriptionIds) query = query.where('id', '=', sql<string>`any(${subscriptionIds}::text[])`);
-    if (customerIds) query = query.where('customerId', '=', sql<string>`any(${customerIds}::text[])`);
-    if (subscriptionStatus) query = query.where('subscriptionStatus', 'in', subscriptionStatus);
-    if (subscriptionType) query = query.where('subscriptionType', 'in', subscriptionType);
-    if (activeAt)
-      query = query.where('startDate', '<=', activeAt).where((eb) => eb.or([eb('endDate', 'is', null), eb('endDate', '>', activeAt)]));
-    return query.orderBy('createdAt').orderBy('id').limit(most).execute();
-  },
+  find: (tx: TenantTransaction, filter: SubscriptionFilter, most: number): Promise<Subscription[]> => found(tx, filter, most).execute(),
+
+  /** The same, each with whether usage lines of it have other periods than it has: for nearly all nobody has to look at the lines. */
+  findWithRhythm: (tx: TenantTransaction, filter: SubscriptionFilter, most: number): Promise<SubscriptionWithRhythm[]> =>
+    found(tx, filter, most)
+      .select(
+        sql<boolean>`exists (
+          select from subscription_line_items as item
+          where item.tenant_id = subscriptions.tenant_id and item.environment_id = subscriptions.environment_id
+            and item.subscription_id = subscriptions.id and item.status = 'published' and item.price_type = 'USAGE'
+            and (item.billing_period, item.billing_period_count) <> (subscriptions.billing_period, subscriptions.billing_period_count)
+        )`.as('hasOtherPeriods'),
+      )
+      .execute(),
 
   /** Subscriptions that are inherited from these, ended ones included, in the order in which they were made. */
   inheritedFrom(tx: TenantTransaction, parentIds: readonly string[]): Promise<Subscription[]> {

@@ -130,6 +130,18 @@ export function createSubscriptionService(dependencies: SubscriptionDependencies
     find: (ctx: RequestContext, filter: SubscriptionFilter, most: number): Promise<Subscription[]> =>
       database.withTenant(ctx, (tx) => subscriptionRepository.find(tx, filter, most)),
 
+    /** The same with line items, where those have other periods than their subscription. */
+    findWithRhythm: (
+      ctx: RequestContext,
+      filter: SubscriptionFilter,
+      most: number,
+    ): Promise<{ readonly found: readonly Subscription[]; readonly items: readonly SubscriptionLineItem[] }> =>
+      database.withTenant(ctx, async (tx) => {
+        const found = await subscriptionRepository.findWithRhythm(tx, filter, most);
+        const others = found.filter(({ hasOtherPeriods }) => hasOtherPeriods).map(({ id }) => id);
+        return { found, items: await subscriptionRepository.itemsOf(tx, others) };
+      }),
+
     /** Subscriptions as they are shown. */
     viewsOf: (ctx: RequestContext, subscriptions: readonly Subscription[], expand: SubscriptionExpansion): Promise<SubscriptionView[]> =>
       database.withTenant(ctx, (tx) => views(tx, ctx, subscriptions, expand)),
