@@ -211,6 +211,12 @@ test('an event that is accepted after its period was invoiced says so, and names
     // The one that came in time is on it, and the next month's on none yet.
     expect((await api.request('GET', `/v1/events/lookup?id=${inTime.event.id}`)).body.debug_tracker).not.toHaveProperty('failure_point');
     expect((await followed(made, clock.now().toISO() ?? '')).debug_tracker).not.toHaveProperty('failure_point');
+    // The end of the invoiced period is the first moment of the next one.
+    const end = DateTime.fromISO(subscription.current_period_end, { zone: 'utc' });
+    expect((await followed(made, end.toISO() ?? '')).debug_tracker).not.toHaveProperty('failure_point');
+    expect((await followed(made, end.minus({ milliseconds: 1 }).toISO() ?? '')).debug_tracker.failure_point.failure_point_type).toBe(
+      'invoice',
+    );
   } finally {
     clock.set(before);
   }

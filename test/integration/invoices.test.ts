@@ -101,6 +101,27 @@ describe('invoices', () => {
     expect((await api.request('GET', '/v1/invoices?expand=secrets')).status).toBe(400);
   });
 
+  test('what a draft holds is charged: another invoice of the time takes it only when that one is voided', async () => {
+    const { id } = await subscribe({ start_date: '2026-02-01T00:00:00Z' });
+    api.events = codeAssist(plan.externalId, '2026-02-27T00:00:00Z');
+    const { app, ctx } = api;
+    const scope = { tenantId: ctx.tenantId, environmentId: ctx.environmentId, subscriptionId: id };
+    const first = (await app.billingActivities.closePeriod(scope))?.invoiceId ?? '';
+    const usageOf = async (invoiceId: string) => {
+      await app.invoices.compute(ctx, invoiceId);
+      const { invoice_status, line_items } = await get(`/v1/invoices/${invoiceId}`);
+      return [invoice_status, line_items.filter((line: { price_type: string }) => line.price_type === 'USAGE').length];
+    };
+    expect(await usageOf(first)).toEqual(['DRAFT', 3]);
+    const period = { start: utc('2026-02-01'), end: utc('2026-03-01') };
+    const second = await app.database.withTenant(ctx, async (tx) =>
+      app.invoicing.draft(tx, ctx, await app.subscriptions.get({ ...ctx, transaction: tx }, id), { reason: 'PRORATION', period }),
+    );
+    expect(await usageOf(second.id)).toEqual(['DRAFT', 0]);
+    expect((await post(`/v1/invoices/${first}/void`)).status).toBe(200);
+    expect(await usageOf(second.id)).toEqual(['DRAFT', 3]);
+  });
+
   test('preview hides zero lines when asked, and checks its range', async () => {
     const { id } = await subscribe();
     api.events = manyEvents(6000, { name: 'requests', customer: plan.externalId, at: '2026-03-31T00:00:00Z' });
