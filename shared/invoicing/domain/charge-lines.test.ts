@@ -72,6 +72,13 @@ test('usage of an old price in advance is billed when its period is over', () =>
   expect(usageQuestions(basisOf([old], { referencePoint: 'period_start' }))).toEqual([]);
 });
 
+test('a share of a fee is rounded once: the whole fee never is', () => {
+  const fee = fixed('fee', '10.005', 'ARREAR');
+  // Half of 10.005 is 5.0025; half of 10.01 would be 5.005, a cent more.
+  const cut = { ...fee, item: { ...fee.item, endDate: at('2023-11-16') } };
+  expect(amounts(compute(basisOf([cut]), {}))).toEqual({ fee: '5.00' });
+});
+
 describe('what an invoice leaves out', () => {
   test('a price that another invoice has charged for an overlapping time', () => {
     const invoiced = [
