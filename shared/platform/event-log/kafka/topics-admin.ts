@@ -7,6 +7,7 @@ const MAX_MESSAGE_BYTES = 8 * 1024 * 1024;
 const HOUR_MS = 3_600_000;
 const READY_MS = 20_000;
 const READY_PAUSE_MS = 50;
+const COORDINATOR_MS = 5_000;
 
 /** Topic management and lag. Each call has a connection of its own: they are rare, and idle ones are dropped by brokers. */
 export function createTopicsAdmin(kafka: Kafka, replicationFactor: number) {
@@ -79,7 +80,7 @@ export function createTopicsAdmin(kafka: Kafka, replicationFactor: number) {
       withAdmin(async (admin) => {
         const [ends, [offsets]] = await Promise.all([
           admin.fetchTopicOffsets(topic),
-          admin.fetchOffsets({ groupId: group, topics: [topic] }),
+          whileCoordinatorMoves(() => admin.fetchOffsets({ groupId: group, topics: [topic] })),
         ]);
         const committed = new Map(offsets?.partitions.map(({ partition, offset }) => [partition, BigInt(offset)]));
         return ends
@@ -91,6 +92,19 @@ export function createTopicsAdmin(kafka: Kafka, replicationFactor: number) {
           .sort((a, b) => a.partition - b.partition);
       }),
   };
+}
+
+/** Of a fresh or moving group coordinator: it answers a moment later. The client asks nobody else meanwhile. */
+const COORDINATOR_MOVES = new Set<unknown>(['NOT_COORDINATOR_FOR_GROUP', 'GROUP_COORDINATOR_NOT_AVAILABLE', 'GROUP_LOAD_IN_PROGRESS']);
+
+async function whileCoordinatorMoves<T>(ask: () => Promise<T>): Promise<T> {
+  for (const end = performance.now() + COORDINATOR_MS; ; await wait(READY_PAUSE_MS)) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (performance.now() >= end || !COORDINATOR_MOVES.has((error as { readonly type?: unknown }).type)) throw error;
+    }
+  }
 }
 
 /** Tries again for a while; then the last error is thrown. */
