@@ -32,6 +32,13 @@ test('--yes deletes a data directory', async () => {
   expect(reset('--yes')).toMatchObject({ status: 0, said: expect.stringContaining('no data') });
 });
 
+test('what it does not know is refused by name, and --help deletes nothing', async () => {
+  (await openDataDir(folder)).release();
+  expect(reset('--yess')).toMatchObject({ status: 2, said: expect.stringContaining('There is no option --yess') });
+  expect(reset('--help', '--yes')).toMatchObject({ status: 0, said: expect.stringContaining('npm run reset') });
+  expect(existsSync(folder)).toBe(true);
+});
+
 test('without a terminal and without --yes nothing is deleted', async () => {
   (await openDataDir(folder)).release();
   expect(reset()).toMatchObject({ status: 1, said: expect.stringContaining('--yes') });

@@ -3,10 +3,13 @@ import { existsSync, rmSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline/promises';
 import { loadConfig } from '#platform/config/load.ts';
+import { switchesOf } from './command-line.ts';
 import { isDataDir, runningSupervisor } from './supervisor/data-dir.ts';
 
+const switches = switchesOf('npm run reset [-- --yes]   deletes the data directory of Local Mode, after asking unless --yes', ['--yes']);
+
 async function confirmed(folder: string): Promise<boolean> {
-  if (process.argv.includes('--yes')) return true;
+  if (switches.has('--yes')) return true;
   if (!process.stdin.isTTY) {
     process.stderr.write('There is no terminal to ask on: use --yes to delete without asking.\n');
     return false;

@@ -4,6 +4,7 @@ import { ConfigError } from '#platform/config/load.ts';
 import type { Config } from '#platform/config/schema.ts';
 import { resolveSecretReferences } from '#platform/secrets/references.ts';
 import { baseUrl } from './base-url.ts';
+import { switchesOf } from './command-line.ts';
 import { effectiveConfig } from './configuration.ts';
 import { outliveLostLines } from '#workers/log-streams.ts';
 import { StartError } from './start-error.ts';
@@ -13,12 +14,18 @@ import { Supervisor } from './supervisor/supervisor.ts';
 /** A signal to the whole process group comes more than once below npm: from whoever sent it, and passed on by each process between. */
 const SAME_SIGNAL_MS = 1_000;
 
+const USAGE = `npm start                 runs all of it on this machine, until Ctrl-C
+npm run start:real        the same on a real Kafka and Temporal (--real)
+
+What can be set is in the README, and npm run config prints what is: FLEXPRICE_SERVER_PORT=8081 npm start`;
+
+const switches = switchesOf(USAGE, ['--real']);
 const startedAt = performance.now();
 let stopping = false;
 
 async function runLocalMode(config: Config): Promise<void> {
   terminal.plain(`\n${bold('FlexPrice')} ${dim('Local Mode')}\n`);
-  const supervisor = new Supervisor({ config, real: process.argv.includes('--real'), output: terminal });
+  const supervisor = new Supervisor({ config, real: switches.has('--real'), output: terminal });
   stopOnSignals(supervisor);
   try {
     const effective = await supervisor.start();

@@ -2,6 +2,7 @@
 import { execFile, execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { switchesOf } from '#local/command-line.ts';
 import { checkSource } from './source-rules.ts';
 
 interface Check {
@@ -11,7 +12,7 @@ interface Check {
 }
 
 const root = resolve(import.meta.dirname, '..');
-const fix = process.argv.includes('--fix');
+const fix = switchesOf('npm run lint [-- --fix]   checks the sources; --fix repairs what Biome can', ['--fix']).has('--fix');
 const CODE_FOLDERS = ['shared', 'functions', 'workers', 'local', 'infra', 'test', 'scripts'];
 
 /** Script of a package's command. The wrappers in node_modules/.bin are shell on some systems. */

@@ -2,7 +2,7 @@ import type { Price } from '#catalog/domain/price.ts';
 import type { PricingTerms } from './pricing.ts';
 import type { BillingPeriod } from '#kernel/calendar/period.ts';
 import type { WindowSize } from '#kernel/calendar/windows.ts';
-import { type Decimal, decimal, ONE } from '#kernel/decimal.ts';
+import { type Decimal, decimal, min, ONE } from '#kernel/decimal.ts';
 import { roundToCurrency } from '#kernel/money.ts';
 import { type CommitmentType, isCommitted, type LineCommitment } from '#subscriptions/domain/commitment.ts';
 import type { SubscriptionLineItem } from '#subscriptions/domain/line-item.ts';
@@ -60,10 +60,13 @@ export function windowedTermsOf(line: CommittedLine, size: WindowSize | null, ti
   return { line: { price, commitment: commitmentOf(line) }, buckets, size, timezone };
 }
 
-/** The parts of a charge that was rounded to `amount`: overage and true-up are rounded, and utilized takes the rest, so that they add up (billing.md 2.3). */
+/**
+ * The parts of a charge that was rounded to `amount`: overage and true-up are rounded, and utilized takes the rest, so that they add up
+ * (billing.md 2.3). Where both were rounded up there is no rest, and none of them is below zero.
+ */
 export function roundedParts(split: CommitmentSplit, amount: Decimal, currency: string): Parts {
-  const overage = roundToCurrency(split.overage, currency);
-  const trueUp = roundToCurrency(split.trueUp, currency);
+  const overage = min(roundToCurrency(split.overage, currency), amount);
+  const trueUp = min(roundToCurrency(split.trueUp, currency), amount.minus(overage));
   return { utilized: amount.minus(overage).minus(trueUp), overage, trueUp };
 }
 
