@@ -25,7 +25,9 @@ export interface BilledItem {
 
 /** A line of another invoice of the subscription: what has been charged is not charged again. */
 export interface InvoicedLine {
-  readonly priceId: string;
+  readonly lineItemId: string;
+  readonly priceId: string | null;
+  readonly priceType: Price['type'] | null;
   readonly period: Period;
 }
 

@@ -80,11 +80,16 @@ test('a share of a fee is rounded once: the whole fee never is', () => {
 });
 
 describe('what an invoice leaves out', () => {
-  test('a price that another invoice has charged for an overlapping time', () => {
-    const invoiced = [
-      { priceId: 'input', period: { start: at('2023-11-30'), end: at('2023-12-02') } },
-      { priceId: 'output', period: { start: at('2023-12-01'), end: at('2024-01-01') } },
-    ];
+  const charged = (id: string, start: string, end: string, more: object = {}) => ({
+    lineItemId: `subs_line_${id}`,
+    priceId: id,
+    priceType: 'USAGE' as const,
+    period: { start: at(start), end: at(end) },
+    ...more,
+  });
+
+  test('a line item that another invoice has charged for an overlapping time', () => {
+    const invoiced = [charged('input', '2023-11-30', '2023-12-02'), charged('output', '2023-12-01', '2024-01-01')];
     expect(Object.keys(amounts(compute(basisOf(LLM_PLAN, { invoiced }), CODE_ASSIST)))).toEqual(['fee', 'output', 'requests']);
     expect(Object.keys(amounts(compute(basisOf(LLM_PLAN, { invoiced, referencePoint: 'preview' }), CODE_ASSIST)))).toEqual([
       'fee',
@@ -92,6 +97,18 @@ describe('what an invoice leaves out', () => {
       'output',
       'requests',
     ]);
+  });
+
+  test('not another line item of the same price, unless it is charged once', () => {
+    const fee = fixed('fee', '10', 'ARREAR');
+    const once = {
+      ...fee,
+      item: { ...fee.item, billingPeriod: 'ONETIME' as const, startDate: at('2023-11-05'), endDate: at('2023-11-05') },
+    };
+    const invoiced = [charged('another', '2023-11-04', '2023-11-06', { priceId: 'fee', priceType: 'FIXED' })];
+    expect(amounts(compute(basisOf([fee], { invoiced }), {}))).toEqual({ fee: '10.00' });
+    expect(amounts(compute(basisOf([once]), {}))).toEqual({ fee: '10.00' });
+    expect(amounts(compute(basisOf([once], { invoiced }), {}))).toEqual({});
   });
 
   test('nothing of a line without usage: it stays, at 0; with no amount at all the invoice is skipped', () => {

@@ -5,7 +5,7 @@ import { type Decimal, ZERO } from '#kernel/decimal.ts';
 import { currencyDigits, roundToCurrency } from '#kernel/money.ts';
 import { type LineCalculation, priceSnapshot } from '#charges/domain/calculation.ts';
 import { type FixedCharge, fixedChargesFor } from '#charges/domain/fixed-charges.ts';
-import type { BilledItem, InvoiceBasis, InvoicedLine, UsageAnswer } from '#charges/domain/inputs.ts';
+import type { BilledItem, InvoiceBasis, UsageAnswer } from '#charges/domain/inputs.ts';
 import { commitmentInfo, roundedParts } from '#charges/domain/line-commitment.ts';
 import type { PreparedStage, StagedLine } from './pipeline.ts';
 import { shownEntitlement, shownRule } from '#charges/domain/usage-allowance.ts';
@@ -34,15 +34,18 @@ export function chargesStage(inputs: InvoiceInputs): PreparedStage {
  * be computed fails the whole (billing.md section 12, rule 8). Throws RangeError when an answer to a usage question is missing.
  */
 export function chargeLines(inputs: InvoiceInputs): ComputedLine[] {
-  return [...fixedLines(inputs), ...usageLines(inputs)].filter(
-    (line) => inputs.referencePoint === 'preview' || !isInvoiced(line, inputs.invoiced),
-  );
+  return [...fixedLines(inputs), ...usageLines(inputs)].filter((line) => inputs.referencePoint === 'preview' || !isInvoiced(line, inputs));
 }
 
-/** A price that another invoice of the subscription has charged for an overlapping time (billing.md 3.6). */
-function isInvoiced(line: ComputedLine, invoiced: readonly InvoicedLine[]): boolean {
-  return invoiced.some(({ priceId, period }) => {
-    if (priceId !== line.priceId) return false;
+/**
+ * A line item that another invoice of the subscription has charged for an overlapping time (billing.md 3.6); two of one price are two.
+ * What is charged once is charged once for its price, whichever line item it came by.
+ */
+function isInvoiced(line: ComputedLine, { items, invoiced }: Pick<InvoiceInputs, 'items' | 'invoiced'>): boolean {
+  const isOnce = items.some(({ item }) => item.id === line.subscriptionLineItemId && item.billingPeriod === 'ONETIME');
+  return invoiced.some(({ lineItemId, priceId, priceType, period }) => {
+    const isSame = lineItemId === line.subscriptionLineItemId && priceType === line.priceType;
+    if (!isSame && !(isOnce && priceId === line.priceId)) return false;
     const equal = +period.start === +line.periodStart && +period.end === +line.periodEnd;
     return equal || (period.start < line.periodEnd && line.periodStart < period.end);
   });

@@ -182,7 +182,7 @@ export const lineRepository = {
     let query = tx
       .selectFrom('invoiceLineItems as line')
       .innerJoin('invoices as invoice', 'invoice.id', 'line.invoiceId')
-      .select(['line.priceId', 'line.periodStart', 'line.periodEnd'])
+      .select(['line.subscriptionLineItemId', 'line.priceId', 'line.priceType', 'line.periodStart', 'line.periodEnd'])
       .where('invoice.subscriptionId', '=', subscriptionId)
       .where('invoice.invoiceType', '=', 'SUBSCRIPTION')
       .where('invoice.status', '=', 'published')
@@ -191,8 +191,10 @@ export const lineRepository = {
       .where('invoice.periodEnd', '>=', start)
       .where('line.status', '=', 'published');
     if (except !== null) query = query.where('invoice.id', '!=', except);
-    return (await query.execute()).flatMap(({ priceId, periodStart, periodEnd }) =>
-      priceId === null || periodStart === null || periodEnd === null ? [] : [{ priceId, period: { start: periodStart, end: periodEnd } }],
+    return (await query.execute()).flatMap(({ subscriptionLineItemId: lineItemId, priceId, priceType, periodStart, periodEnd }) =>
+      lineItemId === null || periodStart === null || periodEnd === null
+        ? []
+        : [{ lineItemId, priceId, priceType, period: { start: periodStart, end: periodEnd } }],
     );
   },
 };
