@@ -1,7 +1,8 @@
-import { windowStart } from '#kernel/calendar/windows.ts';
+import type { DateTime } from 'luxon';
+import { longerWindow, type WindowSize, windowStart } from '#kernel/calendar/windows.ts';
 import type { Period } from '#kernel/calendar/period.ts';
 import type { RequestContext } from '#kernel/context.ts';
-import { ZERO } from '#kernel/decimal.ts';
+import { sum, ZERO } from '#kernel/decimal.ts';
 import { invalidOperation } from '#kernel/errors.ts';
 import type { Meter } from '#metering/domain/meter.ts';
 import type { CustomerSpan, Usage, UsageWindow } from '#metering/domain/usage.ts';
@@ -103,14 +104,22 @@ function plainPlanOf(question: UsageQuestion, scope: UsageScope): Plan {
   if (question.buckets && bucketSize !== null)
     return bucketed(question, scope, query(question.period, { size: bucketSize, timezone: scope.timezone, anchor: null }));
   // A meter that never resets looks at all history, whatever the range, so a windowed query would not be about the period.
-  if (question.byDay && bucketSize === null && meter.resetUsage !== 'NEVER') return windowed(question, scope, query);
+  const pieceOfDay = pieceOfDayOf(bucketSize);
+  if (question.byDay && pieceOfDay !== null && meter.resetUsage !== 'NEVER') return windowed(question, scope, pieceOfDay, query);
   return oneByOne(question, query);
+}
+
+/** Windows that a local day is made of, and whose figures add up to its own; null for buckets that are longer, or too many. */
+function pieceOfDayOf(bucketSize: WindowSize | null): WindowSize | null {
+  if (bucketSize === null) return 'DAY';
+  return longerWindow(bucketSize, 'HOUR') === bucketSize && longerWindow(bucketSize, 'DAY') === 'DAY' ? bucketSize : null;
 }
 
 /** One query answers all local days of the period; what lies before it in the first of them, and then the period itself, are asked besides. */
 function windowed(
   question: UsageQuestion,
   { timezone }: UsageScope,
+  size: WindowSize,
   query: (range: Period, window?: UsageWindow) => MeterUsageRequest,
 ): Plan {
   const { period, windows } = question;
@@ -119,14 +128,16 @@ function windowed(
   const cut = { start: first.start, end: period.end };
   const besides = +cut.start === +period.start ? [] : [...earlier, period];
   return {
-    queries: [query(cut, { size: 'DAY', timezone, anchor: null }), ...besides.map((range) => query(range))],
+    queries: [query(cut, { size, timezone, anchor: null }), ...besides.map((range) => query(range))],
     answer([usage, ...others]) {
-      const points = new Map((usage?.points ?? []).map((point) => [point.windowStart?.toMillis(), point]));
+      const dayOf = (at: DateTime): number => windowStart(at, 'DAY', timezone).toMillis();
+      const days = Map.groupBy(usage?.points ?? [], ({ windowStart: start }) => start && dayOf(start));
       const asked = new Map(besides.map((range, index) => [range, others[index]]));
       const readings = windows.map((range): UsageReading => {
         if (asked.has(range)) return readingOf(range, asked.get(range));
-        const point = points.get(windowStart(range.start, 'DAY', timezone).toMillis());
-        return { period: range, value: point?.value ?? ZERO, eventCount: point?.eventCount ?? 0, watermark: usage?.watermark ?? null };
+        const points = days.get(dayOf(range.start)) ?? [];
+        const eventCount = points.reduce((total, point) => total + point.eventCount, 0);
+        return { period: range, value: sum(points.map(({ value }) => value)), eventCount, watermark: usage?.watermark ?? null };
       });
       return {
         lineItemId: question.lineItemId,
