@@ -11,8 +11,9 @@ import {
   periodsFrom,
   periodsUntil,
   previousBillingDate,
+  wholePeriod,
 } from './billing-dates.ts';
-import { calendarDaysBetween } from './civil.ts';
+import { calendarDaysBetween, fromCivil, toCivil } from './civil.ts';
 import { type BillingCycle, contains, type RecurringPeriod } from './period.ts';
 
 const FILE = 'billing-periods.json';
@@ -81,6 +82,8 @@ const chain = () =>
     .map(({ explicit, cycle, ...rest }) => ({ ...rest, anchor: billingAnchor({ ...rest, cycle, explicit }) }));
 
 const onAnchor = () => chain().map((given) => ({ ...given, start: given.anchor }));
+/** A reading that the clocks show twice is a boundary the first time. */
+const onBoundary = () => onAnchor().filter(({ start, timezone }) => +fromCivil(toCivil(start, timezone), timezone) === +start);
 
 describe('properties', () => {
   test('periods follow each other without gap or overlap, none is empty, none passes the cap', () => {
@@ -136,7 +139,7 @@ describe('properties', () => {
 
   test('previous is the inverse of next on the anchor', () => {
     fc.assert(
-      fc.property(onAnchor(), fc.integer({ min: 1, max: 5 }), (given, steps) => {
+      fc.property(onBoundary(), fc.integer({ min: 1, max: 5 }), (given, steps) => {
         let date = given.start;
         for (let step = 0; step < steps; step += 1) {
           const next = nextBillingDate(date, given.anchor, given.count, given.period, given.timezone);
@@ -144,6 +147,17 @@ describe('properties', () => {
           date = next;
         }
       }),
+    );
+  });
+
+  test('a start on its anchor begins a whole period, also in an hour that the clocks show twice', () => {
+    const second = { start: at('2026-10-25T01:30:00'), anchor: at('2026-10-25T01:30:00'), count: 1, timezone: 'Europe/Berlin' };
+    expectInstant(wholePeriod({ ...second, period: 'MONTHLY' }).start, second.start);
+    fc.assert(
+      fc.property(onAnchor(), (given) => expectInstant(wholePeriod(given).start, given.start)),
+      {
+        examples: [[{ ...second, period: 'DAILY' }]],
+      },
     );
   });
 

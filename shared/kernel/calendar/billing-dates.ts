@@ -73,7 +73,10 @@ export function firstPeriod(chain: PeriodChain): Period {
  */
 export function wholePeriod({ start, anchor, count, period, timezone }: Omit<PeriodChain, 'cap'>): Period {
   const end = nextBillingDate(start, anchor, count, period, timezone);
-  return { start: earlier(previousBillingDate(end, anchor, count, period, timezone), start.toUTC()), end };
+  const boundary = previousBillingDate(end, anchor, count, period, timezone);
+  // An hour that the clocks show twice: the boundary is its first time, and a start in its second is no hour late.
+  const isSameReading = +toCivil(boundary, timezone) === +toCivil(start, timezone);
+  return { start: isSameReading ? start.toUTC() : earlier(boundary, start.toUTC()), end };
 }
 
 /** All periods of a chain, each beginning where the one before ended. Endless without a cap: take what you need. */
